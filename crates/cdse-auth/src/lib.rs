@@ -1,1 +1,58 @@
-//! x
+//! Valid access tokens for the Copernicus Data Space Ecosystem (CDSE).
+//!
+//! One question is answered here for everything above: *what is a valid `Authorization` header right now?*
+//!
+//! | part | what it does |
+//! |---|---|
+//! | [`AuthProvider`] | says how the first token is obtained; makes no request |
+//! | [`TokenManager`] | owns the exchange, every renewal, and the logout; [`blocking`] has the same for plain threads |
+//! | [`TokenStore`] | keeps the session: in memory (the default), or in a file for all processes of a user |
+//!
+//! Any number of tasks, threads and processes that share a session cause one request per renewal. A renewal runs on a
+//! thread of the library's own and is saved even if every caller is gone; a one-time refresh token is recorded before
+//! it is sent, and never sent again once its successor was saved.
+//!
+//! ```no_run
+//! use cdse_auth::{FileTokenStore, PasswordAuth, TokenManager, TotpSecret};
+//!
+//! # async fn example() -> cdse_auth::Result<()> {
+//! let provider = PasswordAuth::new("user@example.com", "not-a-real-password")
+//!     .with_totp_secret(TotpSecret::new("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")?);
+//! let manager = TokenManager::builder(provider)
+//!     .store(FileTokenStore::new("/home/me/.local/state/my-tool/session.json"))
+//!     .build()?;
+//! let header = manager.authorization_header().await?;
+//! # let _ = header;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod blocking;
+mod clock;
+mod endpoint;
+mod error;
+mod manager;
+mod os;
+mod plan;
+mod provider;
+mod random;
+mod record;
+mod secret;
+pub mod store;
+mod sync;
+mod token;
+
+pub use clock::{Clock, ManualClock};
+pub use endpoint::{DEFAULT_REALM_URL, Proxy, TransportConfig};
+pub use error::{Error, ErrorKind, Result};
+pub use http::HeaderValue;
+pub use manager::{Login, SessionState, Status, TokenManager, TokenManagerBuilder};
+pub use provider::{
+    Ability, AccessTokenAuth, AuthProvider, ClientCredentialsAuth, CodeSource, DEFAULT_CLIENT_ID, GrantData,
+    OneTimeCode, PasswordAuth, RefreshTokenAuth, StoredSession, TotpSecret,
+};
+pub use random::Random;
+pub use record::{Grant, Record, Slot, Version};
+pub use secret::Secret;
+pub use store::{FileTokenStore, MemoryTokenStore, TokenStore};
+pub use token::TokenSet;

@@ -1,0 +1,149 @@
+//! The same manager for plain threads: the same names, each call blocks until it has its answer.
+//!
+//! It needs no runtime and starts none. Inside an async task use [`crate::TokenManager`] instead, for a blocked task
+//! blocks its thread.
+//!
+//! ```no_run
+//! use cdse_auth::{PasswordAuth, blocking::TokenManager};
+//!
+//! let manager = TokenManager::new(PasswordAuth::new("user@example.com", "not-a-real-password"))?;
+//! let header = manager.authorization_header()?;
+//! # Ok::<(), cdse_auth::Error>(())
+//! ```
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use pollster::block_on;
+
+use crate::error::Result;
+use crate::manager::{Login, Status};
+use crate::provider::AuthProvider;
+use crate::token::TokenSet;
+
+/// The blocking face of [`crate::TokenManager`], which documents every method.
+#[derive(Clone, Debug)]
+pub struct TokenManager(crate::TokenManager);
+
+impl From<crate::TokenManager> for TokenManager {
+    fn from(manager: crate::TokenManager) -> Self {
+        Self(manager)
+    }
+}
+
+impl TokenManager {
+    /// See [`crate::TokenManager::new`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn new(provider: impl AuthProvider + 'static) -> Result<Self> {
+        crate::TokenManager::new(provider).map(Self)
+    }
+
+    /// The async face of the same session.
+    #[must_use]
+    pub fn as_async(&self) -> &crate::TokenManager {
+        &self.0
+    }
+
+    /// See [`crate::TokenManager::authorization_header`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    #[inline]
+    pub fn authorization_header(&self) -> Result<HeaderValue> {
+        match self.0.fresh_header() {
+            Some(header) => Ok(header),
+            None => block_on(self.0.authorization_header()),
+        }
+    }
+
+    /// See [`crate::TokenManager::header_for`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn header_for(&self, min_validity: Duration) -> Result<HeaderValue> {
+        block_on(self.0.header_for(min_validity))
+    }
+
+    /// See [`crate::TokenManager::tokens`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn tokens(&self, min_validity: Duration) -> Result<TokenSet> {
+        block_on(self.0.tokens(min_validity))
+    }
+
+    /// See [`crate::TokenManager::force_refresh`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn force_refresh(&self) -> Result<HeaderValue> {
+        block_on(self.0.force_refresh())
+    }
+
+    /// See [`crate::TokenManager::force_refresh_after`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn force_refresh_after(&self, refused: &HeaderValue) -> Result<HeaderValue> {
+        block_on(self.0.force_refresh_after(refused))
+    }
+
+    /// See [`crate::TokenManager::login`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn login(&self) -> Result<Login> {
+        block_on(self.0.login())
+    }
+
+    /// See [`crate::TokenManager::force_login`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn force_login(&self) -> Result<()> {
+        block_on(self.0.force_login())
+    }
+
+    /// See [`crate::TokenManager::logout`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn logout(&self) -> Result<()> {
+        block_on(self.0.logout())
+    }
+
+    /// See [`crate::TokenManager::clear`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn clear(&self) -> Result<()> {
+        block_on(self.0.clear())
+    }
+
+    /// See [`crate::TokenManager::shutdown`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn shutdown(&self) -> Result<()> {
+        block_on(self.0.shutdown())
+    }
+
+    /// See [`crate::TokenManager::status`].
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.0.status()
+    }
+}

@@ -1,0 +1,240 @@
+//! What an answer of the token endpoint means.
+//!
+//! Decided by the `error` field first (RFC 6749 §5.2) and by the status only where there is none: Keycloak answers a
+//! wrong password with 401 or 400, a full account with 401 or 403, depending on its version.
+
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::clock::Millis;
+use crate::error::{Error, ErrorKind, cleaned};
+use crate::plan::{Class, Failure, Granted, Outcome};
+use crate::secret::Secret;
+use crate::token::{LONGEST_LIFE, check};
+
+/// A token whose life nobody names is trusted for a minute.
+const UNKNOWN_LIFE: Millis = 60_000;
+/// How much of the service's own words is shown.
+const WORDS: usize = 200;
+
+/// What was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asked {
+    Refresh,
+    Password,
+    Client,
+}
+
+/// An answer as it came.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) body: Zeroizing<Vec<u8>>,
+    /// Nothing of the body is missing.
+    pub(crate) whole: bool,
+}
+
+pub(crate) fn classify(asked: Asked, answer: &Answer, now: Millis) -> Outcome {
+    // The last of two equal keys counts, as everywhere in JSON; depth is limited by the reader.
+    let json = answer.whole.then(|| serde_json::from_slice::<Map<String, Value>>(&answer.body).ok()).flatten();
+    let json = json.map(Wiped);
+    let json = json.as_ref().map(|wiped| &wiped.0);
+    let error = json.and_then(|fields| fields.get("error")).and_then(Value::as_str);
+    match (answer.status, error) {
+        (200..=299, None) => granted(json, answer),
+        _ => Err(refused(asked, answer, now, error, json)),
+    }
+}
+
+/// The strings of a parsed answer are tokens.
+struct Wiped(Map<String, Value>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        for (_, value) in std::mem::take(&mut self.0) {
+            if let Value::String(text) = value {
+                drop(Zeroizing::new(text));
+            }
+        }
+    }
+}
+
+fn granted(json: Option<&Map<String, Value>>, answer: &Answer) -> Outcome {
+    let Some(fields) = json else {
+        let what = if !answer.whole {
+            "an answer that is far too long"
+        } else if answer.body.is_empty() {
+            "an empty answer"
+        } else {
+            "something that is no JSON object (a proxy's or a portal's page?)"
+        };
+        return Err(malformed(what));
+    };
+    let access = match fields.get("access_token").and_then(Value::as_str) {
+        Some(text) => Secret::new(text),
+        None => return Err(malformed("an answer without an access token")),
+    };
+    if check(&access).is_err() {
+        return Err(malformed("an access token with characters that no HTTP header may carry"));
+    }
+    match fields.get("token_type") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
+        Some(_) => return Err(malformed("a token that is no Bearer token")),
+    }
+    let times = jwt_times(access.expose());
+    let life =
+        duration(fields.get("expires_in")).or_else(|| times.life()).unwrap_or(UNKNOWN_LIFE).clamp(0, LONGEST_LIFE);
+    let refresh = fields.get("refresh_token").and_then(Value::as_str).filter(|text| !text.is_empty()).map(Secret::new);
+    Ok(Granted {
+        refresh_life: duration(fields.get("refresh_expires_in")).filter(|life| *life > 0),
+        session_id: fields
+            .get("session_state")
+            .and_then(Value::as_str)
+            .map(|id| cleaned(id, WORDS))
+            .or(times.session_id),
+        access,
+        refresh,
+        life,
+    })
+}
+
+/// Seconds: an integer, a float or a numeric string; anything else is as absent. Fractions count, huge numbers are cut.
+fn duration(value: Option<&Value>) -> Option<Millis> {
+    let seconds = match value? {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse::<f64>().ok()?,
+        _ => return None,
+    };
+    // A float becomes the nearest integer of the type, and NaN is none.
+    (!seconds.is_nan()).then(|| (seconds.clamp(-1.0, 3.0e9) * 1000.0) as Millis)
+}
+
+/// What a JWT says about itself (RFC 7519 §4.1), unverified: only the service can verify it.
+#[derive(Default)]
+pub(crate) struct JwtTimes {
+    pub(crate) issued_at: Option<Millis>,
+    pub(crate) expires_at: Option<Millis>,
+    pub(crate) session_id: Option<String>,
+}
+
+impl JwtTimes {
+    fn life(&self) -> Option<Millis> {
+        Some(self.expires_at?.saturating_sub(self.issued_at?))
+    }
+}
+
+pub(crate) fn jwt_times(token: &str) -> JwtTimes {
+    let claims = token
+        .split('.')
+        .nth(1)
+        .filter(|_| token.split('.').count() == 3)
+        .and_then(|part| data_encoding::BASE64URL_NOPAD.decode(part.as_bytes()).ok())
+        .and_then(|claims| serde_json::from_slice::<Map<String, Value>>(&claims).ok())
+        .unwrap_or_default();
+    JwtTimes {
+        issued_at: duration(claims.get("iat")),
+        expires_at: duration(claims.get("exp")),
+        session_id: claims.get("sid").and_then(Value::as_str).map(|id| cleaned(id, WORDS)),
+    }
+}
+
+fn refused(
+    asked: Asked,
+    answer: &Answer,
+    now: Millis,
+    error: Option<&str>,
+    json: Option<&Map<String, Value>>,
+) -> Failure {
+    let words = json.and_then(|fields| fields.get("error_description")).and_then(Value::as_str).unwrap_or_default();
+    let words = cleaned(words, WORDS);
+    let error = error.map(|error| cleaned(error, WORDS));
+    let (class, kind, message) = explain(asked, answer.status, error.as_deref(), &words);
+    let retry_after = answer.retry_after.as_deref().and_then(|text| retry_after(text, now));
+    Failure { class, error: Error::new(kind, message), retry_after, words }
+}
+
+fn explain(asked: Asked, status: u16, error: Option<&str>, words: &str) -> (Class, ErrorKind, String) {
+    let said = match (error, words) {
+        (None, _) => format!("HTTP {status} without an explanation"),
+        (Some(error), "") => error.to_owned(),
+        (Some(error), words) => format!("{error}: {words}"),
+    };
+    match (status, error) {
+        (429, _) => (
+            Class::Unsent,
+            ErrorKind::RateLimited,
+            "the identity service asks for fewer requests (429); try again later".to_owned(),
+        ),
+        (503, _) => (
+            Class::Unsent,
+            ErrorKind::ServiceUnavailable,
+            "the identity service is out of order for the moment (503); try again later".to_owned(),
+        ),
+        (500.., _) => (
+            Class::Lost,
+            ErrorKind::ServiceUnavailable,
+            format!("the identity service failed ({status}); try again later"),
+        ),
+        _ if asked != Asked::Refresh && words == "sessionLimitExceeded" => limit(),
+        (_, Some("invalid_grant")) => invalid_grant(asked, words),
+        (_, Some("unauthorized_client" | "invalid_client")) if asked == Asked::Client => (
+            Class::Refused,
+            ErrorKind::CredentialsRefused,
+            format!("the identity service refused the client id or its secret ({said}); check both"),
+        ),
+        (403, error) if asked != Asked::Refresh && !matches!(error, Some("access_denied" | "invalid_request")) => {
+            limit()
+        }
+        (300..=399, _) => (
+            Class::Configuration,
+            ErrorKind::Configuration,
+            format!(
+                "the identity service's address answers with a redirect ({status}), which is not followed; check it"
+            ),
+        ),
+        _ => (
+            Class::Configuration,
+            ErrorKind::Configuration,
+            format!("the identity service refused the request ({said}); check its address and the client id"),
+        ),
+    }
+}
+
+fn invalid_grant(asked: Asked, words: &str) -> (Class, ErrorKind, String) {
+    if asked == Asked::Refresh {
+        return (Class::Dead, ErrorKind::ReauthRequired, format!("the session has ended ({words})"));
+    }
+    if matches!(words, "Account disabled" | "Account is not fully set up" | "User disabled") {
+        let why = format!("the account cannot be used ({words}); sign in on the web site and see what it asks for");
+        return (Class::Refused, ErrorKind::AccountBlocked, why);
+    }
+    let why = "user name, password or one-time code were refused (the service does not say which); check them, and \
+               wait a minute after two refusals, for it locks the account for a while without saying so";
+    (Class::Refused, ErrorKind::CredentialsRefused, why.to_owned())
+}
+
+fn limit() -> (Class, ErrorKind, String) {
+    let why = "the account has as many sessions open as the service allows; log out elsewhere, or wait until old \
+               sessions end";
+    (Class::Limit, ErrorKind::SessionLimit, why.to_owned())
+}
+
+/// `Retry-After`: seconds or a date (RFC 9110 §10.2.3).
+fn retry_after(text: &str, now: Millis) -> Option<Millis> {
+    if let Ok(seconds) = text.trim().parse::<i64>() {
+        return Some(seconds.saturating_mul(1000));
+    }
+    let at = httpdate::parse_http_date(text.trim()).ok()?;
+    let at = at.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
+    Some(crate::clock::span(at).saturating_sub(now))
+}
+
+fn malformed(what: &str) -> Failure {
+    let why = format!("the identity service sent {what} in place of a token; check its address, or try again later");
+    let error = Error::new(ErrorKind::MalformedAnswer, why);
+    Failure { class: Class::Lost, error, retry_after: None, words: String::new() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+//! The identity service: where it is, one request, and what its answer means.
+
+mod address;
+mod answer;
+mod exchange;
+mod transport;
+
+pub(crate) use address::Endpoints;
+pub(crate) use answer::{Asked, jwt_times};
+pub(crate) use exchange::Service;
+pub use transport::{Proxy, TransportConfig};
+
+/// The realm of the Copernicus Data Space Ecosystem.
+pub const DEFAULT_REALM_URL: &str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE";

@@ -1,0 +1,160 @@
+//! What can go wrong, and what to do about it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sync::Arc;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, to what, and what to do next, in one sentence without a secret.
+///
+/// Cheap to clone: one failure serves every waiter.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+}
+
+/// The kinds of failure. Whether waiting helps is decided here, once: [`ErrorKind::is_transient`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// User name, password, code or client secret were refused (the service does not say which).
+    CredentialsRefused,
+    /// The account has as many sessions open as the service allows.
+    SessionLimit,
+    /// The account is disabled or not fully set up.
+    AccountBlocked,
+    /// There is no session, or it has ended, and nothing here can open another one.
+    ReauthRequired,
+    /// The service still refuses a token that was renewed a moment ago.
+    StillRefused,
+    /// The service asks for fewer requests (429).
+    RateLimited,
+    /// The service is out of order for the moment (5xx).
+    ServiceUnavailable,
+    /// The service was not reached, or its answer was lost on the way.
+    Network,
+    /// Address, client id or settings are wrong; waiting does not help.
+    Configuration,
+    /// The service answered something that is no token answer.
+    MalformedAnswer,
+    /// The session store cannot be written (read-only, full, no permission).
+    StoreUnwritable,
+    /// The session store is not safe to use (foreign owner, symbolic link).
+    StoreUnsafe,
+    /// The session store was written by a newer version.
+    StoreNewer,
+    /// The session file is damaged, or is another account's.
+    StoreDamaged,
+    /// The session store cannot be read or locked at all.
+    StoreUnusable,
+    /// Another process holds the lock for longer than the caller would wait.
+    LockWait,
+    /// The manager was shut down.
+    ShutDown,
+}
+
+impl ErrorKind {
+    /// Whether the same call can succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::RateLimited | Self::ServiceUnavailable | Self::Network | Self::LockWait)
+    }
+
+    /// A stable name for programs, such as `reauth_required`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::CredentialsRefused => "credentials_refused",
+            Self::SessionLimit => "session_limit",
+            Self::AccountBlocked => "account_blocked",
+            Self::ReauthRequired => "login_required",
+            Self::StillRefused => "still_refused",
+            Self::RateLimited => "rate_limited",
+            Self::ServiceUnavailable => "service_unavailable",
+            Self::Network => "network",
+            Self::Configuration => "configuration",
+            Self::MalformedAnswer => "malformed_answer",
+            Self::StoreUnwritable => "store_unwritable",
+            Self::StoreUnsafe => "store_unsafe",
+            Self::StoreNewer => "store_newer",
+            Self::StoreDamaged => "store_damaged",
+            Self::StoreUnusable => "store_unusable",
+            Self::LockWait => "lock_wait",
+            Self::ShutDown => "shut_down",
+        }
+    }
+}
+
+impl Error {
+    /// An error of `kind` with one sentence for people. The sentence must hold no secret.
+    ///
+    /// Stores and providers outside this crate make theirs with this.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Arc::new(Inner { kind, message: message.into() }))
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the same call can succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.kind().is_transient()
+    }
+
+    /// The sentence, as `Display` shows it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("kind", &self.kind()).field("message", &self.message()).finish()
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Text of the service or of a file, made fit to show: control characters become spaces, and at most `most` characters
+/// are kept.
+pub(crate) fn cleaned(text: &str, most: usize) -> String {
+    let fit = |c: char| if c.is_control() || is_format(c) { ' ' } else { c };
+    let mut shown: String = text.chars().map(fit).take(most).collect();
+    shown.truncate(shown.trim_end().len());
+    shown
+}
+
+// Characters that reorder or hide what a terminal shows around them.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e5_text_of_the_service_is_cleaned() {
+        assert_eq!(cleaned("a\u{1b}[31mb\r\nc\u{202e}d", 200), "a [31mb  c d");
+        assert_eq!(cleaned(&"x".repeat(500), 200).len(), 200);
+    }
+}

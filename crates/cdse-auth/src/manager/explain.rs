@@ -1,0 +1,57 @@
+//! Sentences about why there is no token, and what to do.
+
+use super::core::Core;
+use crate::clock::Millis;
+use crate::error::{Error, ErrorKind};
+use crate::plan::{Attempt, Class, Failure, View};
+use crate::provider::CodeSource;
+use crate::record::{Grant, Record};
+
+const HOUR: Millis = 3_600_000;
+
+/// Nothing can be sent for the slot.
+pub(super) fn nothing(core: &Core, view: &View<'_>) -> Error {
+    let record = view.record;
+    let why = if core.provider.grant() == Grant::AccessToken {
+        "the fixed access token has ended or was refused, and it cannot be renewed; get a new one".to_owned()
+    } else if record.out {
+        return super::core::logged_out();
+    } else if let CodeSource::Given(_) = core.provider.code_source() {
+        "the one-time code was used or is older than a minute; log in with a new one".to_owned()
+    } else if let Some(dead) = &record.dead {
+        dead_session(&dead.words)
+    } else if record.tokens.is_some() {
+        "the session has ended; log in again".to_owned()
+    } else {
+        "nobody is logged in; log in first".to_owned()
+    };
+    Error::new(ErrorKind::ReauthRequired, why)
+}
+
+fn dead_session(words: &str) -> String {
+    match words {
+        "Maximum allowed refresh token reuse exceeded" | "Stale token" | "Session doesn't have required client" => {
+            format!(
+                "the session was ended because a one-time refresh token of it was used twice ({words}): a copy of the \
+             session folder on another machine does that; log in again, on each machine by itself"
+            )
+        }
+        "" => "the session has ended at the identity service; log in again".to_owned(),
+        words => format!("the session has ended at the identity service ({words}); log in again"),
+    }
+}
+
+/// What the record knows beyond the answer.
+pub(super) fn refine(failure: Failure, before: &Record, attempt: &Attempt) -> Failure {
+    let again = before.worked.filter(|worked| attempt.begun.wall.saturating_sub(worked.at) < HOUR).is_some();
+    let lost_login = failure.class == Class::Lost && attempt.credentials.is_some();
+    let suffix = match failure.error.kind() {
+        ErrorKind::CredentialsRefused if again => {
+            "; a login for this user worked within the last hour, so the account may also be full or locked for a moment"
+        }
+        _ if lost_login => "; a session may have been opened all the same: try again in a minute",
+        _ => return failure,
+    };
+    let error = Error::new(failure.error.kind(), format!("{}{suffix}", failure.error));
+    Failure { error, ..failure }
+}

@@ -1,0 +1,444 @@
+//! The exclusive section: one flight per manager, one exchange at a time per slot.
+//!
+//! It runs on a thread of the library's own, so that no caller's cancellation and no runtime's end can come between an
+//! exchange and the saving of its result. The numbers are the steps of the model:
+//!
+//! ```text
+//! 1 look: satisfied? held? may anything be sent?        <---------------+
+//! 2 try the guard, look again                                            |
+//! 3 satisfied or held: give the guard back               ----------------+
+//! 4 a code that must be waited for: give the guard back  ----------------+
+//! 5 end a dead session that still holds its place                        |
+//! 6 commit what is about to be sent                      -- moved -------+
+//! 7 one POST                                                             |
+//! 8 commit what came of it                               -- not ok ------+
+//! 9 give the guard back, wake everybody
+//! 10 end the session that was replaced
+//! ```
+
+use std::time::Duration;
+
+use super::core::{Core, Seen, Unsaved, note};
+use super::explain;
+use crate::clock::{Millis, Now};
+use crate::endpoint::Asked;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{self, Attempt, Class, Dice, EXCHANGE, Outcome, Permit, Plan, State, View, Want};
+use crate::provider::{CodeSource, GrantData, refresh_grant};
+use crate::record::{Grant, Hold, Record, Sent, UsedCode};
+use crate::secret::{CredentialMark, Secret};
+use crate::store::{Commit, Guard};
+use crate::sync::{Arc, lock};
+
+/// How much longer than one exchange the guard must last.
+const SAVING: Millis = 5_000;
+/// A stored code step that is further ahead was written by a clock that has been set back since.
+const STEPS_AHEAD: i64 = 2;
+
+pub(super) fn run(core: &Core) -> Result<()> {
+    let mut flight = Flight { core, code: None, tried_later_code: false };
+    loop {
+        if flight.turn()? == Turn::Landed {
+            return Ok(());
+        }
+    }
+}
+
+struct Flight<'a> {
+    core: &'a Core,
+    /// A code that somebody was asked for, and when (monotonic).
+    code: Option<(Secret, Millis)>,
+    tried_later_code: bool,
+}
+
+#[derive(PartialEq, Eq)]
+enum Turn {
+    Again,
+    Landed,
+}
+
+/// What a look at the record says.
+enum Finding {
+    Satisfied,
+    Send(Plan),
+    /// Nothing may be sent before then (wall clock).
+    Sleep {
+        until: Millis,
+        hold: Option<Hold>,
+        error: Error,
+    },
+    AskForCode,
+}
+
+impl Flight<'_> {
+    fn turn(&mut self) -> Result<Turn> {
+        let (want, until) = self.core.terms()?;
+        match self.look(&want)? {
+            Finding::Send(_) => {}
+            other => return self.outside(other, until),
+        }
+        let guard = match self.core.store.records().try_guard(&self.core.slot) {
+            Ok(guard) => guard,
+            Err(error) => return self.without_store(error),
+        };
+        let Some(guard) = guard else { return self.guard_is_taken(&want, until) };
+        let section = lock(&self.core.section);
+        match self.look(&want)? {
+            Finding::Send(plan) => self.exchange(guard, plan, &want),
+            other => {
+                drop(guard);
+                drop(section);
+                self.outside(other, until)
+            }
+        }
+    }
+
+    /// Steps 1 to 4: reads the store and finds what follows.
+    fn look(&self, want: &Want) -> Result<Finding> {
+        match self.core.look() {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::StoreDamaged => self.set_aside(&error, want)?,
+            Err(error) => return Err(error),
+        }
+        let shared = self.core.shared();
+        let now = self.core.clock.now();
+        let seen = shared.seen.clone().unwrap_or_else(|| self.core.nothing(now));
+        let view = shared.view(&seen, self.core, now);
+        if shared.logged_out && !want.is_explicit_login() {
+            return Err(super::core::logged_out());
+        }
+        if view.satisfies(want) {
+            return Ok(Finding::Satisfied);
+        }
+        match self.core.permit(&view, want) {
+            Permit::Go(Plan::Login) => self.find_code(&view),
+            Permit::Go(plan) => Ok(Finding::Send(plan)),
+            Permit::Held(hold) => Ok(Finding::Sleep { until: hold.until, error: hold.error(), hold: Some(hold) }),
+            Permit::TooSoon => {
+                let t0 = view.record.tokens.as_ref().map_or(now.wall, |tokens| tokens.t0);
+                let gap = view.windows().map_or(0, |windows| windows.gap);
+                let why = "the identity service issues tokens that end faster than they may be renewed";
+                let error = Error::new(ErrorKind::ServiceUnavailable, why);
+                Ok(Finding::Sleep { until: t0.saturating_add(gap), hold: None, error })
+            }
+            Permit::Nothing => Err(explain::nothing(self.core, &view)),
+        }
+    }
+
+    /// Step 4 for a login: is its one-time code at hand, and not used yet?
+    fn find_code(&self, view: &View<'_>) -> Result<Finding> {
+        match self.core.provider.code_source() {
+            CodeSource::Totp(secret) => {
+                let step = secret.step_at(view.now.wall);
+                match view.record.otp {
+                    Some(UsedCode::Step(used)) if (step..=step + STEPS_AHEAD).contains(&used) => {
+                        let why = "the next one-time code is not due before the caller's patience ends; try again";
+                        let error = Error::new(ErrorKind::ServiceUnavailable, why);
+                        Ok(Finding::Sleep { until: secret.start_of(used + 1), hold: None, error })
+                    }
+                    _ => Ok(Finding::Send(Plan::Login)),
+                }
+            }
+            CodeSource::Asked(_) if !self.has_code(view.record, view.now) => Ok(Finding::AskForCode),
+            _ => Ok(Finding::Send(Plan::Login)),
+        }
+    }
+
+    fn has_code(&self, record: &Record, now: Now) -> bool {
+        self.code.as_ref().is_some_and(|(digits, at)| {
+            now.mono.saturating_sub(*at) <= crate::provider::GIVEN_LIFE
+                && record.otp != Some(UsedCode::Given(digits.fingerprint()))
+        })
+    }
+
+    /// Everything that may wait happens here, without the guard.
+    fn outside(&mut self, finding: Finding, until: Millis) -> Result<Turn> {
+        match finding {
+            Finding::Satisfied => Ok(Turn::Landed),
+            Finding::Send(_) => Ok(Turn::Again),
+            Finding::Sleep { until: end, hold, error } => {
+                let now = self.core.clock.now();
+                if self.core.one_shot_serves() || end.saturating_sub(now.wall) > until.saturating_sub(now.mono) {
+                    return Err(error);
+                }
+                self.core.sleep(end, hold);
+                Ok(Turn::Again)
+            }
+            Finding::AskForCode => {
+                if let CodeSource::Asked(ask) = self.core.provider.code_source() {
+                    let digits = ask()?;
+                    self.code = Some((digits, self.core.clock.now().mono));
+                }
+                Ok(Turn::Again)
+            }
+        }
+    }
+
+    fn guard_is_taken(&self, want: &Want, until: Millis) -> Result<Turn> {
+        let waited_long_enough = self.core.clock.now().mono >= until;
+        if waited_long_enough || (*want == Want::Fresh && self.core.one_shot_serves()) {
+            let holder = self.core.store.records().guard_holder(&self.core.slot);
+            let holder = holder.map_or_else(String::new, |holder| format!(" ({holder})"));
+            let why = format!("another process{holder} holds the session's lock; try again when it is done");
+            return Err(Error::new(ErrorKind::LockWait, why));
+        }
+        self.core.clock.pause(self.core.random.between(10, 250));
+        Ok(Turn::Again)
+    }
+
+    /// A damaged record is moved away under the guard, and said; only a person's login goes on over it.
+    fn set_aside(&self, error: &Error, want: &Want) -> Result<()> {
+        let records = self.core.store.records();
+        let guard = records.try_guard(&self.core.slot).ok().flatten();
+        let aside = if guard.is_some() { records.set_aside(&self.core.slot)? } else { None };
+        let aside = aside.map_or_else(String::new, |path| format!("; it was set aside as {}", path.display()));
+        let error = Error::new(ErrorKind::StoreDamaged, format!("{error}{aside}; log in again"));
+        if want.is_explicit_login() && guard.is_some() {
+            note(&mut self.core.shared(), error.message().to_owned());
+            return self.core.look();
+        }
+        Err(error)
+    }
+
+    /// S5: the store does not take what must be written before anything is sent.
+    fn without_store(&self, error: Error) -> Result<Turn> {
+        let unwritable = error.kind() == ErrorKind::StoreUnwritable;
+        let mut shared = self.core.shared();
+        let now = self.core.clock.now();
+        let seen = shared.seen.clone().unwrap_or_else(|| self.core.nothing(now));
+        let view = shared.view(&seen, self.core, now);
+        let runs_out = !matches!(view.state(), State::Fresh | State::Early);
+        if unwritable && !self.core.one_shot && runs_out && self.core.means(&seen.record, now).login {
+            note(&mut shared, format!("{error}; this process uses a session of its own, in memory"));
+            self.core.store.fallback.get_or_init(crate::store::MemoryTokenStore::new);
+            shared.seen = None;
+            return Ok(Turn::Again);
+        }
+        Err(error)
+    }
+
+    /// Steps 5 to 10.
+    fn exchange(&mut self, guard: Box<dyn Guard>, plan: Plan, want: &Want) -> Result<Turn> {
+        let core = self.core;
+        let now = core.clock.now();
+        let (before, saved) = self.base()?;
+        if !saved {
+            return Ok(Turn::Again);
+        }
+        let (mut attempt, form) = self.prepare(&before.record, plan, want, now);
+        if plan == Plan::Login {
+            self.end_dead_session(&before.record, now);
+        }
+        // A record that was never committed has no base.
+        let base = (before.record.generation > 0).then(|| before.record.version());
+        let intent = plan::intent(&before.record, &attempt, &core.me);
+        match core.store.records().commit(&core.slot, base, &intent) {
+            Ok(Commit::Done) => {}
+            Ok(Commit::Moved) => return Ok(Turn::Again),
+            Err(error) => return self.without_store(error),
+        }
+        core.publish(&mut core.shared(), Seen { record: Arc::new(intent.clone()), anchor: before.anchor });
+        if !guard.holds_for(Duration::from_millis((EXCHANGE + SAVING).unsigned_abs())) {
+            return Ok(Turn::Again);
+        }
+        attempt.begun = core.clock.now();
+        let nth = {
+            let mut shared = core.shared();
+            shared.begun += 1;
+            shared.begun
+        };
+        let outcome = core.service.exchange(asked(core.provider.grant(), plan), &form);
+        let dice = Dice { jitter: core.random.between(900, 1101), backoff: core.random.between(500, 1001) };
+        let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
+        let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), dice);
+        let kept = self.keep(&intent, settled, &attempt, &outcome, nth, before.anchor);
+        drop(guard);
+        if plan == Plan::Login && outcome.is_ok() && kept {
+            self.end_replaced_session(&before.record, now);
+        }
+        self.conclude(&outcome, &attempt, kept)
+    }
+
+    /// The record to start from; one that could not be saved is saved first.
+    fn base(&self) -> Result<(Seen, bool)> {
+        let core = self.core;
+        let mut shared = core.shared();
+        let now = core.clock.now();
+        let seen = shared.seen.clone().unwrap_or_else(|| core.nothing(now));
+        if let Some(unsaved) = &shared.unsaved {
+            match core.store.records().commit(&core.slot, unsaved.base, &seen.record)? {
+                Commit::Done => shared.unsaved = None,
+                Commit::Moved => {
+                    shared.unsaved = None;
+                    return Ok((seen, false));
+                }
+            }
+        }
+        Ok((seen, true))
+    }
+
+    fn prepare(&self, record: &Record, plan: Plan, want: &Want, now: Now) -> (Attempt, GrantData) {
+        let provider = &self.core.provider;
+        let mut attempt = Attempt {
+            plan,
+            sent: Sent::Login,
+            begun: now,
+            explicit: want.is_explicit_login(),
+            code: None,
+            credentials: None,
+            forgive_refusal: false,
+        };
+        let stored = record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
+        let mut form = match (plan, stored) {
+            (Plan::Refresh, Some(token)) => refresh_grant(provider.client_id(), token),
+            _ => provider.grant_data(),
+        };
+        if plan != Plan::Login {
+            if let Some((_, token)) = form.iter().find(|(name, _)| *name == "refresh_token") {
+                attempt.sent = Sent::Refresh(token.fingerprint());
+            }
+            return (attempt, form);
+        }
+        attempt.credentials = Some(CredentialMark::new(self.core.random.u64(), &form));
+        let worked = record.worked.is_some_and(|worked| worked.credentials.is_of(&form));
+        let code = match provider.code_source() {
+            CodeSource::None => None,
+            CodeSource::Given(code) => Some((code.digits.clone(), UsedCode::Given(code.digits.fingerprint()))),
+            CodeSource::Totp(secret) => {
+                attempt.forgive_refusal = worked && !self.tried_later_code;
+                let step = secret.step_at(now.wall);
+                Some((secret.code(step), UsedCode::Step(step)))
+            }
+            CodeSource::Asked(_) => self
+                .code
+                .as_ref()
+                .filter(|(digits, _)| !digits.expose().is_empty())
+                .map(|(digits, _)| (digits.clone(), UsedCode::Given(digits.fingerprint()))),
+        };
+        if let Some((digits, used)) = code {
+            form.push(("totp", digits));
+            attempt.code = Some(used);
+        }
+        (attempt, form)
+    }
+
+    /// Step 5: a dead session keeps its place among the account's until somebody logs it out.
+    fn end_dead_session(&self, record: &Record, now: Now) {
+        let Some(tokens) = &record.tokens else { return };
+        let dead = record.dead.is_some()
+            && record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
+        let over = tokens.refresh_end().is_some_and(|end| now.wall >= end);
+        if let Some(token) = tokens.refresh.as_ref().filter(|_| dead && !over) {
+            // Best effort: the login says what is wrong, if anything is.
+            let _ = self.core.service.logout(self.core.provider.client_id(), token);
+        }
+    }
+
+    /// Step 10.
+    fn end_replaced_session(&self, record: &Record, now: Now) {
+        let Some(tokens) = &record.tokens else { return };
+        let dead = record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
+        let over = tokens.refresh_end().is_some_and(|end| now.wall >= end);
+        if let Some(token) = tokens.refresh.as_ref().filter(|_| !dead && !over)
+            && let Err(error) = self.core.service.logout(self.core.provider.client_id(), token)
+        {
+            note(&mut self.core.shared(), format!("the session that was replaced could not be ended: {error}"));
+        }
+    }
+
+    /// Step 8 and 9. Whether what came of the exchange is the slot's record now.
+    fn keep(
+        &self,
+        intent: &Record,
+        settled: Record,
+        attempt: &Attempt,
+        outcome: &Outcome,
+        nth: u64,
+        anchor: Millis,
+    ) -> bool {
+        let core = self.core;
+        let anchor = if outcome.is_ok() { attempt.begun.mono } else { anchor };
+        let committed = core.store.records().commit(&core.slot, Some(intent.version()), &settled);
+        let mut shared = core.shared();
+        let unsaved = match committed {
+            Ok(Commit::Done) if !shared.logged_out || attempt.explicit => None,
+            Ok(_) => {
+                let overwrote = matches!(committed, Ok(Commit::Done));
+                drop(shared);
+                self.give_up(&settled, outcome, attempt, overwrote);
+                return false;
+            }
+            Err(error) => {
+                let what = if outcome.is_ok() { "the new token is used, but it" } else { "what came of the renewal" };
+                note(&mut shared, format!("{what} could not be stored: {error}"));
+                Some(Unsaved { base: Some(intent.version()), error })
+            }
+        };
+        if outcome.is_ok() {
+            shared.renewed = nth;
+            if attempt.plan != Plan::Refresh {
+                shared.opened = nth;
+            }
+        }
+        shared.unsaved = unsaved;
+        core.publish(&mut shared, Seen { record: Arc::new(settled), anchor });
+        true
+    }
+
+    /// Somebody logged out, or in, while the exchange ran: what is stored counts, and what this exchange opened is ended.
+    fn give_up(&self, settled: &Record, outcome: &Outcome, attempt: &Attempt, overwrote: bool) {
+        let core = self.core;
+        let records = core.store.records();
+        if overwrote {
+            let mut out = settled.next();
+            out.tokens = None;
+            out.out = true;
+            let _ = records.commit(&core.slot, Some(settled.version()), &out);
+        }
+        let out = records.read(&core.slot).ok().flatten().is_none_or(|stored| stored.out);
+        if let Ok(granted) = outcome
+            && (out || attempt.plan != Plan::Refresh)
+            && let Some(token) = &granted.refresh
+        {
+            let _ = core.service.logout(core.provider.client_id(), token);
+        }
+        let _ = core.look();
+    }
+
+    fn conclude(&mut self, outcome: &Outcome, attempt: &Attempt, kept: bool) -> Result<Turn> {
+        let failure = match outcome {
+            Ok(_) if kept => return Ok(Turn::Landed),
+            Ok(_) => return Ok(Turn::Again),
+            Err(failure) => failure,
+        };
+        let login = attempt.plan == Plan::Login;
+        match failure.class {
+            Class::Refused if attempt.forgive_refusal => {
+                self.tried_later_code = true;
+                Ok(Turn::Again)
+            }
+            Class::Unsent | Class::Dead => Ok(Turn::Again),
+            Class::Lost if !login => Ok(Turn::Again),
+            _ => Err(failure.error.clone()),
+        }
+    }
+}
+
+fn asked(grant: Grant, plan: Plan) -> Asked {
+    match (plan, grant) {
+        (Plan::Login, Grant::ClientCredentials) => Asked::Client,
+        (Plan::Login, _) => Asked::Password,
+        _ => Asked::Refresh,
+    }
+}
+
+impl Core {
+    /// A one-shot command that has a usable token does not wait for a better one.
+    fn one_shot_serves(&self) -> bool {
+        let shared = self.shared();
+        let now = self.clock.now();
+        self.one_shot
+            && shared.flight.as_ref().is_some_and(|flight| flight.want == Want::Fresh)
+            && shared.seen.as_ref().is_some_and(|seen| shared.view(seen, self, now).state() == State::Early)
+    }
+}

@@ -1,0 +1,106 @@
+//! Giving a session back.
+
+use super::core::{Core, Seen};
+use crate::clock::Millis;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::Want;
+use crate::record::{Grant, Record};
+use crate::store::{Commit, Guard, RecordStore};
+use crate::sync::{Arc, lock};
+
+/// How long a logout waits for an exchange of another process.
+const PATIENCE: Millis = 30_000;
+
+/// Ends the session at the service, then removes it here; here in any case.
+pub(super) fn logout(core: &Core) -> Result<()> {
+    forget(core);
+    let guard = wait_for_guard(core);
+    let _section = lock(&core.section);
+    let read = core.look();
+    let ended = end_session(core);
+    let removed = remove(core);
+    drop(guard);
+    read.and(removed).and(ended)
+}
+
+/// Removes the session here; at the service it lives on.
+pub(super) fn clear(core: &Core) -> Result<()> {
+    forget(core);
+    core.look().and_then(|()| remove(core))
+}
+
+/// From now on nobody here is served, and no renewal in flight brings the session back.
+fn forget(core: &Core) {
+    core.shared().logged_out = true;
+    core.header.clear();
+}
+
+/// Without the guard the logout goes on all the same and writes last: whoever overwrites it stores a session that has
+/// ended already.
+fn wait_for_guard(core: &Core) -> Option<Box<dyn Guard>> {
+    let until = core.clock.now().mono.saturating_add(PATIENCE);
+    loop {
+        match core.store.records().try_guard(&core.slot) {
+            Ok(None) if core.clock.now().mono < until => core.clock.pause(core.random.between(10, 100)),
+            Ok(guard) => return guard,
+            Err(_) => return None,
+        }
+    }
+}
+
+fn end_session(core: &Core) -> Result<()> {
+    let seen = core.shared().seen.clone();
+    let tokens = seen.as_ref().and_then(|seen| seen.record.tokens.as_ref());
+    match tokens.and_then(|tokens| tokens.refresh.as_ref()) {
+        Some(token) if core.slot.grant != Grant::AccessToken => core.service.logout(core.provider.client_id(), token),
+        _ => Ok(()),
+    }
+}
+
+fn remove(core: &Core) -> Result<()> {
+    core.shared().unsaved = None;
+    let stored = remove_from(core.store.records(), core);
+    let now = core.clock.now();
+    let mut shared = core.shared();
+    let record = match &stored {
+        Ok(Some(out)) => out.clone(),
+        _ => Record::new(Some(core.slot.clone()), &core.random),
+    };
+    core.publish(&mut shared, Seen { record: Arc::new(record), anchor: now.mono });
+    stored.map(drop)
+}
+
+fn remove_from(records: &dyn RecordStore, core: &Core) -> Result<Option<Record>> {
+    loop {
+        let Some(stored) = records.read(&core.slot)? else { return Ok(None) };
+        let out = without_tokens(&stored);
+        if records.commit(&core.slot, Some(stored.version()), &out)? == Commit::Done {
+            return Ok(Some(out));
+        }
+    }
+}
+
+/// What is left after a logout: enough to know that it was one, which code was used, and what holds everybody back.
+fn without_tokens(stored: &Record) -> Record {
+    let mut out = stored.next();
+    out.tokens = None;
+    out.hard_end = None;
+    out.suspect = None;
+    out.dead = None;
+    out.out = true;
+    out
+}
+
+/// The session lives in this process alone.
+pub(super) fn is_private(core: &Core) -> bool {
+    !core.store.records().description().shared && core.store.simple.is_none()
+}
+
+/// An error for a manager that has nothing to log in with.
+pub(super) fn check_login(core: &Core, want: &Want) -> Result<()> {
+    if core.slot.grant == Grant::AccessToken && want.is_explicit_login() {
+        let why = "a fixed access token is used as it is: there is nothing to log in with";
+        return Err(Error::new(ErrorKind::Configuration, why));
+    }
+    Ok(())
+}

@@ -1,0 +1,478 @@
+//! [`TokenManager`]: the lifecycle of a session.
+
+mod core;
+mod explain;
+mod flight;
+mod header;
+mod keep_alive;
+mod logout;
+mod status;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use self::core::{Core, Shared, Store};
+use self::header::HeaderCell;
+pub use self::status::{SessionState, Status};
+use crate::clock::{Clock, span};
+use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, Service, TransportConfig, jwt_times};
+use crate::error::Result;
+#[cfg(doc)]
+use crate::error::{Error, ErrorKind};
+use crate::os;
+use crate::plan::{PATIENCE, Want};
+use crate::provider::AuthProvider;
+use crate::random::Random;
+use crate::record::{Grant, Record, Slot};
+use crate::secret::Fingerprint;
+use crate::store::{MemoryTokenStore, TokenStore};
+use crate::sync::{Arc, Condvar, Mutex, lock, spawn};
+use crate::token::{LONGEST_LIFE, TokenSet, check};
+
+/// Answers one question for everything above it: what is a valid `Authorization` header right now?
+///
+/// It obtains the first token, keeps it valid, shares one session between every task, process and clone, and gives the
+/// session back at logout. Clones are handles of the same session.
+///
+/// * Thread-safe, and free of any runtime: its futures may be polled anywhere. Renewals run on a thread of its own.
+/// * Cancel-safe: dropping any of its futures loses nothing; a renewal that has begun goes on and is saved.
+/// * Dropping the last handle ends nothing: a session that only this process knows is ended by
+///   [`shutdown`](Self::shutdown) or [`logout`](Self::logout).
+///
+/// ```no_run
+/// use cdse_auth::{PasswordAuth, TokenManager};
+///
+/// # async fn example() -> cdse_auth::Result<()> {
+/// let manager = TokenManager::new(PasswordAuth::new("user@example.com", "not-a-real-password"))?;
+/// let header = manager.authorization_header().await?;
+/// // … send a request with it; when the service answers 401:
+/// let header = manager.force_refresh_after(&header).await?;
+/// manager.logout().await
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TokenManager {
+    core: Arc<Core>,
+    _handle: Arc<Handle>,
+}
+
+/// The last handle wakes what sleeps on the manager's behalf.
+struct Handle(Arc<Core>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.wake_all();
+    }
+}
+
+/// Settings of a [`TokenManager`].
+pub struct TokenManagerBuilder {
+    provider: Box<dyn AuthProvider>,
+    endpoints: Result<Endpoints>,
+    transport: TransportConfig,
+    store: Arc<dyn TokenStore>,
+    skew: Duration,
+    patience: Duration,
+    one_shot: bool,
+    keep_alive: bool,
+    clock: Clock,
+    random: Random,
+}
+
+impl TokenManagerBuilder {
+    /// The realm, such as `https://identity.dataspace.copernicus.eu/auth/realms/CDSE` (the default). https only, except
+    /// to this machine itself.
+    #[must_use]
+    pub fn realm_url(mut self, url: &str) -> Self {
+        self.endpoints = Endpoints::of_realm(url);
+        self
+    }
+
+    /// The token endpoint; the other endpoints are its siblings.
+    #[must_use]
+    pub fn token_url(mut self, url: &str) -> Self {
+        self.endpoints = Endpoints::of_token_endpoint(url);
+        self
+    }
+
+    /// How the identity service is reached.
+    #[must_use]
+    pub fn transport(mut self, transport: TransportConfig) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Where the session is kept; in memory unless said.
+    #[must_use]
+    pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
+        self.store = Arc::new(store);
+        self
+    }
+
+    /// How long before its end a token counts as ended where waiting for a new one is possible: 30 s unless said, and
+    /// never more than a quarter of the token's life.
+    #[must_use]
+    pub fn expiry_skew(mut self, skew: Duration) -> Self {
+        self.skew = skew;
+        self
+    }
+
+    /// How long a caller waits for a token when it has none: 60 s unless said.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// For a program that needs one token and ends: nothing is renewed behind its back. A token that is due for renewal
+    /// is renewed if that needs no login and nobody else is at it, and served as it is otherwise.
+    #[must_use]
+    pub fn one_shot(mut self, one_shot: bool) -> Self {
+        self.one_shot = one_shot;
+        self
+    }
+
+    /// Renews without being asked, before the refresh token ends. Without it nothing happens unless somebody asks.
+    #[must_use]
+    pub fn keep_alive(mut self, keep_alive: bool) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// The source of time.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The source of jitter.
+    #[must_use]
+    pub fn random(mut self, random: Random) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Makes the manager. No request, no file access, no thread yet (but for [`keep_alive`](Self::keep_alive)).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] for an address that cannot be used; [`ErrorKind::MalformedAnswer`] for a fixed
+    /// access token that cannot stand in a header.
+    pub fn build(self) -> Result<TokenManager> {
+        let endpoints = self.endpoints?;
+        let slot = Slot {
+            token_url: endpoints.token.as_str().to_owned(),
+            client_id: self.provider.client_id().to_owned(),
+            grant: self.provider.grant(),
+            subject: self.provider.subject(),
+        };
+        let fixed = fixed_token(self.provider.as_ref(), &slot, &self.clock, &self.random)?;
+        let store = if fixed.is_some() { Arc::new(MemoryTokenStore::new()) } else { self.store };
+        let core = Arc::new(Core {
+            store: Store::new(store, &self.random),
+            service: Service::new(endpoints, self.transport, self.clock.clone()),
+            provider: self.provider,
+            slot,
+            skew: span(self.skew),
+            patience: span(self.patience),
+            one_shot: self.one_shot,
+            clock: self.clock,
+            random: self.random,
+            header: HeaderCell::default(),
+            shared: Mutex::new(Shared::default()),
+            changed: Arc::new(Condvar::new()),
+            section: Mutex::new(()),
+            me: format!("{}@{}", std::process::id(), os::host_name()),
+        });
+        if let Some(record) = fixed {
+            let _ = core.store.records().commit(&core.slot, None, &record)?;
+        }
+        if self.keep_alive {
+            keep_alive::start(&core)?;
+        }
+        Ok(TokenManager { _handle: Arc::new(Handle(Arc::clone(&core))), core })
+    }
+}
+
+/// The record of a fixed access token.
+fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: &Random) -> Result<Option<Record>> {
+    if provider.grant() != Grant::AccessToken {
+        return Ok(None);
+    }
+    let Some((_, access)) = provider.grant_data().into_iter().next() else { return Ok(None) };
+    check(&access)?;
+    let now = clock.now().wall;
+    let left = jwt_times(access.expose()).expires_at.map_or(LONGEST_LIFE, |end| end.saturating_sub(now));
+    let mut record = Record::new(Some(slot.clone()), random);
+    record.generation = 1;
+    record.tokens = Some(TokenSet {
+        access,
+        refresh: None,
+        session_id: None,
+        t0: now,
+        life: left.clamp(0, LONGEST_LIFE),
+        refresh_life: None,
+        jitter: 1000,
+    });
+    Ok(Some(record))
+}
+
+impl TokenManager {
+    /// A manager for the Copernicus Data Space Ecosystem that keeps its session in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenManagerBuilder::build`].
+    pub fn new(provider: impl AuthProvider + 'static) -> Result<Self> {
+        Self::builder(provider).build()
+    }
+
+    /// A manager with other settings.
+    pub fn builder(provider: impl AuthProvider + 'static) -> TokenManagerBuilder {
+        TokenManagerBuilder {
+            provider: Box::new(provider),
+            endpoints: Endpoints::of_realm(DEFAULT_REALM_URL),
+            transport: TransportConfig::default(),
+            store: Arc::new(MemoryTokenStore::new()),
+            skew: Duration::from_secs(30),
+            patience: Duration::from_millis(PATIENCE.unsigned_abs()),
+            one_shot: false,
+            keep_alive: false,
+            clock: Clock::default(),
+            random: Random::default(),
+        }
+    }
+
+    /// A valid `Authorization` header value, marked sensitive.
+    ///
+    /// While the token is fresh this costs some 10 ns: no lock, no I/O, no allocation. A token that is due is served at
+    /// once and renewed behind the caller's back; in its last seconds a caller waits a little for the new one; without a
+    /// valid token a caller waits for as long as its patience says.
+    ///
+    /// # Errors
+    ///
+    /// Never while a token is valid. Otherwise [`Error`] says what to do; `is_transient()` says whether waiting helps.
+    pub async fn authorization_header(&self) -> Result<HeaderValue> {
+        match self.core.header.get(&self.core.clock) {
+            Some(header) => Ok(header),
+            None => Box::pin(self.core.obtain(Want::Fresh, None)).await,
+        }
+    }
+
+    /// The header if the token is fresh: what [`authorization_header`](Self::authorization_header) tries first.
+    #[inline]
+    #[must_use]
+    pub fn fresh_header(&self) -> Option<HeaderValue> {
+        self.core.header.get(&self.core.clock)
+    }
+
+    /// A header whose token is valid for at least `min_validity` from now; where new tokens live shorter than that, a
+    /// new one.
+    ///
+    /// # Errors
+    ///
+    /// As [`authorization_header`](Self::authorization_header), and when the renewal fails.
+    pub async fn header_for(&self, min_validity: Duration) -> Result<HeaderValue> {
+        Box::pin(self.core.obtain(Want::Validity(span(min_validity)), None)).await
+    }
+
+    /// The tokens behind the header, valid for at least `min_validity`.
+    ///
+    /// # Errors
+    ///
+    /// As [`header_for`](Self::header_for).
+    pub async fn tokens(&self, min_validity: Duration) -> Result<TokenSet> {
+        let want = if min_validity.is_zero() { Want::Fresh } else { Want::Validity(span(min_validity)) };
+        let record = Box::pin(self.core.reach(want, None)).await?;
+        record.tokens.clone().ok_or_else(core::logged_out)
+    }
+
+    /// Renews the token, whatever is known of it. A renewal by anybody that begins after this call counts.
+    ///
+    /// # Errors
+    ///
+    /// When the renewal fails. The token that was valid before stays so.
+    pub async fn force_refresh(&self) -> Result<HeaderValue> {
+        Box::pin(self.core.obtain(Want::Renewal, None)).await
+    }
+
+    /// After a service refused a request with 401: another token than the one in `refused`, the header that was sent.
+    ///
+    /// Any number of tasks may say so at once; the first one to say it of the present token causes one renewal.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StillRefused`] when the refused token was renewed a moment ago (a quarter of its life, at most a
+    /// minute): renewing it again would not help. Otherwise as [`force_refresh`](Self::force_refresh).
+    pub async fn force_refresh_after(&self, refused: &HeaderValue) -> Result<HeaderValue> {
+        let text = refused.to_str().unwrap_or_default();
+        let token = text.get(.."Bearer ".len()).filter(|scheme| scheme.eq_ignore_ascii_case("Bearer "));
+        let token = token.map_or(text, |_| &text["Bearer ".len()..]);
+        Box::pin(self.core.obtain(Want::Not(Fingerprint::of(token)), None)).await
+    }
+
+    /// Logs in, unless a session is stored that lives.
+    ///
+    /// # Errors
+    ///
+    /// When the login fails; what was stored before is then still there.
+    pub async fn login(&self) -> Result<Login> {
+        let before = self.core.shared().opened;
+        self.log_in(Want::Session).await?;
+        Ok(if self.core.shared().opened > before { Login::Opened } else { Login::AlreadyOpen })
+    }
+
+    /// Logs in even if a session is stored that lives, and then ends that one.
+    ///
+    /// # Errors
+    ///
+    /// When the login fails; the session that was stored before lives on.
+    pub async fn force_login(&self) -> Result<()> {
+        self.log_in(Want::NewSession).await
+    }
+
+    async fn log_in(&self, want: Want) -> Result<()> {
+        logout::check_login(&self.core, &want)?;
+        self.core.shared().logged_out = false;
+        Box::pin(self.core.reach(want, None)).await.map(drop)
+    }
+
+    /// Ends the session at the identity service and removes it from the store. A renewal that is under way does not
+    /// bring it back.
+    ///
+    /// # Errors
+    ///
+    /// When the service could not be told: the local copy is removed all the same, and the session lives on until it
+    /// ends by itself. When the store could not be written.
+    pub async fn logout(&self) -> Result<()> {
+        self.on_own_thread(logout::logout).await
+    }
+
+    /// Discards the tokens here, in memory and in the store; the session at the service is not ended. Afterwards
+    /// [`login`](Self::login) is needed. A renewal that is under way does not bring the tokens back.
+    ///
+    /// # Errors
+    ///
+    /// When the store could not be written.
+    pub async fn clear(&self) -> Result<()> {
+        self.on_own_thread(logout::clear).await
+    }
+
+    /// Ends the manager: no renewal begins any more, one that is under way is waited for and saved, and a session that
+    /// only this process knows is logged out. Every later call gets [`ErrorKind::ShutDown`].
+    ///
+    /// # Errors
+    ///
+    /// When the session could not be ended at the service.
+    pub async fn shutdown(&self) -> Result<()> {
+        self.settle().await;
+        if logout::is_private(&self.core) && self.core.slot.grant != Grant::AccessToken {
+            self.logout().await?;
+        }
+        Ok(())
+    }
+
+    /// No renewal begins any more; waits for one that is under way. The session is left as it is: what a program does
+    /// when it is told to end and the session is stored.
+    pub async fn settle(&self) {
+        self.core.shared().closing = true;
+        self.core.header.clear();
+        self.core.wake_all();
+        Changed { core: &self.core, done: |shared: &Shared| shared.flight.is_none() }.await;
+    }
+
+    /// Runs `action` while no exchange is under way here: for stopping the process (Ctrl-Z), which must not happen
+    /// between sending a one-time token and saving its successor. Blocks for as long as an exchange takes.
+    pub fn between_exchanges<T>(&self, action: impl FnOnce() -> T) -> T {
+        let _section = lock(&self.core.section);
+        action()
+    }
+
+    /// A snapshot without secrets. Reads the store.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        status::status(&self.core)
+    }
+
+    /// Waits until the record is another than the one of `generation` (see [`Status::generation`]), as far as this
+    /// manager notices: its own renewals at once, those of others when it looks at the store.
+    pub async fn changed(&self, generation: u64) -> Status {
+        let now = |shared: &Shared| shared.seen.as_ref().map_or(0, |seen| seen.record.generation);
+        Changed { core: &self.core, done: move |shared: &Shared| now(shared) != generation }.await;
+        self.status()
+    }
+
+    /// The slot that this manager works on.
+    #[must_use]
+    pub fn slot(&self) -> &Slot {
+        &self.core.slot
+    }
+
+    async fn on_own_thread(&self, work: fn(&Core) -> Result<()>) -> Result<()> {
+        let core = Arc::clone(&self.core);
+        let result: Arc<Mutex<Option<Result<()>>>> = Arc::default();
+        let theirs = Arc::clone(&result);
+        let started = spawn("cdse-auth", move || {
+            let done = work(&core);
+            *lock(&theirs) = Some(done);
+            core.wake_all();
+        });
+        if started.is_err() {
+            return work(&self.core);
+        }
+        Changed { core: &self.core, done: |_: &Shared| lock(&result).is_some() }.await;
+        lock(&result).take().unwrap_or(Ok(()))
+    }
+}
+
+/// What a login did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Login {
+    /// It opened a session.
+    Opened,
+    /// A session that lives was stored already.
+    AlreadyOpen,
+}
+
+/// Until something holds of what is shared.
+struct Changed<'a, F> {
+    core: &'a Core,
+    done: F,
+}
+
+impl<F: Fn(&Shared) -> bool + Unpin> Future for Changed<'_, F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut shared = self.core.shared();
+        if (self.done)(&shared) {
+            return Poll::Ready(());
+        }
+        shared.wake_me(context.waker());
+        Poll::Pending
+    }
+}
+
+impl Shared {
+    fn wake_me(&mut self, waker: &Waker) {
+        self.wakers.push(waker.clone());
+    }
+}
+
+impl fmt::Debug for TokenManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenManager").field("slot", &self.core.slot).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TokenManagerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenManagerBuilder").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}

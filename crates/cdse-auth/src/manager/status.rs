@@ -1,0 +1,97 @@
+use std::time::SystemTime;
+
+use super::core::Core;
+use crate::error::Error;
+use crate::plan::State;
+use crate::record::Grant;
+use crate::store::StoreDescription;
+use crate::token::moment;
+
+/// A snapshot of a slot, without secrets.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Who is logged in, as given; `None` for a machine client and a token from outside.
+    pub username: Option<String>,
+    /// The OAuth client id.
+    pub client_id: String,
+    /// How the session is obtained.
+    pub grant: Grant,
+    /// What a caller would get now.
+    pub state: SessionState,
+    /// Whether a caller can expect a token without anybody logging in: one is valid, or can be renewed.
+    pub logged_in: bool,
+    /// When the access token ends.
+    pub access_expires_at: Option<SystemTime>,
+    /// When the refresh token ends; it may move with each renewal. `None`: no known end, or no refresh token.
+    pub session_expires_at: Option<SystemTime>,
+    /// The session's hard end, once known: by then somebody must log in.
+    pub login_needed_by: Option<SystemTime>,
+    /// Goes up with every change of the record.
+    pub generation: u64,
+    /// When the access token was obtained.
+    pub last_renewal_at: Option<SystemTime>,
+    /// Until when nobody contacts the service, and why.
+    pub hold: Option<(SystemTime, Error)>,
+    /// What the last renewal of this manager failed with, if it failed.
+    pub last_error: Option<Error>,
+    /// Whether the account is known to want a one-time code.
+    pub uses_one_time_code: Option<bool>,
+    /// The store, and whether other processes share the session through it.
+    pub store: StoreDescription,
+    /// What was noticed, a sentence each.
+    pub problems: Vec<String>,
+}
+
+/// What a caller would get.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionState {
+    /// A token that need not be renewed yet.
+    Fresh,
+    /// A valid token that is due for renewal.
+    Usable,
+    /// The token has ended; there is a session.
+    Expired,
+    /// There is no session.
+    Missing,
+}
+
+pub(super) fn status(core: &Core) -> Status {
+    let looked = core.look();
+    let shared = core.shared();
+    let now = core.clock.now();
+    let seen = shared.seen.clone().unwrap_or_else(|| core.nothing(now));
+    let view = shared.view(&seen, core, now);
+    let (record, tokens) = (&seen.record, seen.record.tokens.as_ref());
+    let mut problems = shared.problems.clone();
+    problems.extend(looked.err().map(|error| error.message().to_owned()));
+    problems.extend(shared.unsaved.as_ref().map(|unsaved| format!("the session is in memory only: {}", unsaved.error)));
+    if let Some(suspect) = &record.suspect {
+        problems.push(format!("the answer to a request of {} is not known", suspect.by));
+    }
+    if let Some(dead) = &record.dead {
+        problems.push(format!("the identity service has ended the session ({})", dead.words));
+    }
+    Status {
+        username: core.provider.username().map(str::to_owned),
+        client_id: core.provider.client_id().to_owned(),
+        grant: core.provider.grant(),
+        state: match view.state() {
+            State::Fresh => SessionState::Fresh,
+            State::Early | State::Late => SessionState::Usable,
+            State::Expired => SessionState::Expired,
+            State::Empty => SessionState::Missing,
+        },
+        logged_in: !shared.logged_out && (view.left() > 0 || view.session_lives()),
+        access_expires_at: tokens.map(|tokens| tokens.access_expires_at()),
+        session_expires_at: tokens.and_then(|tokens| tokens.refresh_expires_at()),
+        login_needed_by: tokens.and(record.hard_end).map(moment),
+        generation: record.generation,
+        last_renewal_at: tokens.map(|tokens| moment(tokens.t0)),
+        hold: record.hold.as_ref().filter(|hold| hold.until > now.wall).map(|hold| (moment(hold.until), hold.error())),
+        last_error: shared.last_error.clone(),
+        uses_one_time_code: record.uses_otp,
+        store: core.store.records().description(),
+        problems,
+    }
+}

@@ -1,0 +1,104 @@
+//! Linux, which is tested, and its kin, which are not.
+
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use crate::clock::{Millis, Now};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const CLOCKS: (ClockId, ClockId) = (ClockId::RealtimeCoarse, ClockId::MonotonicCoarse);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const CLOCKS: (ClockId, ClockId) = (ClockId::Realtime, ClockId::Monotonic);
+
+#[inline]
+pub(crate) fn coarse_now() -> Now {
+    Now { wall: millis(clock_gettime(CLOCKS.0)), mono: millis(clock_gettime(CLOCKS.1)) }
+}
+
+#[inline]
+fn millis(time: Timespec) -> Millis {
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
+/// Creates a file that nobody else can open, under any umask; an existing name, also a link, is an error.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(no_follow()).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+/// Opens a lock file, creating it where it is missing.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(no_follow())
+        .open(path)
+}
+
+/// Opens a file for reading; a symbolic link in its place is an error.
+pub(crate) fn open_read(path: &Path) -> io::Result<File> {
+    // Without O_NONBLOCK a FIFO in its place would block.
+    OpenOptions::new().read(true).custom_flags(no_follow() | flag(OFlags::NONBLOCK)).open(path)
+}
+
+/// Whether opening failed because a symbolic link is in the place of the file.
+pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+/// Creates a folder and its parents, all closed to others where they are new.
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Whether the file or folder belongs to the user of this process.
+pub(crate) fn is_ours(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// The owner, to name it in an error.
+pub(crate) fn owner(metadata: &Metadata) -> String {
+    format!("user id {}", metadata.uid())
+}
+
+/// Whether others may read or write it.
+pub(crate) fn is_loose(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o077 != 0
+}
+
+/// Whether others may put files into the folder.
+pub(crate) fn is_open_folder(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o022 != 0
+}
+
+/// Takes all rights of others away.
+pub(crate) fn tighten(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(metadata.mode() & 0o700))
+}
+
+/// Makes a rename in the folder last through a power cut.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// The name of this machine, for the note in a lock file.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn no_follow() -> i32 {
+    flag(OFlags::NOFOLLOW | OFlags::CLOEXEC)
+}
+
+fn flag(flags: OFlags) -> i32 {
+    flags.bits() as i32
+}

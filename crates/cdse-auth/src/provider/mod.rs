@@ -1,0 +1,76 @@
+//! Authentication providers: how the first token is obtained.
+//!
+//! A provider says which form fields open a session, for which client id and user, and whether it can do so now, later
+//! or never again. It makes no network request: the [`TokenManager`](crate::TokenManager) owns the exchange and every
+//! renewal.
+
+mod access_token;
+mod client_credentials;
+mod code;
+mod password;
+mod refresh_token;
+mod stored;
+
+use std::fmt;
+
+pub use access_token::AccessTokenAuth;
+pub use client_credentials::ClientCredentialsAuth;
+pub(crate) use code::GIVEN_LIFE;
+pub use code::{CodeSource, OneTimeCode, TotpSecret};
+pub use password::PasswordAuth;
+pub use refresh_token::RefreshTokenAuth;
+pub(crate) use refresh_token::refresh_grant;
+pub use stored::StoredSession;
+
+use crate::record::Grant;
+use crate::secret::Secret;
+
+/// The client id of the Copernicus Data Space Ecosystem's public client.
+pub const DEFAULT_CLIENT_ID: &str = "cdse-public";
+
+/// The form fields of one token request, in the order in which they are sent. All values are handled as secrets.
+pub type GrantData = Vec<(&'static str, Secret)>;
+
+/// How the first token of a session is obtained.
+///
+/// Implementations hold secrets and show none in `Debug`. Every method returns at once and makes no request; the one
+/// thing that may wait, a code that somebody has to be asked for, is a [`CodeSource`].
+pub trait AuthProvider: fmt::Debug + Send + Sync {
+    /// The grant of the first request.
+    fn grant(&self) -> Grant;
+
+    /// The OAuth client id.
+    fn client_id(&self) -> &str;
+
+    /// Who logs in, as given; `None` where there is no user.
+    fn username(&self) -> Option<&str> {
+        None
+    }
+
+    /// What tells this provider's session from others of the same client: the user name in lower case unless said
+    /// otherwise. It becomes part of the [`Slot`](crate::Slot) and must hold no secret.
+    fn subject(&self) -> Option<String> {
+        self.username().map(str::to_lowercase)
+    }
+
+    /// The form fields of the first token request (RFC 6749 §4.3.2, §4.4.2, §6), without a one-time code: the manager
+    /// adds that (as `totp`), for it must be recorded before it is sent. Empty where nothing can be sent.
+    fn grant_data(&self) -> GrantData;
+
+    /// Whether it can open a session.
+    fn ability(&self) -> Ability;
+
+    /// Where one-time codes come from.
+    fn code_source(&self) -> CodeSource<'_> {
+        CodeSource::None
+    }
+}
+
+/// Whether a provider can open a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ability {
+    /// At any time, as often as needed (a one-time code may have to be waited for).
+    Login,
+    /// Never: only a session that exists can be used.
+    Never,
+}

@@ -1,0 +1,67 @@
+use std::fmt;
+
+use super::{Ability, AuthProvider, DEFAULT_CLIENT_ID, GrantData};
+use crate::record::Grant;
+use crate::secret::Secret;
+
+/// A refresh token obtained elsewhere (RFC 6749 §6).
+///
+/// It holds no credentials: once the session ends, the error is
+/// [`ReauthRequired`](crate::ErrorKind::ReauthRequired). Where tokens are one-time, a token that is given to several
+/// machines kills itself: give it to one.
+#[derive(Clone)]
+pub struct RefreshTokenAuth {
+    refresh_token: Secret,
+    client_id: String,
+}
+
+impl RefreshTokenAuth {
+    /// With the token of a session of [`DEFAULT_CLIENT_ID`].
+    pub fn new(refresh_token: impl Into<Secret>) -> Self {
+        Self { refresh_token: refresh_token.into(), client_id: DEFAULT_CLIENT_ID.to_owned() }
+    }
+
+    /// For a session of another client.
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = client_id.into();
+        self
+    }
+}
+
+impl AuthProvider for RefreshTokenAuth {
+    fn grant(&self) -> Grant {
+        Grant::RefreshToken
+    }
+
+    fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    fn subject(&self) -> Option<String> {
+        Some(self.refresh_token.fingerprint().as_str().to_owned())
+    }
+
+    fn grant_data(&self) -> GrantData {
+        refresh_grant(&self.client_id, &self.refresh_token)
+    }
+
+    fn ability(&self) -> Ability {
+        Ability::Never
+    }
+}
+
+/// The fields of a refresh token grant.
+pub(crate) fn refresh_grant(client_id: &str, refresh_token: &Secret) -> GrantData {
+    vec![
+        ("client_id", client_id.into()),
+        ("grant_type", "refresh_token".into()),
+        ("refresh_token", refresh_token.clone()),
+    ]
+}
+
+impl fmt::Debug for RefreshTokenAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshTokenAuth").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+use super::{Ability, AuthProvider, GrantData};
+use crate::record::{Grant, Slot};
+
+/// A session that is in the store already, and no credentials: what a program has after somebody logged in elsewhere.
+#[derive(Clone, Debug)]
+pub struct StoredSession {
+    slot: Slot,
+    username: Option<String>,
+}
+
+impl StoredSession {
+    /// The session of `slot`; `username` is what it is shown as.
+    #[must_use]
+    pub fn new(slot: Slot, username: Option<String>) -> Self {
+        Self { slot, username }
+    }
+}
+
+impl AuthProvider for StoredSession {
+    fn grant(&self) -> Grant {
+        self.slot.grant
+    }
+
+    fn client_id(&self) -> &str {
+        &self.slot.client_id
+    }
+
+    fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
+    fn subject(&self) -> Option<String> {
+        self.slot.subject.clone()
+    }
+
+    fn grant_data(&self) -> GrantData {
+        Vec::new()
+    }
+
+    fn ability(&self) -> Ability {
+        Ability::Never
+    }
+}

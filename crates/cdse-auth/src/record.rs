@@ -1,0 +1,272 @@
+//! The unit of storage: one [`Slot`], one [`Record`], replaced as a whole.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Millis;
+use crate::error::{Error, ErrorKind};
+use crate::random::Random;
+use crate::secret::{CredentialMark, Fingerprint, hex};
+use crate::token::TokenSet;
+
+/// How the first token of a slot is obtained (RFC 6749 §4 and §6).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Grant {
+    /// Resource owner password credentials (RFC 6749 §4.3).
+    Password,
+    /// A refresh token given from outside (RFC 6749 §6).
+    RefreshToken,
+    /// Client credentials (RFC 6749 §4.4).
+    ClientCredentials,
+    /// No grant at all: a fixed access token.
+    AccessToken,
+}
+
+/// Whose session it is: token endpoint, client id, grant, and user. One slot holds at most one session.
+///
+/// A session never leaves its slot: its tokens go to this token endpoint and to no other.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Slot {
+    /// The address of the token endpoint.
+    pub token_url: String,
+    /// The OAuth client id.
+    pub client_id: String,
+    /// The grant that opened the session.
+    pub grant: Grant,
+    /// The user name in lower case, or the fingerprint of a refresh token given from outside; `None` for a machine
+    /// client.
+    pub subject: Option<String>,
+}
+
+impl Slot {
+    /// A name for files: 32 hexadecimal digits, the same for the same slot everywhere.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let parts = [&self.token_url, &self.client_id, self.grant.name(), self.subject.as_deref().unwrap_or("")];
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part.as_bytes());
+        }
+        hex(&digest.finalize()[..16])
+    }
+}
+
+impl Grant {
+    /// The `grant_type` of RFC 6749; a fixed access token has none and is called `access_token`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::AccessToken => "access_token",
+        }
+    }
+}
+
+/// What is stored for a slot. It holds everything that any process needs to decide what may be sent next.
+///
+/// Opaque: a store keeps it whole ([`Record::to_json`], [`Record::from_json`]) and looks at nothing but
+/// [`Record::version`].
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    pub(crate) schema: u32,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) lineage: u64,
+    pub(crate) generation: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tokens: Option<TokenSet>,
+    /// The session's hard end, once two refreshes have shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hard_end: Option<Millis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) suspect: Option<Suspect>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dead: Option<Dead>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hold: Option<Hold>,
+    #[serde(default)]
+    pub(crate) fails: u32,
+    #[serde(default)]
+    pub(crate) strikes: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) otp: Option<UsedCode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) uses_otp: Option<bool>,
+    /// The credentials that last opened a session, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) worked: Option<Worked>,
+    /// The fingerprint of the given refresh token whose descendants these tokens are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<Fingerprint>,
+    /// Logged out on purpose.
+    #[serde(default)]
+    pub(crate) out: bool,
+}
+
+/// Something was sent, and its answer is not known.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Suspect {
+    pub(crate) sent: Sent,
+    pub(crate) since: Millis,
+    /// `pid@host`.
+    pub(crate) by: String,
+}
+
+/// What an exchange sends.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Sent {
+    Refresh(Fingerprint),
+    Login,
+}
+
+/// The service refused this refresh token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Dead {
+    pub(crate) token: Fingerprint,
+    pub(crate) words: String,
+    pub(crate) at: Millis,
+}
+
+/// Nobody contacts the service before `until`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Hold {
+    pub(crate) until: Millis,
+    pub(crate) since: Millis,
+    pub(crate) class: HoldClass,
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: String,
+    /// Only these credentials are held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credentials: Option<CredentialMark>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HoldClass {
+    Unsent,
+    Lost,
+    Dead,
+    Refused,
+    Limit,
+    Configuration,
+}
+
+impl Hold {
+    pub(crate) fn error(&self) -> Error {
+        Error::new(self.kind, self.message.clone())
+    }
+}
+
+/// The last code that was about to be sent: it is never sent again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UsedCode {
+    /// The time step of a generated code (RFC 6238).
+    Step(i64),
+    /// A code that was given.
+    Given(Fingerprint),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Worked {
+    pub(crate) credentials: CredentialMark,
+    pub(crate) at: Millis,
+}
+
+/// Which state of a slot a record is: the fence of every commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Version {
+    /// Random at creation.
+    pub lineage: u64,
+    /// Goes up by one with every commit.
+    pub generation: u64,
+}
+
+impl Record {
+    /// The schema that this version reads and writes.
+    pub const SCHEMA: u32 = 1;
+
+    pub(crate) fn new(slot: Option<Slot>, random: &Random) -> Self {
+        Self {
+            schema: Self::SCHEMA,
+            slot,
+            lineage: random.u64(),
+            generation: 0,
+            tokens: None,
+            hard_end: None,
+            suspect: None,
+            dead: None,
+            hold: None,
+            fails: 0,
+            strikes: 0,
+            otp: None,
+            uses_otp: None,
+            worked: None,
+            seed: None,
+            out: false,
+        }
+    }
+
+    /// Which state of the slot this is.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        Version { lineage: self.lineage, generation: self.generation }
+    }
+
+    /// Whose it is; `None` when it was written without a slot ([`TokenStore::save`](crate::TokenStore::save)).
+    #[must_use]
+    pub fn slot(&self) -> Option<&Slot> {
+        self.slot.as_ref()
+    }
+
+    /// The tokens, absent after a logout.
+    #[must_use]
+    pub fn tokens(&self) -> Option<&TokenSet> {
+        self.tokens.as_ref()
+    }
+
+    /// The record as a store keeps it. It holds the tokens in clear.
+    #[must_use]
+    pub fn to_json(&self) -> zeroize::Zeroizing<Vec<u8>> {
+        // Room for two long tokens: growing would leave copies behind.
+        let mut text = zeroize::Zeroizing::new(Vec::with_capacity(16 * 1024));
+        // A record is plain data with string keys, for which serde_json has no error.
+        let _ = serde_json::to_writer_pretty(&mut *text, self);
+        text.push(b'\n');
+        text
+    }
+
+    /// Reads what [`Record::to_json`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StoreNewer`] for a schema above [`Record::SCHEMA`], [`ErrorKind::StoreDamaged`] for anything else
+    /// that is no record. Neither shows anything of the text.
+    pub fn from_json(text: &[u8]) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: u32,
+        }
+        let damaged = |_| Error::new(ErrorKind::StoreDamaged, "it is no session record");
+        let Schema { schema } = serde_json::from_slice(text).map_err(damaged)?;
+        if schema > Self::SCHEMA {
+            let why = format!("it has schema {schema}, and this version knows {}", Self::SCHEMA);
+            return Err(Error::new(ErrorKind::StoreNewer, why));
+        }
+        serde_json::from_slice(text).map_err(damaged)
+    }
+
+    pub(crate) fn refresh_fingerprint(&self) -> Option<Fingerprint> {
+        self.tokens.as_ref()?.refresh.as_ref().map(|token| token.fingerprint())
+    }
+
+    /// The record that replaces this one.
+    pub(crate) fn next(&self) -> Self {
+        Self { generation: self.generation + 1, ..self.clone() }
+    }
+}

@@ -1,0 +1,440 @@
+//! A session in a file: atomic, private, locked, durable.
+//!
+//! The record is replaced by writing a new file beside it, syncing it and renaming it over the old one: a reader sees
+//! the old record or the new one. The lock file lies beside it and is never deleted, for a deleted lock file would let
+//! two processes hold two different locks of one name.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{File, Metadata, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::{Commit, Guard, RecordStore, StoreDescription, TokenStore};
+use crate::clock::Millis;
+use crate::error::{Error, ErrorKind, Result, cleaned};
+use crate::os;
+use crate::random::Random;
+use crate::record::{Record, Slot, Version};
+use crate::sync::{Arc, Mutex, lock};
+use crate::token::TokenSet;
+
+/// A record is some 4 kB; a file of this size is none.
+const LARGEST: u64 = 1 << 20;
+/// A temporary file that is older was left by a process that died.
+const LEFTOVER_AGE: Millis = 60_000;
+
+/// Persists one session to one JSON file that only its owner can read (mode 0600), so that a login survives across
+/// processes; any number of processes may use it at the same time.
+///
+/// The password and the TOTP secret are never stored. Creating the value touches no file.
+///
+/// A session file belongs to one machine: where refresh tokens are one-time, two copies of it end each other's session.
+///
+/// ```no_run
+/// use cdse_auth::{FileTokenStore, PasswordAuth, TokenManager};
+///
+/// let manager = TokenManager::builder(PasswordAuth::new("user@example.com", "not-a-real-password"))
+///     .store(FileTokenStore::new("/home/me/.local/state/my-tool/session.json"))
+///     .build()?;
+/// # Ok::<(), cdse_auth::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct FileTokenStore(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    random: Random,
+    warnings: Mutex<Vec<String>>,
+    #[cfg(any(test, feature = "testing"))]
+    faults: Mutex<Vec<Fault>>,
+}
+
+/// A step of the file store (feature `testing`).
+#[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public for tests only"))]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FileOperation {
+    /// Opening the record.
+    OpenRecord,
+    /// Creating the folder.
+    CreateFolder,
+    /// Creating the temporary file.
+    CreateTemporary,
+    /// Writing the record.
+    Write,
+    /// Making it durable.
+    Sync,
+    /// Replacing the old record.
+    Rename,
+    /// Opening the lock file.
+    OpenLock,
+    /// Locking it.
+    Lock,
+}
+
+/// An operation that fails with an error number of the system (feature `testing`).
+#[cfg(any(test, feature = "testing"))]
+pub type Fault = (FileOperation, i32);
+
+impl FileTokenStore {
+    /// The session in the file at `path`. Its folder is created when something is stored.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(Arc::new(Inner {
+            path: path.into(),
+            random: Random::default(),
+            warnings: Mutex::default(),
+            #[cfg(any(test, feature = "testing"))]
+            faults: Mutex::default(),
+        }))
+    }
+
+    /// The session file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// From now on these operations fail (feature `testing`).
+    #[cfg(any(test, feature = "testing"))]
+    pub fn set_faults(&self, faults: impl IntoIterator<Item = Fault>) {
+        *lock(&self.0.faults) = faults.into_iter().collect();
+    }
+
+    fn step(&self, operation: FileOperation) -> io::Result<()> {
+        #[cfg(any(test, feature = "testing"))]
+        if let Some((_, errno)) = lock(&self.0.faults).iter().find(|(failing, _)| *failing == operation) {
+            return Err(io::Error::from_raw_os_error(*errno));
+        }
+        let _ = operation;
+        Ok(())
+    }
+
+    fn folder(&self) -> &Path {
+        match self.0.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    fn beside(&self, before: &str, after: &str) -> PathBuf {
+        let mut name = OsString::from(before);
+        name.push(self.0.path.file_name().unwrap_or_default());
+        name.push(after);
+        self.folder().join(name)
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.beside("", ".lock")
+    }
+
+    fn warn(&self, warning: String) {
+        lock(&self.0.warnings).push(warning);
+    }
+
+    /// The record, whosever it is.
+    fn read_any(&self) -> Result<Option<Record>> {
+        let path = &self.0.path;
+        let mut file = match self.step(FileOperation::OpenRecord).and_then(|()| os::open_read(path)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if os::is_link_refusal(&error) => return Err(self.unsafe_link(path)),
+            Err(error) => return Err(self.unreadable(&error)),
+        };
+        let metadata = file.metadata().map_err(|error| self.unreadable(&error))?;
+        self.check_file(path, &metadata)?;
+        let size = metadata.len();
+        if size > LARGEST {
+            return Err(self.damaged("it is far too large"));
+        }
+        // Room for the whole file: growing would leave copies of tokens behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
+        (&mut file).take(LARGEST).read_to_end(&mut text).map_err(|error| self.unreadable(&error))?;
+        match Record::from_json(&text) {
+            Ok(record) => Ok(Some(record)),
+            Err(error) if error.kind() == ErrorKind::StoreNewer => Err(Error::new(
+                ErrorKind::StoreNewer,
+                format!(
+                    "the session file {} was written by a newer version ({error}); it was left untouched: update this \
+                     program, or use another state folder",
+                    path.display()
+                ),
+            )),
+            Err(_) if text.is_empty() => Err(self.damaged("it is empty")),
+            Err(error) => Err(self.damaged(error.message())),
+        }
+    }
+
+    /// Ours, a plain file, and closed to others, if need be from now on.
+    fn check_file(&self, path: &Path, metadata: &Metadata) -> Result<()> {
+        if !metadata.is_file() {
+            let why = format!("{} is no plain file; move it away and try again", path.display());
+            return Err(Error::new(ErrorKind::StoreUnsafe, why));
+        }
+        if !os::is_ours(metadata) {
+            return Err(foreign(path, metadata));
+        }
+        if os::is_loose(metadata) {
+            match os::tighten(path, metadata) {
+                Ok(()) => self.warn(format!(
+                    "other users could read {}: its permissions were corrected; if others use this machine, log out \
+                     and in again",
+                    path.display()
+                )),
+                Err(error) => self.warn(format!("other users can read {}: {error}", path.display())),
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare_folder(&self) -> Result<()> {
+        let folder = self.folder();
+        let metadata = match std::fs::metadata(folder) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self
+                .step(FileOperation::CreateFolder)
+                .and_then(|()| os::create_private_folder(folder))
+                .and_then(|()| std::fs::metadata(folder))
+                .map_err(|error| unwritable(folder, "created", &error))?,
+            Err(error) => return Err(unwritable(folder, "used", &error)),
+        };
+        if !metadata.is_dir() {
+            let why = format!("{} is no folder; move it away or use another state folder", folder.display());
+            return Err(Error::new(ErrorKind::StoreUnsafe, why));
+        }
+        if !os::is_ours(&metadata) {
+            return Err(foreign(folder, &metadata));
+        }
+        if os::is_open_folder(&metadata) {
+            os::tighten(folder, &metadata).map_err(|error| unwritable(folder, "closed to other users", &error))?;
+            self.warn(format!("other users could put files into {}: its permissions were corrected", folder.display()));
+        }
+        Ok(())
+    }
+
+    fn write(&self, record: &Record) -> Result<()> {
+        self.prepare_folder()?;
+        let temporary = self.beside(".", &format!(".{}.{:016x}.tmp", std::process::id(), self.0.random.u64()));
+        self.write_and_rename(&temporary, record).map_err(|error| {
+            // What could not be written is of no use; what cannot be removed is a leftover for the next holder.
+            let _ = std::fs::remove_file(&temporary);
+            unwritable(&self.0.path, "written", &error)
+        })
+    }
+
+    fn write_and_rename(&self, temporary: &Path, record: &Record) -> io::Result<()> {
+        self.step(FileOperation::CreateTemporary)?;
+        let mut file = os::create_private(temporary)?;
+        self.step(FileOperation::Write)?;
+        file.write_all(&record.to_json())?;
+        self.step(FileOperation::Sync)?;
+        file.sync_all()?;
+        drop(file);
+        self.step(FileOperation::Rename)?;
+        std::fs::rename(temporary, &self.0.path)?;
+        // The record is in place; a folder that cannot be synced (some network file systems) loses it only with the
+        // power.
+        let _ = os::sync_folder(self.folder());
+        Ok(())
+    }
+
+    fn commit_any(&self, base: Option<Version>, record: &Record) -> Result<Commit> {
+        if self.read_any()?.as_ref().map(Record::version) != base {
+            return Ok(Commit::Moved);
+        }
+        self.write(record)?;
+        Ok(Commit::Done)
+    }
+
+    fn remove_leftovers(&self) {
+        let Ok(entries) = std::fs::read_dir(self.folder()) else { return };
+        let start = self.beside(".", ".").file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let old = || {
+                let written = entry.metadata().and_then(|metadata| metadata.modified()).ok()?;
+                let written = written.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
+                Some(os::coarse_now().wall.saturating_sub(Millis::try_from(written.as_millis()).ok()?) > LEFTOVER_AGE)
+            };
+            if name.starts_with(&start) && name.ends_with(".tmp") && old() == Some(true) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn unsafe_link(&self, path: &Path) -> Error {
+        let why = format!(
+            "{} is a symbolic link, which could lead your session anywhere; remove it and try again",
+            path.display()
+        );
+        Error::new(ErrorKind::StoreUnsafe, why)
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Error {
+        let why = format!("the session file {} cannot be read: {error}", self.0.path.display());
+        Error::new(ErrorKind::StoreUnusable, why)
+    }
+
+    fn damaged(&self, why: &str) -> Error {
+        let why = format!("the session file {} is damaged: {why}", self.0.path.display());
+        Error::new(ErrorKind::StoreDamaged, why)
+    }
+}
+
+fn foreign(path: &Path, metadata: &Metadata) -> Error {
+    let why = format!(
+        "{} belongs to {}, not to you: it is not used; choose another state folder",
+        path.display(),
+        os::owner(metadata)
+    );
+    Error::new(ErrorKind::StoreUnsafe, why)
+}
+
+fn unwritable(path: &Path, what: &str, error: &io::Error) -> Error {
+    let why = format!("{} cannot be {what}: {error}; make room or choose another state folder", path.display());
+    Error::new(ErrorKind::StoreUnwritable, why)
+}
+
+impl TokenStore for FileTokenStore {
+    fn load(&self) -> Result<Option<TokenSet>> {
+        Ok(self.read_any()?.and_then(|record| record.tokens))
+    }
+
+    fn save(&self, tokens: &TokenSet) -> Result<()> {
+        loop {
+            let stored = self.read_any()?;
+            let base = stored.as_ref().map(Record::version);
+            let mut record = Record::new(stored.and_then(|record| record.slot), &self.0.random);
+            record.tokens = Some(tokens.clone());
+            if self.commit_any(base, &record)? == Commit::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    fn clear(&self) -> Result<()> {
+        while let Some(record) = self.read_any()? {
+            let mut next = record.next();
+            next.tokens = None;
+            next.out = true;
+            if self.commit_any(Some(record.version()), &next)? == Commit::Done {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn records(&self) -> Option<&dyn RecordStore> {
+        Some(self)
+    }
+}
+
+impl RecordStore for FileTokenStore {
+    fn read(&self, slot: &Slot) -> Result<Option<Record>> {
+        let record = self.read_any()?;
+        match record.as_ref().and_then(Record::slot) {
+            Some(other) if other != slot => {
+                let why = format!(
+                    "{} holds the session of another account ({}, client {}); it was left untouched: use another file",
+                    self.0.path.display(),
+                    cleaned(other.subject.as_deref().unwrap_or("no user"), 80),
+                    cleaned(&other.client_id, 80)
+                );
+                Err(Error::new(ErrorKind::StoreUnsafe, why))
+            }
+            _ => Ok(record),
+        }
+    }
+
+    fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
+        if self.read(slot)?.as_ref().map(Record::version) != base {
+            return Ok(Commit::Moved);
+        }
+        self.write(record)?;
+        Ok(Commit::Done)
+    }
+
+    fn try_guard(&self, _: &Slot) -> Result<Option<Box<dyn Guard>>> {
+        self.prepare_folder()?;
+        let path = self.lock_path();
+        let file = match self.step(FileOperation::OpenLock).and_then(|()| os::open_lock(&path)) {
+            Ok(file) => file,
+            Err(error) if os::is_link_refusal(&error) => return Err(self.unsafe_link(&path)),
+            Err(error) => return Err(unwritable(&path, "opened", &error)),
+        };
+        let metadata = file.metadata().map_err(|error| unwritable(&path, "opened", &error))?;
+        self.check_file(&path, &metadata)?;
+        match self.step(FileOperation::Lock).map_err(TryLockError::Error).and_then(|()| file.try_lock()) {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => {
+                let why = format!(
+                    "{} cannot be locked: {error}; this file system has no file locks: keep the state folder on a local \
+                     disk",
+                    path.display()
+                );
+                return Err(Error::new(ErrorKind::StoreUnusable, why));
+            }
+        }
+        note_holder(&file);
+        self.remove_leftovers();
+        Ok(Some(Box::new(FileGuard { _file: file, path })))
+    }
+
+    fn guard_holder(&self, _: &Slot) -> Option<String> {
+        let mut note = String::new();
+        os::open_read(&self.lock_path()).ok()?.take(300).read_to_string(&mut note).ok()?;
+        let note = cleaned(note.trim(), 200);
+        (!note.is_empty()).then_some(note)
+    }
+
+    fn set_aside(&self, slot: &Slot) -> Result<Option<PathBuf>> {
+        // Somebody may have mended it since.
+        if !matches!(self.read(slot), Err(error) if error.kind() == ErrorKind::StoreDamaged) {
+            return Ok(None);
+        }
+        let aside = self.beside("", &format!(".damaged-{:08x}", self.0.random.u64() >> 32));
+        std::fs::rename(&self.0.path, &aside).map_err(|error| unwritable(&self.0.path, "set aside", &error))?;
+        Ok(Some(aside))
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.0.warnings))
+    }
+
+    fn description(&self) -> StoreDescription {
+        StoreDescription { kind: "file", path: Some(self.0.path.clone()), shared: true }
+    }
+}
+
+/// Writes `pid@host since …` for those who wait. It is a courtesy: without it the lock is as good.
+fn note_holder(file: &File) {
+    let note = format!("{}@{} {}\n", std::process::id(), os::host_name(), os::coarse_now().wall / 1000);
+    let _ = file.set_len(0).and_then(|()| (&mut &*file).write_all(note.as_bytes()));
+}
+
+/// Closing the file gives the lock back; so does the death of the process.
+struct FileGuard {
+    _file: File,
+    path: PathBuf,
+}
+
+impl Guard for FileGuard {
+    fn holds_for(&self, _: std::time::Duration) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for FileGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileGuard").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FileTokenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileTokenStore").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,210 @@
+//! [`TokenSet`]: the live credentials and when they end.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::clock::{Clock, Millis, span};
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::{Fingerprint, Secret};
+
+/// No token is believed to live longer than a day.
+pub(crate) const LONGEST_LIFE: Millis = 24 * 3600 * 1000;
+
+/// A set of OAuth tokens with their absolute times of expiry.
+///
+/// `Debug` shows no token. Serialising writes the tokens in clear: that is for stores.
+///
+/// ```
+/// use std::time::Duration;
+/// use cdse_auth::TokenSet;
+///
+/// let tokens = TokenSet::new("an-access-token", Duration::from_secs(600))?
+///     .with_refresh_token("a-refresh-token", Some(Duration::from_secs(3600)));
+/// assert!(tokens.access_valid(Duration::from_secs(30)));
+/// assert!(tokens.refresh_valid(Duration::ZERO));
+/// assert_eq!(tokens.authorization_header(), "Bearer an-access-token");
+/// # Ok::<(), cdse_auth::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Fields", into = "Fields")]
+pub struct TokenSet {
+    pub(crate) access: Secret,
+    pub(crate) refresh: Option<Secret>,
+    pub(crate) session_id: Option<String>,
+    /// The moment the request was sent, on the wall clock.
+    pub(crate) t0: Millis,
+    pub(crate) life: Millis,
+    /// `None`: no known end.
+    pub(crate) refresh_life: Option<Millis>,
+    /// The jitter of the early window, drawn once per token, in thousandths (900 to 1100).
+    pub(crate) jitter: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Fields {
+    access_token: Secret,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_id: Option<String>,
+    obtained_at_ms: Millis,
+    expires_in_ms: Millis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_expires_in_ms: Option<Millis>,
+    #[serde(default = "no_jitter")]
+    jitter: i64,
+}
+
+fn no_jitter() -> i64 {
+    1000
+}
+
+impl TokenSet {
+    /// A token that was obtained just now and lives for `expires_in` (at most a day is believed).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::MalformedAnswer`] when the text cannot stand in an HTTP header: empty, or anything but visible
+    /// ASCII characters (RFC 6750 §2.1).
+    pub fn new(access_token: impl Into<String>, expires_in: Duration) -> Result<Self> {
+        let access = Secret::new(access_token);
+        check(&access)?;
+        Ok(Self {
+            access,
+            refresh: None,
+            session_id: None,
+            t0: Clock::default().now().wall,
+            life: span(expires_in).clamp(0, LONGEST_LIFE),
+            refresh_life: None,
+            jitter: no_jitter(),
+        })
+    }
+
+    /// With a refresh token that lives for `expires_in`; `None` if it has no known end.
+    #[must_use]
+    pub fn with_refresh_token(mut self, refresh_token: impl Into<String>, expires_in: Option<Duration>) -> Self {
+        self.refresh = Some(Secret::new(refresh_token));
+        self.refresh_life = expires_in.map(span);
+        self
+    }
+
+    /// The access token itself.
+    #[must_use]
+    pub fn access_token(&self) -> &str {
+        self.access.expose()
+    }
+
+    /// The refresh token itself, if there is one.
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&str> {
+        self.refresh.as_ref().map(Secret::expose)
+    }
+
+    /// The id of the session at the identity service, as it named it (`session_state`).
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.session_id.as_deref()
+    }
+
+    /// The value to send in the `Authorization` request header (RFC 6750 §2.1), marked sensitive.
+    ///
+    /// Its bytes are wiped when the last clone goes.
+    #[must_use]
+    pub fn authorization_header(&self) -> HeaderValue {
+        let mut text = Zeroizing::new(Vec::with_capacity("Bearer ".len() + self.access_token().len()));
+        text.extend_from_slice(b"Bearer ");
+        text.extend_from_slice(self.access_token().as_bytes());
+        // Every way to make a TokenSet has checked the text.
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
+            .unwrap_or_else(|_| HeaderValue::from_static("Bearer invalid"));
+        value.set_sensitive(true);
+        value
+    }
+
+    /// Whether the access token is usable for at least `skew` from now, by the system's wall clock.
+    #[must_use]
+    pub fn access_valid(&self, skew: Duration) -> bool {
+        self.access_end() - span(skew) > Clock::default().now().wall
+    }
+
+    /// Whether a refresh token grant can still succeed `skew` from now, by the system's wall clock. Without a known end
+    /// it can.
+    #[must_use]
+    pub fn refresh_valid(&self, skew: Duration) -> bool {
+        self.refresh.is_some()
+            && self.refresh_end().is_none_or(|end| end.saturating_sub(span(skew)) > Clock::default().now().wall)
+    }
+
+    /// When the access token ends.
+    #[must_use]
+    pub fn access_expires_at(&self) -> SystemTime {
+        moment(self.access_end())
+    }
+
+    /// When the refresh token ends, where that is known.
+    #[must_use]
+    pub fn refresh_expires_at(&self) -> Option<SystemTime> {
+        self.refresh.as_ref().and(self.refresh_end()).map(moment)
+    }
+
+    pub(crate) fn access_end(&self) -> Millis {
+        self.t0.saturating_add(self.life)
+    }
+
+    pub(crate) fn refresh_end(&self) -> Option<Millis> {
+        self.refresh_life.map(|life| self.t0.saturating_add(life))
+    }
+
+    pub(crate) fn access_fingerprint(&self) -> Fingerprint {
+        self.access.fingerprint()
+    }
+}
+
+pub(crate) fn check(access: &Secret) -> Result<()> {
+    if !access.expose().is_empty() && access.expose().bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let why = "the access token holds characters that no HTTP header may carry; it was not used";
+    Err(Error::new(ErrorKind::MalformedAnswer, why))
+}
+
+/// A wall-clock moment for people; what does not fit is the epoch.
+pub(crate) fn moment(wall: Millis) -> SystemTime {
+    let since = Duration::from_millis(u64::try_from(wall).unwrap_or(0));
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+impl TryFrom<Fields> for TokenSet {
+    type Error = Error;
+
+    fn try_from(fields: Fields) -> Result<Self> {
+        check(&fields.access_token)?;
+        Ok(Self {
+            access: fields.access_token,
+            refresh: fields.refresh_token,
+            session_id: fields.session_id,
+            t0: fields.obtained_at_ms,
+            life: fields.expires_in_ms.clamp(0, LONGEST_LIFE),
+            refresh_life: fields.refresh_expires_in_ms,
+            jitter: fields.jitter.clamp(900, 1100),
+        })
+    }
+}
+
+impl From<TokenSet> for Fields {
+    fn from(tokens: TokenSet) -> Self {
+        Self {
+            access_token: tokens.access,
+            refresh_token: tokens.refresh,
+            session_id: tokens.session_id,
+            obtained_at_ms: tokens.t0,
+            expires_in_ms: tokens.life,
+            refresh_expires_in_ms: tokens.refresh_life,
+            jitter: tokens.jitter,
+        }
+    }
+}
