@@ -141,6 +141,17 @@ impl TokenManager {
         block_on(self.0.shutdown())
     }
 
+    /// See [`crate::TokenManager::settle`].
+    pub fn settle(&self) {
+        block_on(self.0.settle());
+    }
+
+    /// See [`crate::TokenManager::changed`].
+    #[must_use]
+    pub fn changed(&self, generation: u64) -> Status {
+        block_on(self.0.changed(generation))
+    }
+
     /// See [`crate::TokenManager::status`].
     #[must_use]
     pub fn status(&self) -> Status {

@@ -2,7 +2,7 @@
 //!
 //! Pure: a record, a want and two clocks go in, a decision or the next record comes out. No I/O, no lock, no clock of
 //! its own. What everything else does follows from here and from the contract of the [store](crate::store).
-//! The scenarios that it must obey are data: `tests/scenarios.txt`.
+//! The scenarios that it must obey are data: `plan/scenarios.txt`.
 //!
 //! ```text
 //! t0 ------------------------- D --------------- A-L --------- A
@@ -109,7 +109,9 @@ impl Windows {
             Some(rest) => of_access.min(rest.saturating_sub(early.min(rest / 4))),
             None => of_access,
         };
-        Self { late, due, gap: (life / 4).clamp(SECOND, 10 * SECOND), refusal_gap: (life / 4).min(MINUTE) }
+        // A refresh token that ends soon must not be outlived by the gap.
+        let gap = (life / 4).clamp(SECOND, 10 * SECOND).min(due.max(SECOND));
+        Self { late, due, gap, refusal_gap: (life / 4).min(MINUTE) }
     }
 }
 
@@ -308,7 +310,10 @@ impl View<'_> {
     pub(crate) fn satisfies(&self, want: &Want) -> bool {
         match want {
             Want::Fresh => self.state() == State::Fresh,
-            Want::Validity(least) => self.left() > 0 && self.left() >= *least,
+            Want::Validity(least) => {
+                let is_new = self.is_too_soon() && !self.is_from_future();
+                self.left() > 0 && (self.left() >= *least || is_new)
+            }
             Want::Not(refused) => self.left() > 0 && !self.is_current(refused) && self.state() != State::Empty,
             Want::Session => self.session_lives(),
             Want::Renewal | Want::NewSession => false,
@@ -558,3 +563,6 @@ fn dies_early(record: &Record, now: Now) -> bool {
     };
     named.is_none_or(|end| now.wall < end.saturating_sub(SAME_END))
 }
+
+#[cfg(test)]
+mod tests;

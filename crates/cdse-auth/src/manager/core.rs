@@ -433,7 +433,7 @@ impl Core {
     /// From now on this is what everybody here sees.
     pub(super) fn publish(&self, shared: &mut Shared, seen: Seen) {
         match &seen.record.tokens {
-            Some(tokens) if !shared.logged_out => {
+            Some(tokens) if !shared.logged_out && !shared.closing => {
                 self.header.set(&shared.view(&seen, self, self.clock.now()), tokens);
             }
             _ => self.header.clear(),

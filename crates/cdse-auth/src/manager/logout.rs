@@ -31,7 +31,8 @@ pub(super) fn clear(core: &Core) -> Result<()> {
 
 /// From now on nobody here is served, and no renewal in flight brings the session back.
 fn forget(core: &Core) {
-    core.shared().logged_out = true;
+    let mut shared = core.shared();
+    shared.logged_out = true;
     core.header.clear();
 }
 

@@ -381,8 +381,11 @@ impl TokenManager {
     /// No renewal begins any more; waits for one that is under way. The session is left as it is: what a program does
     /// when it is told to end and the session is stored.
     pub async fn settle(&self) {
-        self.core.shared().closing = true;
-        self.core.header.clear();
+        {
+            let mut shared = self.core.shared();
+            shared.closing = true;
+            self.core.header.clear();
+        }
         self.core.wake_all();
         Changed { core: &self.core, done: |shared: &Shared| shared.flight.is_none() }.await;
     }

@@ -31,6 +31,8 @@ pub struct Status {
     pub generation: u64,
     /// When the access token was obtained.
     pub last_renewal_at: Option<SystemTime>,
+    /// Whether this manager is renewing the token, or waiting until it may.
+    pub renewing: bool,
     /// Until when nobody contacts the service, and why.
     pub hold: Option<(SystemTime, Error)>,
     /// What the last renewal of this manager failed with, if it failed.
@@ -88,6 +90,7 @@ pub(super) fn status(core: &Core) -> Status {
         login_needed_by: tokens.and(record.hard_end).map(moment),
         generation: record.generation,
         last_renewal_at: tokens.map(|tokens| moment(tokens.t0)),
+        renewing: shared.flight.is_some(),
         hold: record.hold.as_ref().filter(|hold| hold.until > now.wall).map(|hold| (moment(hold.until), hold.error())),
         last_error: shared.last_error.clone(),
         uses_one_time_code: record.uses_otp,

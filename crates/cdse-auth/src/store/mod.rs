@@ -5,7 +5,8 @@
 //! * [`TokenStore`]: `load`, `save` and `clear` of a [`TokenSet`]. A simple store needs nothing more; it gives single
 //!   flight within its process only, and [`Status`](crate::Status) says so.
 //! * [`RecordStore`]: records of slots, replaced by [`commit`](RecordStore::commit), and a [`Guard`] that one process
-//!   at a time can hold. Every store for several processes keeps it, and [`contract`] tests that it does.
+//!   at a time can hold. Every store for several processes keeps it, and the suite `contract` (feature
+//!   `testing`) tests that it does.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
@@ -51,6 +52,24 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     /// The full contract, for a store that keeps it.
     fn records(&self) -> Option<&dyn RecordStore> {
         None
+    }
+}
+
+impl<S: TokenStore + ?Sized> TokenStore for std::sync::Arc<S> {
+    fn load(&self) -> Result<Option<TokenSet>> {
+        (**self).load()
+    }
+
+    fn save(&self, tokens: &TokenSet) -> Result<()> {
+        (**self).save(tokens)
+    }
+
+    fn clear(&self) -> Result<()> {
+        (**self).clear()
+    }
+
+    fn records(&self) -> Option<&dyn RecordStore> {
+        (**self).records()
     }
 }
 

@@ -1,1 +1,174 @@
+use super::*;
 
+const NOW: Millis = 1_800_000_000_000;
+
+fn answer(status: u16, body: impl AsRef<[u8]>) -> Answer {
+    Answer { status, retry_after: None, body: Zeroizing::new(body.as_ref().to_vec()), whole: true }
+}
+
+fn login(status: u16, body: impl AsRef<[u8]>) -> Outcome {
+    classify(Asked::Password, &answer(status, body), NOW)
+}
+
+fn refresh(status: u16, body: impl AsRef<[u8]>) -> Outcome {
+    classify(Asked::Refresh, &answer(status, body), NOW)
+}
+
+fn failed(outcome: Outcome) -> (Class, ErrorKind) {
+    let failure = outcome.expect_err("a failure");
+    (failure.class, failure.error.kind())
+}
+
+#[test]
+fn e2_the_error_field_decides_and_not_the_status() {
+    let wrong = r#"{"error":"invalid_grant","error_description":"Invalid user credentials"}"#;
+    for status in [400, 401] {
+        assert_eq!(failed(login(status, wrong)), (Class::Refused, ErrorKind::CredentialsRefused));
+        assert_eq!(failed(refresh(status, wrong)), (Class::Dead, ErrorKind::ReauthRequired));
+    }
+    let full = r#"{"error":"generic_authentication_error","error_description":"sessionLimitExceeded"}"#;
+    assert_eq!(failed(login(401, full)), (Class::Limit, ErrorKind::SessionLimit));
+    assert_eq!(
+        failed(login(403, r#"{"error":"There are too many sessions"}"#)),
+        (Class::Limit, ErrorKind::SessionLimit)
+    );
+    assert_eq!(failed(login(403, "<html>There are too many sessions</html>")), (Class::Limit, ErrorKind::SessionLimit));
+    let closed = r#"{"error":"access_denied","error_description":"Realm not enabled"}"#;
+    assert_eq!(failed(login(403, closed)), (Class::Configuration, ErrorKind::Configuration));
+    let plain = r#"{"error":"invalid_request","error_description":"HTTPS required"}"#;
+    assert_eq!(failed(login(403, plain)), (Class::Configuration, ErrorKind::Configuration));
+    assert_eq!(failed(refresh(403, "<html>")), (Class::Configuration, ErrorKind::Configuration));
+    let disabled = r#"{"error":"invalid_grant","error_description":"Account disabled"}"#;
+    assert_eq!(failed(login(400, disabled)), (Class::Refused, ErrorKind::AccountBlocked));
+    let revoked = r#"{"error":"invalid_token","error_description":"Invalid token"}"#;
+    assert_eq!(failed(login(200, revoked)), (Class::Configuration, ErrorKind::Configuration));
+    let secret =
+        r#"{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}"#;
+    let client = classify(Asked::Client, &answer(401, secret), NOW);
+    assert_eq!(failed(client), (Class::Refused, ErrorKind::CredentialsRefused));
+    assert_eq!(failed(login(401, secret)), (Class::Configuration, ErrorKind::Configuration));
+}
+
+#[test]
+fn e2_hostile_answers_are_classified_and_lose_nothing() {
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let unusable: Vec<(&str, Vec<u8>)> = vec![
+        ("html", b"<html><body>Sign in to the hotel's wi-fi</body></html>".to_vec()),
+        ("empty", Vec::new()),
+        ("torn", br#"{"access_token":"abc","expires_in":6"#.to_vec()),
+        ("deep nesting", deep.into_bytes()),
+        ("an array", br#"["access_token"]"#.to_vec()),
+        ("a number for the token", br#"{"access_token":42,"token_type":"Bearer"}"#.to_vec()),
+        ("null for the token", br#"{"access_token":null}"#.to_vec()),
+        ("no token", br#"{"token_type":"Bearer","expires_in":600}"#.to_vec()),
+        ("an empty token", br#"{"access_token":"","token_type":"Bearer"}"#.to_vec()),
+        ("a line end in the token", br#"{"access_token":"canary\r\nX-Evil: 1","token_type":"Bearer"}"#.to_vec()),
+        ("an escape in the token", br#"{"access_token":"canary\u001b[2J","token_type":"Bearer"}"#.to_vec()),
+        ("a space in the token", br#"{"access_token":"canary canary","token_type":"Bearer"}"#.to_vec()),
+        ("letters that are not ASCII", "{\"access_token\":\"canäry\"}".as_bytes().to_vec()),
+        ("another charset", b"{\"access_token\":\"can\xe4ry\"}".to_vec()),
+        ("UTF-16", "{\"access_token\":\"canary\"}".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("a token type that is not Bearer", br#"{"access_token":"canary","token_type":"MAC"}"#.to_vec()),
+        ("a token type that is no text", br#"{"access_token":"canary","token_type":7}"#.to_vec()),
+        ("binary", vec![0, 255, 254, 1, 2]),
+    ];
+    for (name, body) in unusable {
+        for asked in [Asked::Refresh, Asked::Password, Asked::Client] {
+            let failure = classify(asked, &answer(200, &body), NOW).expect_err(name);
+            assert_eq!((failure.class, failure.error.kind()), (Class::Lost, ErrorKind::MalformedAnswer), "{name}");
+            assert!(!failure.error.to_string().contains("can"), "{name}: {}", failure.error);
+        }
+    }
+    let huge = Answer { whole: false, ..answer(200, vec![b'x'; 1 << 20]) };
+    assert_eq!(failed(classify(Asked::Refresh, &huge, NOW)), (Class::Lost, ErrorKind::MalformedAnswer));
+}
+
+#[test]
+fn e2_every_status_has_a_class() {
+    for status in 100..=599 {
+        for body in ["", "<html>", "{}", r#"{"error":7}"#, r#"{"error":"x","error_description":{}}"#] {
+            for asked in [Asked::Refresh, Asked::Password, Asked::Client] {
+                let failure = classify(asked, &answer(status, body), NOW).expect_err("no token in it");
+                let expected = match status {
+                    200..=299 if !body.contains("\"x\"") => Class::Lost,
+                    429 | 503 => Class::Unsent,
+                    500.. => Class::Lost,
+                    403 if asked != Asked::Refresh => Class::Limit,
+                    _ => Class::Configuration,
+                };
+                assert_eq!(failure.class, expected, "{status} {body} {asked:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn e3_lifetimes_are_read_leniently() {
+    let cases = [
+        ("600", 600_000),
+        ("599.5", 599_500),
+        ("\"600\"", 600_000),
+        ("\" 600 \"", 600_000),
+        ("1e3", 1_000_000),
+        ("0", 0),
+        ("-5", 0),
+        ("1e300", LONGEST_LIFE),
+        ("999999999999999999999999", LONGEST_LIFE),
+        ("86401", LONGEST_LIFE),
+        ("null", 60_000),
+        ("\"NaN\"", 60_000),
+        ("\"soon\"", 60_000),
+        ("{}", 60_000),
+        ("[600]", 60_000),
+        ("true", 60_000),
+    ];
+    for (text, life) in cases {
+        let body =
+            format!(r#"{{"access_token":"t","refresh_token":"r","expires_in":{text},"refresh_expires_in":{text}}}"#);
+        let granted = login(200, body).unwrap_or_else(|failure| panic!("{text}: {}", failure.error));
+        assert_eq!(granted.life, life, "{text}");
+        assert!(granted.refresh.is_some(), "{text}: the only refresh token was thrown away");
+        assert!(granted.refresh_life.is_none_or(|life| life > 0), "{text}");
+    }
+}
+
+#[test]
+fn e3_without_expires_in_the_token_itself_tells() {
+    let claims = data_encoding::BASE64URL_NOPAD.encode(br#"{"iat":1800000000,"exp":1800000300,"sid":"s1"}"#);
+    let granted = login(200, format!(r#"{{"access_token":"h.{claims}.s"}}"#)).unwrap();
+    assert_eq!((granted.life, granted.session_id.as_deref()), (300_000, Some("s1")));
+    for odd in ["h.!!!.s", "h..s", "..", "a.b", "h.e30.s"] {
+        assert_eq!(login(200, format!(r#"{{"access_token":"{odd}"}}"#)).unwrap().life, 60_000, "{odd}");
+    }
+}
+
+#[test]
+fn e3_the_last_of_two_keys_counts_and_nothing_else_is_lost() {
+    let granted =
+        login(200, r#"{"access_token":"a","access_token":"b","refresh_token":"r","expires_in":1,"expires_in":2}"#);
+    let granted = granted.unwrap();
+    assert_eq!((granted.access.expose(), granted.life), ("b", 2_000));
+    assert_eq!(granted.refresh.unwrap().expose(), "r");
+}
+
+#[test]
+fn e5_a_service_asks_for_patience_in_seconds_or_with_a_date() {
+    let with = |text: &str| {
+        let answer = Answer { retry_after: Some(text.to_owned()), ..answer(429, "") };
+        classify(Asked::Password, &answer, NOW).unwrap_err().retry_after
+    };
+    assert_eq!(with("7"), Some(7_000));
+    assert_eq!(with("Fri, 15 Jan 2027 08:01:00 GMT"), Some(60_000));
+    assert_eq!(with("soon"), None);
+    assert_eq!(with("99999999999999999999"), None);
+    assert!(with("-3").is_some_and(|asked| asked <= 0), "the settlement clamps it");
+}
+
+#[test]
+fn p5_no_answer_shows_its_body() {
+    let long = "x".repeat(900);
+    let body = format!(r#"{{"error":"odd\u001b[2J","error_description":"{long}","access_token":"canary"}}"#);
+    let failure = login(400, body).unwrap_err();
+    let shown = format!("{} {:?}", failure.error, failure.error);
+    assert!(!shown.contains("canary") && !shown.contains('\u{1b}') && shown.len() < 1500, "{shown}");
+}

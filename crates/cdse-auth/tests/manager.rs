@@ -1,0 +1,742 @@
+//! The rules of providers, exchange and manager, against the sandbox over a socket.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cdse_auth::{
+    AccessTokenAuth, AuthProvider, ClientCredentialsAuth, ErrorKind, FileTokenStore, Login, MemoryTokenStore,
+    PasswordAuth, RefreshTokenAuth, SessionState, TokenManager, TokenSet, TokenStore, TotpSecret, blocking,
+};
+use cdse_sandbox::{Action, Endpoint, Fault, Lifetimes, Rotation};
+use support::{MFA, PASSWORD, TOTP_SECRET, USER, World, until, user};
+
+fn rotating() -> World {
+    World::with(|config| config.rotation = Rotation::OneTime)
+}
+
+fn fields(provider: &impl AuthProvider) -> Vec<(&'static str, String)> {
+    provider.grant_data().into_iter().map(|(name, value)| (name, value.expose().to_owned())).collect()
+}
+
+fn names(form: &[(String, String)]) -> Vec<&str> {
+    let mut names: Vec<_> = form.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+// ---- providers ----
+
+#[test]
+fn p1_each_grant_sends_its_fields_and_nothing_else() {
+    let world = World::new();
+    world.manager(PasswordAuth::new(" Us+er@x ", "p&=%+ wörd\n")).authorization_header().unwrap_err();
+    world.logged_in().force_refresh().unwrap();
+    world.manager(ClientCredentialsAuth::new("sh-client", "sh-secret")).authorization_header().unwrap();
+    let log = world.sandbox.requests();
+    assert_eq!(names(&log[0].form), ["client_id", "grant_type", "password", "username"]);
+    assert_eq!((log[0].field("username"), log[0].field("password")), (Some(" Us+er@x "), Some("p&=%+ wörd\n")));
+    assert_eq!(log[0].field("client_id"), Some("cdse-public"));
+    assert_eq!(names(&log[2].form), ["client_id", "grant_type", "refresh_token"]);
+    assert_eq!(names(&log[3].form), ["client_id", "client_secret", "grant_type"]);
+    assert!(fields(&user()).contains(&("grant_type", "password".to_owned())));
+    assert_eq!(fields(&RefreshTokenAuth::new("r"))[2], ("refresh_token", "r".to_owned()));
+    assert!(world.sandbox.requests().iter().all(|request| request.accept.as_deref() == Some("application/json")));
+}
+
+#[test]
+fn p2_a_given_code_is_sent_once() {
+    let world = World::new();
+    let code = world.sandbox.totp_code(MFA).unwrap();
+    let manager = world.manager(PasswordAuth::new(MFA, PASSWORD).with_code(code.as_str()));
+    manager.authorization_header().unwrap();
+    world.sandbox.restart();
+    world.advance(700);
+    let error = manager.authorization_header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReauthRequired);
+    assert!(error.to_string().contains("one-time code"), "{error}");
+    let sent = world.sandbox.requests().iter().filter(|request| request.field("totp").is_some()).count();
+    assert_eq!((sent, world.sandbox.counters().totp_reused), (1, 0));
+}
+
+#[test]
+fn p2_a_given_code_is_not_sent_again_after_a_lost_answer() {
+    let world = World::new();
+    world.sandbox.script(Fault::token(Action::Reset { processed: true }));
+    let manager = world.manager(PasswordAuth::new(MFA, PASSWORD).with_code(world.sandbox.totp_code(MFA).unwrap()));
+    assert_eq!(manager.login().unwrap_err().kind(), ErrorKind::Network);
+    world.advance(120);
+    assert_eq!(manager.login().unwrap_err().kind(), ErrorKind::ReauthRequired);
+    assert_eq!(world.sandbox.counters().token_requests, 1);
+}
+
+#[test]
+fn p2_generated_codes_open_sessions_unattended_one_per_step() {
+    let world = World::new();
+    let secret = || TotpSecret::new(TOTP_SECRET).unwrap();
+    let manager = world.manager(PasswordAuth::new(MFA, PASSWORD).with_totp_secret(secret()));
+    manager.authorization_header().unwrap();
+    let again = manager.clone();
+    let second = std::thread::spawn(move || again.force_login());
+    until("it waits for the next step", || world.sandbox.counters().token_requests == 1);
+    world.advance(30);
+    second.join().unwrap().unwrap();
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.logins_ok, counters.totp_reused, counters.login_failures), (2, 0, 0));
+    assert_eq!(counters.sessions_open, 1, "the session that was replaced is ended");
+}
+
+#[test]
+fn p2_a_generated_code_that_another_machine_used_is_tried_once_more() {
+    let world = World::new();
+    let manager = |store: MemoryTokenStore| -> blocking::TokenManager {
+        let secret = TotpSecret::new(TOTP_SECRET).unwrap();
+        let provider = PasswordAuth::new(MFA, PASSWORD).with_totp_secret(secret);
+        world.builder(provider).store(store).build().unwrap().into()
+    };
+    let here = manager(MemoryTokenStore::new());
+    here.authorization_header().unwrap();
+    here.clear().unwrap();
+    world.advance(30);
+    manager(MemoryTokenStore::new()).authorization_header().unwrap();
+    let login = std::thread::spawn(move || here.login());
+    until("the used code is refused", || world.sandbox.counters().totp_reused == 1);
+    world.advance(30);
+    assert_eq!(login.join().unwrap().unwrap(), Login::Opened);
+}
+
+#[test]
+fn p2_a_source_of_codes_is_asked_outside_the_lock_and_once_per_login() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::new(folder.path().join("session.json"));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let code = world.sandbox.totp_code(MFA).unwrap();
+    let (counter, theirs) = (Arc::clone(&asked), store.clone());
+    let provider = PasswordAuth::new(MFA, PASSWORD).with_code_from(move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+        let lock = std::fs::File::open(theirs.path().with_extension("json.lock"));
+        assert!(lock.is_err() || lock.is_ok_and(|lock| lock.try_lock().is_ok()), "somebody is asked under the lock");
+        Ok(code.as_str().into())
+    });
+    let manager: blocking::TokenManager = world.builder(provider).store(store).build().unwrap().into();
+    manager.authorization_header().unwrap();
+    manager.authorization_header().unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn p3_a_given_refresh_token_is_sent_once_and_its_descendant_is_used() {
+    let world = rotating();
+    let given = world.logged_in().tokens(Duration::ZERO).unwrap().refresh_token().unwrap().to_owned();
+    world.sandbox.clear_log();
+    let folder = tempfile::tempdir().unwrap();
+    let manager = || -> blocking::TokenManager {
+        let store = FileTokenStore::new(folder.path().join("session.json"));
+        world.builder(RefreshTokenAuth::new(given.as_str())).store(store).build().unwrap().into()
+    };
+    manager().authorization_header().unwrap();
+    world.advance(700);
+    manager().authorization_header().unwrap();
+    let sent = world.sandbox.requests().iter().filter(|r| r.field("refresh_token") == Some(&given)).count();
+    assert_eq!((sent, world.sandbox.counters().reuse_detected), (1, 0));
+    world.sandbox.restart();
+    world.advance(700);
+    let error = manager().authorization_header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReauthRequired, "{error}");
+}
+
+#[test]
+fn p4_a_machine_client_asks_again_and_has_nothing_to_log_out() {
+    let world = World::new();
+    let manager = world.manager(ClientCredentialsAuth::new("sh-client", "sh-secret"));
+    let first = manager.authorization_header().unwrap();
+    world.advance(1801);
+    assert_ne!(manager.authorization_header().unwrap(), first);
+    manager.logout().unwrap();
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.client_credentials_ok, counters.refresh_grants, counters.logouts), (2, 0, 0));
+    let wrong = world.manager(ClientCredentialsAuth::new("sh-client", "wrong"));
+    assert_eq!(wrong.authorization_header().unwrap_err().kind(), ErrorKind::CredentialsRefused);
+}
+
+#[test]
+fn p5_nothing_shows_a_secret() {
+    let world = World::with(|config| config.users[0].password = "canary-password".to_owned());
+    let provider =
+        PasswordAuth::new(USER, "canary-password").with_totp_secret(TotpSecret::new("NBSWY3DPEB3W64TMMQ").unwrap());
+    let manager = world.manager(provider.clone());
+    let header = manager.authorization_header().unwrap();
+    let tokens = manager.tokens(Duration::ZERO).unwrap();
+    let (access, refresh) = (tokens.access_token(), tokens.refresh_token().unwrap());
+    world.sandbox.script(Fault::token(Action::page(500)));
+    let failed = manager.force_refresh().unwrap_err();
+    let shown = format!(
+        "{provider:?} {manager:?} {tokens:?} {header:?} {:?} {failed:?} {failed} {:?} {:?}",
+        manager.status(),
+        ClientCredentialsAuth::new("id", "canary-secret"),
+        RefreshTokenAuth::new("canary-refresh"),
+    );
+    for secret in [access, refresh, "canary", "NBSWY3DP"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(header.is_sensitive());
+}
+
+// ---- the exchange ----
+
+#[test]
+fn e1_a_redirect_is_not_followed() {
+    let world = World::new();
+    let headers = vec![("Location".to_owned(), world.sandbox.token_url())];
+    world.sandbox.script(Fault::token(Action::Answer { status: 307, headers, body: Vec::new() }));
+    let error = world.manager(user()).authorization_header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.to_string().contains("redirect"), "{error}");
+    assert_eq!(world.sandbox.counters().token_requests, 1);
+}
+
+#[test]
+fn e1_every_exchange_has_a_connection_of_its_own() {
+    let world = World::new();
+    let manager = world.logged_in();
+    manager.force_refresh().unwrap();
+    manager.force_refresh().unwrap();
+    let mut connections: Vec<_> = world.sandbox.requests().iter().map(|request| request.connection).collect();
+    connections.dedup();
+    assert_eq!(connections.len(), 3);
+}
+
+#[test]
+fn e1_an_answer_without_end_is_not_read_to_its_end() {
+    let world = World::new();
+    world.sandbox.script(Fault::token(Action::Endless {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        bytes: 1 << 30,
+    }));
+    let error = world.manager(user()).authorization_header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MalformedAnswer, "{error}");
+}
+
+#[test]
+fn e3_an_answer_without_a_refresh_token_keeps_the_old_one() {
+    let world = World::new();
+    let manager = world.logged_in();
+    let before = manager.tokens(Duration::ZERO).unwrap();
+    world.sandbox.script(Fault::token(Action::edit(|fields| {
+        fields.remove("refresh_token");
+        fields.insert("expires_in".to_owned(), "1e2".into());
+    })));
+    manager.force_refresh().unwrap();
+    let after = manager.tokens(Duration::ZERO).unwrap();
+    assert_ne!(after.access_token(), before.access_token());
+    assert_eq!(after.refresh_token(), before.refresh_token());
+    manager.force_refresh().unwrap();
+}
+
+#[test]
+fn e4_a_lost_refresh_is_not_repeated_while_the_token_is_good() {
+    let world = rotating();
+    let manager = world.logged_in();
+    world.advance(490);
+    world.sandbox.script(Fault::token(Action::Reset { processed: true }));
+    manager.authorization_header().unwrap();
+    until("the renewal was lost", || manager.status().last_error.is_some());
+    for _ in 0..7 {
+        world.advance(10);
+        manager.authorization_header().unwrap();
+    }
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.refresh_grants, counters.reuse_detected), (1, 0), "a suspect token was sent again");
+}
+
+#[test]
+fn e4_a_password_is_not_sent_again_when_the_answer_is_lost() {
+    for action in
+        [Action::Reset { processed: true }, Action::Torn { processed: true, body_bytes: 20 }, Action::page_after(502)]
+    {
+        let world = World::new();
+        world.sandbox.script(Fault::token(action));
+        let manager: blocking::TokenManager =
+            world.builder(user()).patience(Duration::from_millis(500)).build().unwrap().into();
+        let error = manager.login().unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        assert!(error.to_string().contains("may have been opened"), "{error}");
+        world.advance(59);
+        manager.authorization_header().unwrap_err();
+        manager.login().unwrap_err();
+        assert_eq!(world.sandbox.counters().token_requests, 1, "the password was sent again within the minute");
+    }
+}
+
+#[test]
+fn e4_a_refused_connection_is_unsent_and_tried_again() {
+    let world = World::new();
+    let manager = world.logged_in();
+    world.sandbox.script(Fault::token(Action::page(503)).times(2));
+    world.advance(700);
+    let caller = manager.clone();
+    let waiting = std::thread::spawn(move || caller.authorization_header());
+    until("it was tried again", || {
+        if manager.status().hold.is_some() {
+            world.advance(1);
+        }
+        waiting.is_finished()
+    });
+    assert_eq!(world.sandbox.counters().refresh_grants, 1);
+    assert!(waiting.join().unwrap().is_ok());
+    assert_eq!(world.sandbox.counters().password_grants, 1, "no second session");
+}
+
+#[test]
+fn e5_errors_say_what_to_do() {
+    let world = World::with(|config| config.session_limit = Some(1));
+    let cases = [
+        (PasswordAuth::new(USER, "wrong"), ErrorKind::CredentialsRefused),
+        (PasswordAuth::new("disabled@example.com", PASSWORD), ErrorKind::AccountBlocked),
+        (PasswordAuth::new("action@example.com", PASSWORD), ErrorKind::AccountBlocked),
+        (user().with_client_id("unknown"), ErrorKind::Configuration),
+        (user().with_client_id("no-grants"), ErrorKind::Configuration),
+    ];
+    for (provider, kind) in cases {
+        let error = world.manager(provider).authorization_header().unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(!error.is_transient(), "{error}");
+    }
+    let _kept = world.logged_in();
+    let error = world.manager(user()).authorization_header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionLimit, "{error}");
+}
+
+#[test]
+fn e5_a_refusal_soon_after_a_login_names_a_full_or_locked_account() {
+    let world = World::new();
+    let manager = world.logged_in();
+    world.sandbox.set_password(USER, "changed");
+    world.sandbox.restart();
+    world.advance(1000);
+    let error = manager.authorization_header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CredentialsRefused);
+    assert!(error.to_string().contains("full or locked"), "{error}");
+}
+
+// ---- the manager ----
+
+#[test]
+fn m3_any_number_of_callers_cause_one_exchange() {
+    let world = World::new();
+    let manager = world.logged_in();
+    world.advance(700);
+    world.sandbox.clear_log();
+    world.sandbox.script(Fault::token(Action::Delay(Duration::from_millis(50))));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let headers = runtime.block_on(async {
+        let tasks: Vec<_> = (0..4096)
+            .map(|_| {
+                let manager = manager.as_async().clone();
+                tokio::spawn(async move { manager.authorization_header().await.unwrap() })
+            })
+            .collect();
+        let mut headers = Vec::new();
+        for task in tasks {
+            headers.push(task.await.unwrap());
+        }
+        headers
+    });
+    assert!(headers.iter().all(|header| *header == headers[0]));
+    assert_eq!(world.sandbox.counters().token_requests, 1);
+}
+
+#[test]
+fn m3_a_failure_serves_every_waiter() {
+    let world = World::new();
+    let manager = world.manager(PasswordAuth::new(USER, "wrong"));
+    world.sandbox.script(Fault::token(Action::Delay(Duration::from_millis(100))));
+    let threads: Vec<_> = (0..16)
+        .map(|_| {
+            let manager = manager.clone();
+            std::thread::spawn(move || manager.authorization_header().unwrap_err().kind())
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), ErrorKind::CredentialsRefused);
+    }
+    assert_eq!(world.sandbox.counters().login_failures, 1);
+}
+
+#[test]
+fn m4_all_who_name_one_refused_token_share_one_renewal() {
+    let world = World::new();
+    let manager = world.logged_in();
+    let refused = manager.authorization_header().unwrap();
+    world.advance(100);
+    let threads: Vec<_> = (0..64)
+        .map(|_| {
+            let (manager, refused) = (manager.clone(), refused.clone());
+            std::thread::spawn(move || manager.force_refresh_after(&refused).unwrap())
+        })
+        .collect();
+    for thread in threads {
+        assert_ne!(thread.join().unwrap(), refused);
+    }
+    assert_eq!(world.sandbox.counters().refreshes_ok, 1);
+    let renewed = manager.authorization_header().unwrap();
+    assert_eq!(manager.force_refresh_after(&renewed).unwrap_err().kind(), ErrorKind::StillRefused);
+    assert_eq!(manager.authorization_header().unwrap(), renewed, "it is still served to others");
+    assert_eq!(world.sandbox.counters().refreshes_ok, 1);
+}
+
+#[test]
+fn m4_an_explicit_renewal_always_renews() {
+    let world = World::new();
+    let manager = world.logged_in();
+    let first = manager.authorization_header().unwrap();
+    assert_ne!(manager.force_refresh().unwrap(), first);
+    manager.force_refresh().unwrap();
+    assert_eq!(world.sandbox.counters().refreshes_ok, 2);
+}
+
+#[test]
+fn m5_a_failed_renewal_does_not_displace_a_usable_token() {
+    let world = World::new();
+    let manager = world.logged_in();
+    let header = manager.authorization_header().unwrap();
+    world.sandbox.script(Fault::token(Action::page(500)).always());
+    world.advance(500);
+    assert_eq!(manager.authorization_header().unwrap(), header);
+    until("the renewal failed", || manager.status().last_error.is_some() || manager.status().hold.is_some());
+    assert_eq!(manager.authorization_header().unwrap(), header);
+    assert!(world.accepts(&header));
+}
+
+#[test]
+fn m5_a_wrong_password_does_not_lock_the_account() {
+    let world = World::new();
+    let store = MemoryTokenStore::new();
+    let with = |password: &str| -> blocking::TokenManager {
+        let provider = PasswordAuth::new(USER, password);
+        world.builder(provider).store(store.clone()).patience(Duration::from_secs(1)).build().unwrap().into()
+    };
+    for _ in 0..50 {
+        with("wrong").authorization_header().unwrap_err();
+    }
+    assert_eq!(world.sandbox.counters().login_failures, 1, "each process asked again");
+    with(PASSWORD).authorization_header().expect("a corrected password works at once");
+}
+
+#[test]
+fn m6_an_outage_does_not_lead_to_a_login() {
+    for action in
+        [Action::page(500), Action::page(503), Action::page(404), Action::page(200), Action::Reset { processed: false }]
+    {
+        let world = World::new();
+        let manager: blocking::TokenManager =
+            world.builder(user()).patience(Duration::from_millis(500)).build().unwrap().into();
+        manager.authorization_header().unwrap();
+        world.sandbox.script(Fault::token(action));
+        world.advance(700);
+        manager.authorization_header().unwrap_err();
+        world.advance(120);
+        manager.authorization_header().expect("the session was kept");
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.password_grants, counters.sessions_open), (1, 1));
+    }
+}
+
+#[test]
+fn m6_a_refused_refresh_token_leads_to_a_login_and_the_dead_session_gives_its_place_back() {
+    let world = World::with(|config| {
+        config.session_limit = Some(1);
+        config.rotation = Rotation::OneTime;
+    });
+    let store = MemoryTokenStore::new();
+    let manager: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
+    manager.authorization_header().unwrap();
+    let thief = manager.tokens(Duration::ZERO).unwrap().refresh_token().unwrap().to_owned();
+    manager.force_refresh().unwrap();
+    world.advance(20);
+    let copied: blocking::TokenManager = world.manager(RefreshTokenAuth::new(thief));
+    assert_eq!(copied.authorization_header().unwrap_err().kind(), ErrorKind::ReauthRequired);
+    assert_eq!(world.sandbox.counters().reuse_detected, 1);
+    world.advance(700);
+    manager.authorization_header().expect("a new session in the place of the dead one");
+    assert_eq!(world.sandbox.counters().sessions_open, 1);
+}
+
+#[test]
+fn m7_a_renewal_survives_the_cancellation_of_every_caller() {
+    let world = rotating();
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::new(folder.path().join("session.json"));
+    let manager = world.builder(user()).store(store.clone()).build().unwrap();
+    let blocking = blocking::TokenManager::from(manager.clone());
+    blocking.authorization_header().unwrap();
+    let before = store.load().unwrap().unwrap();
+    world.advance(700);
+    world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(200))));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let call = manager.authorization_header();
+        tokio::time::timeout(Duration::from_millis(50), call).await.expect_err("cancelled while it waits");
+    });
+    drop(runtime);
+    drop(manager);
+    until("the service has worked", || world.sandbox.counters().refreshes_ok == 1);
+    blocking.settle();
+    let after = store.load().unwrap().unwrap();
+    assert_ne!(after.refresh_token(), before.refresh_token(), "the rotated token was lost");
+    assert_eq!(blocking.authorization_header().unwrap_err().kind(), ErrorKind::ShutDown);
+}
+
+#[test]
+fn m8_a_token_that_could_not_be_saved_is_served_and_saved_later() {
+    let world = rotating();
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileTokenStore::new(folder.path().join("session.json"));
+    let manager: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
+    manager.authorization_header().unwrap();
+    world.advance(700);
+    world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(100))));
+    let theirs = manager.clone();
+    let renewal = std::thread::spawn(move || theirs.authorization_header());
+    until("it was sent", || world.sandbox.counters().refreshes_ok == 1);
+    store.set_faults([(cdse_auth::store::FileOperation::Write, 28)]);
+    let header = renewal.join().unwrap().expect("the token is used");
+    assert!(manager.status().problems.iter().any(|problem| problem.contains("could not be stored")));
+    store.set_faults([]);
+    world.advance(100);
+    manager.force_refresh().unwrap();
+    assert_ne!(manager.authorization_header().unwrap(), header);
+    assert_eq!(world.sandbox.counters().reuse_detected, 0);
+    let stored = store.load().unwrap().unwrap();
+    assert!(world.accepts(&stored.authorization_header()));
+}
+
+#[test]
+fn m9_logout_and_clear_win_over_a_renewal_in_flight() {
+    for clear in [false, true] {
+        let world = World::new();
+        let manager = world.manager(user());
+        world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(100))));
+        let theirs = manager.clone();
+        let caller = std::thread::spawn(move || theirs.authorization_header());
+        until("the login was processed", || world.sandbox.counters().logins_ok == 1);
+        if clear {
+            manager.clear().unwrap()
+        } else {
+            manager.logout().unwrap()
+        }
+        caller.join().unwrap().unwrap_err();
+        manager.settle();
+        assert_eq!(world.sandbox.counters().sessions_open, 0, "clear: {clear}: the session lives on");
+        assert_eq!(manager.status().state, SessionState::Missing);
+    }
+}
+
+#[test]
+fn m9_after_a_logout_only_a_login_helps() {
+    let world = World::new();
+    let manager = world.logged_in();
+    manager.logout().unwrap();
+    assert_eq!(manager.authorization_header().unwrap_err().kind(), ErrorKind::ReauthRequired);
+    assert_eq!(manager.login().unwrap(), Login::Opened);
+    assert_eq!(manager.login().unwrap(), Login::AlreadyOpen);
+    manager.authorization_header().unwrap();
+    assert_eq!(world.sandbox.counters().logins_ok, 2);
+}
+
+#[test]
+fn m10_clocks_may_jump() {
+    let world = World::new();
+    let manager = world.logged_in();
+    world.time.suspend(Duration::from_secs(700));
+    manager.authorization_header().expect("a suspended laptop renews");
+    assert_eq!(world.sandbox.counters().refreshes_ok, 1);
+    world.time.set_wall(-7200);
+    manager.authorization_header().expect("a clock that was set back");
+    world.time.set_wall(14_400);
+    manager.authorization_header().expect("a clock that was set forward");
+}
+
+#[test]
+fn m11_logout_ends_the_session_or_says_that_it_may_live_on() {
+    let world = World::new();
+    let manager = world.logged_in();
+    manager.logout().unwrap();
+    assert_eq!((world.sandbox.counters().logouts, world.sandbox.counters().sessions_open), (1, 0));
+    let manager = world.logged_in();
+    world.sandbox.script(Fault::new(Endpoint::Logout, Action::page(503)));
+    let error = manager.logout().unwrap_err();
+    assert!(error.to_string().contains("may still be open"), "{error}");
+    assert_eq!(manager.status().state, SessionState::Missing, "the local copy is removed all the same");
+}
+
+#[test]
+fn m12_status_tells_all_but_secrets_and_changes_can_be_observed() {
+    let world = World::new();
+    let manager = world.manager(user());
+    assert_eq!(manager.status().state, SessionState::Missing);
+    let before = manager.status().generation;
+    let observer = manager.clone();
+    let seen = std::thread::spawn(move || observer.changed(before));
+    manager.authorization_header().unwrap();
+    assert!(seen.join().unwrap().generation > before);
+    let status = manager.status();
+    assert_eq!((status.state, status.logged_in, status.username.as_deref()), (SessionState::Fresh, true, Some(USER)));
+    let ends = |at: Option<std::time::SystemTime>| at.unwrap().duration_since(world.time.wall()).unwrap().as_secs();
+    assert_eq!((ends(status.access_expires_at), ends(status.session_expires_at)), (600, 3600));
+    assert!(!status.store.shared, "memory is this process's own");
+    assert_eq!(status.login_needed_by, None);
+}
+
+#[test]
+fn m13_works_without_a_runtime_on_one_thread_and_on_many() {
+    let world = World::new();
+    let manager = world.logged_in();
+    for runtime in [
+        tokio::runtime::Builder::new_current_thread().build().unwrap(),
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap(),
+    ] {
+        world.advance(700);
+        runtime.block_on(async { manager.as_async().authorization_header().await }).unwrap();
+    }
+    fn all<T: Send + Sync + Clone + 'static>() {}
+    all::<TokenManager>();
+    all::<cdse_auth::Error>();
+}
+
+#[test]
+fn m14_near_the_hard_end_a_login_leaves_no_gap() {
+    let world = World::with(|config| {
+        config.lifetimes = Lifetimes {
+            access: Duration::from_secs(600),
+            idle: Duration::from_secs(3600),
+            max: Duration::from_secs(1500),
+        };
+    });
+    let manager = world.logged_in();
+    for _ in 0..200 {
+        world.advance(10);
+        let header = manager.authorization_header().unwrap();
+        assert!(world.accepts(&header), "a caller saw a gap");
+    }
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.logins_ok, counters.sessions_open), (2, 1));
+}
+
+#[test]
+fn m14_keep_alive_renews_without_being_asked() {
+    let world = World::new();
+    let manager: blocking::TokenManager = world.builder(user()).keep_alive(true).build().unwrap().into();
+    until("it logs in by itself", || world.sandbox.counters().logins_ok == 1);
+    for renewals in 1..4 {
+        until("it sleeps", || manager.status().state == SessionState::Fresh);
+        until("it renews", || {
+            if world.sandbox.counters().refreshes_ok < renewals {
+                world.advance(60);
+            }
+            world.sandbox.counters().refreshes_ok >= renewals
+        });
+    }
+    drop(manager);
+}
+
+// ---- session economy ----
+
+#[test]
+fn x3_a_login_that_replaces_a_session_ends_it() {
+    let world = World::new();
+    let manager = world.logged_in();
+    manager.force_login().unwrap();
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.logins_ok, counters.logouts, counters.sessions_open), (2, 1, 1));
+}
+
+#[test]
+fn x3_logging_in_as_somebody_else_ends_nobodys_session() {
+    let world = World::new();
+    let store = MemoryTokenStore::new();
+    let one: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
+    one.authorization_header().unwrap();
+    let secret = TotpSecret::new(TOTP_SECRET).unwrap();
+    let other: blocking::TokenManager =
+        world.builder(PasswordAuth::new(MFA, PASSWORD).with_totp_secret(secret)).store(store).build().unwrap().into();
+    other.authorization_header().unwrap();
+    assert_eq!(world.sandbox.counters().sessions_open, 2);
+    assert!(world.accepts(&one.authorization_header().unwrap()));
+}
+
+#[test]
+fn x4_a_day_costs_one_request_per_renewal_period() {
+    let world = World::with(|config| config.lifetimes.max = Duration::from_secs(90_000));
+    let manager = world.logged_in();
+    for _ in 0..86_400 / 20 {
+        world.advance(20);
+        manager.authorization_header().unwrap();
+        until("what was begun has ended", || !manager.status().renewing);
+    }
+    let counters = world.sandbox.counters();
+    assert!((165..=190).contains(&counters.token_requests), "{} requests in a day", counters.token_requests);
+    assert_eq!((counters.logins_ok, counters.sessions_open), (1, 1));
+}
+
+// ---- a fixed token ----
+
+#[test]
+fn p3_a_fixed_access_token_is_used_as_it_is() {
+    let world = World::new();
+    let token = world.logged_in().tokens(Duration::ZERO).unwrap();
+    let manager = world.manager(AccessTokenAuth::new(token.access_token()));
+    let header = manager.authorization_header().unwrap();
+    assert_eq!(header, token.authorization_header());
+    world.sandbox.clear_log();
+    world.advance(100);
+    assert_eq!(manager.force_refresh_after(&header).unwrap_err().kind(), ErrorKind::ReauthRequired);
+    world.advance(600);
+    assert_eq!(manager.authorization_header().unwrap_err().kind(), ErrorKind::ReauthRequired);
+    assert_eq!(world.sandbox.counters().token_requests, 0);
+    let odd = world.builder(AccessTokenAuth::new("line\nend")).build();
+    assert_eq!(odd.unwrap_err().kind(), ErrorKind::MalformedAnswer);
+}
+
+#[test]
+fn s4_a_simple_store_needs_three_methods() {
+    #[derive(Debug, Default)]
+    struct Simple(std::sync::Mutex<Option<TokenSet>>);
+    impl TokenStore for Simple {
+        fn load(&self) -> cdse_auth::Result<Option<TokenSet>> {
+            Ok(self.0.lock().unwrap().clone())
+        }
+        fn save(&self, tokens: &TokenSet) -> cdse_auth::Result<()> {
+            *self.0.lock().unwrap() = Some(tokens.clone());
+            Ok(())
+        }
+        fn clear(&self) -> cdse_auth::Result<()> {
+            *self.0.lock().unwrap() = None;
+            Ok(())
+        }
+    }
+    let world = World::new();
+    let store = Arc::new(Simple::default());
+    let manager =
+        || -> blocking::TokenManager { world.builder(user()).store(Arc::clone(&store)).build().unwrap().into() };
+    let header = manager().authorization_header().unwrap();
+    assert_eq!(manager().authorization_header().unwrap(), header, "the session survives its manager");
+    assert!(!manager().status().store.shared, "and it says that processes do not share it");
+    let last = manager();
+    last.logout().unwrap();
+    assert_eq!(store.load().unwrap(), None);
+    assert_eq!((world.sandbox.counters().logins_ok, world.sandbox.counters().sessions_open), (1, 0));
+}
+
+#[test]
+fn s4_a_session_that_only_this_process_knows_is_ended_by_shutdown() {
+    let world = World::new();
+    let manager = world.logged_in();
+    manager.shutdown().unwrap();
+    assert_eq!(world.sandbox.counters().sessions_open, 0);
+    assert_eq!(manager.authorization_header().unwrap_err().kind(), ErrorKind::ShutDown);
+}
