@@ -1,1 +1,98 @@
-//! x
+//! A stand-in for the identity service of the Copernicus Data Space Ecosystem, a Keycloak realm, on loopback.
+//!
+//! [`Sandbox::start`] gives a running service that answers as Keycloak 26.7.3 or 21.1.2 were seen to: status codes,
+//! bodies, key order, header by header. Tokens have the form of JWTs, but their signatures are random: nothing can
+//! verify them but the service itself, which knows what it issued. Its clock can be moved, its sessions looked at and
+//! ended, and it can be told to misbehave with a [`Fault`].
+//!
+//! ```
+//! use cdse_sandbox::{Action, Config, Fault, Sandbox};
+//!
+//! let sandbox = Sandbox::start(Config::default())?;
+//! // The next token request is answered by an overloaded balancer, the one after it by the service.
+//! sandbox.script(Fault::token(Action::page(503)));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # What is served
+//!
+//! Below `/auth/realms/CDSE/`:
+//!
+//! | path | |
+//! | --- | --- |
+//! | `protocol/openid-connect/token` | grants `password`, `refresh_token`, `client_credentials` |
+//! | `protocol/openid-connect/logout` | with a refresh token |
+//! | `protocol/openid-connect/revoke` | |
+//! | `protocol/openid-connect/userinfo` | |
+//! | `account/sessions`, `account/sessions/ID` | list, end one, end all |
+//! | `.well-known/openid-configuration` | |
+//!
+//! And `/odata/v1/Products(ID)/$value`, a protected resource, for bearers of a good access token whose session is open.
+//!
+//! Everything else is 404: the other grants, introspection, keys and CORS are not here, and offline tokens are refused
+//! as for users without the role.
+//!
+//! # Control over HTTP
+//!
+//! Other processes control the service on the same port. Bodies are JSON; 400 with an `error` says what was wrong with
+//! one. These requests are neither logged nor counted, and meet no faults.
+//!
+//! | request | |
+//! | --- | --- |
+//! | `GET /sandbox/counters` | [`Counters`] |
+//! | `GET /sandbox/requests` | the log, a list of [`Request`]; times are Unix seconds with a fraction |
+//! | `DELETE /sandbox/requests` | log and counters back to nothing |
+//! | `GET /sandbox/sessions` | the open sessions, a list of [`SessionView`] |
+//! | `POST /sandbox/faults` | queues a fault, or a list of them |
+//! | `DELETE /sandbox/faults` | forgets the faults that have not been met |
+//! | `POST /sandbox/advance` | `{"seconds": 600}` moves the service's clock forward |
+//! | `POST /sandbox/lifetimes` | `{"access": 60, "idle": 300, "max": 3600}`, in seconds; what is left out stays |
+//! | `GET /sandbox/totp/USERNAME` | `{"code": "123456"}`, of the current step |
+//!
+//! A fault is
+//!
+//! ```json
+//! {"endpoint": "token", "grant": "refresh_token", "times": 3, "action": {"kind": "reset", "processed": true}}
+//! ```
+//!
+//! where `endpoint` is `token` if left out, else `logout`, `revoke`, `userinfo`, `account`, `discovery`, `resource` or
+//! `any`; `grant` is any grant if left out, else `password`, `refresh_token` or `client_credentials`; `times` is 1 if
+//! left out, and 4294967295 is for ever. The actions are those of [`Action`], without the closure:
+//!
+//! | `kind` | further keys |
+//! | --- | --- |
+//! | `answer`, `answer_after` | `status`, `headers` (a list of pairs, may be left out), `body` (text, may be left out) |
+//! | `endless` | `status`, `content_type`, `bytes` |
+//! | `delay`, `delay_answer` | `milliseconds` |
+//! | `torn` | `processed`, `body_bytes` |
+//! | `reset`, `stall` | `processed` |
+//!
+//! # Where it differs from Keycloak
+//!
+//! - Reuse of a refresh token is always noticed, also within one second ([`Rotation::OneTime`]); likewise
+//!   [`Sandbox::push_not_before`] also reaches the tokens of the same second.
+//! - `expires_in` is exact; Keycloak sometimes answers a second less.
+//! - The quick-login check of brute-force protection is off unless asked for ([`BruteForce`]).
+//! - Pages are short.
+//! - Nothing is computed for a password, so that a login takes no longer than a refresh ([`Config::latency`]).
+//!
+//! Tokens are never forgotten: a few hundred bytes stay for every grant, as long as the service runs.
+
+mod clock;
+mod config;
+mod endpoint;
+mod fault;
+mod http;
+mod log;
+mod random;
+mod realm;
+mod sandbox;
+mod state;
+
+pub use clock::Clock;
+pub use config::{BruteForce, Client, Config, KeycloakVersion, Lifetimes, Rotation, User};
+pub use endpoint::{Endpoint, Grant};
+pub use fault::{Action, Edit, Fault};
+pub use log::{Counters, Request};
+pub use realm::SessionView;
+pub use sandbox::Sandbox;

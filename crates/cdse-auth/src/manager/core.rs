@@ -106,6 +106,8 @@ pub(super) struct Terms {
     pub(super) until: Millis,
     /// The hold that it waits for.
     pub(super) held: Option<Hold>,
+    /// The holder of the guard that it waits for, as an error.
+    pub(super) blocked: Option<Error>,
 }
 
 pub(super) struct Ended {
@@ -310,6 +312,9 @@ impl Core {
     }
 
     fn out_of_patience(&self, shared: &Shared) -> Error {
+        if let Some(blocked) = shared.flight.as_ref().and_then(|flight| flight.blocked.clone()) {
+            return blocked;
+        }
         if let Some(hold) = shared.seen.as_ref().and_then(|seen| seen.record.hold.as_ref()) {
             return hold.error();
         }
@@ -334,7 +339,7 @@ impl Core {
         }
         shared.flights += 1;
         let id = shared.flights;
-        shared.flight = Some(Terms { id, want: want.clone(), until, held: None });
+        shared.flight = Some(Terms { id, want: want.clone(), until, held: None, blocked: None });
         let core = Arc::clone(self);
         if let Err(error) = spawn("cdse-auth", move || Landing { core, id, result: None }.fly()) {
             shared.flight = None;

@@ -82,6 +82,7 @@ impl Flight<'_> {
             Err(error) => return self.without_store(error),
         };
         let Some(guard) = guard else { return self.guard_is_taken(&want, until) };
+        self.core.blocked_by(None);
         let section = lock(&self.core.section);
         match self.look(&want)? {
             Finding::Send(plan) => self.exchange(guard, plan, &want),
@@ -175,13 +176,15 @@ impl Flight<'_> {
     }
 
     fn guard_is_taken(&self, want: &Want, until: Millis) -> Result<Turn> {
+        let holder = self.core.store.records().guard_holder(&self.core.slot);
+        let holder = holder.map_or_else(String::new, |holder| format!(" ({holder})"));
+        let why = format!("another process{holder} holds the session's lock; try again when it is done");
+        let error = Error::new(ErrorKind::LockWait, why);
         let waited_long_enough = self.core.clock.now().mono >= until;
         if waited_long_enough || (*want == Want::Fresh && self.core.one_shot_serves()) {
-            let holder = self.core.store.records().guard_holder(&self.core.slot);
-            let holder = holder.map_or_else(String::new, |holder| format!(" ({holder})"));
-            let why = format!("another process{holder} holds the session's lock; try again when it is done");
-            return Err(Error::new(ErrorKind::LockWait, why));
+            return Err(error);
         }
+        self.core.blocked_by(Some(error));
         self.core.clock.pause(self.core.random.between(10, 250));
         Ok(Turn::Again)
     }
@@ -433,6 +436,12 @@ fn asked(grant: Grant, plan: Plan) -> Asked {
 }
 
 impl Core {
+    fn blocked_by(&self, error: Option<Error>) {
+        if let Some(flight) = &mut self.shared().flight {
+            flight.blocked = error;
+        }
+    }
+
     /// A one-shot command that has a usable token does not wait for a better one.
     fn one_shot_serves(&self) -> bool {
         let shared = self.shared();

@@ -1,0 +1,27 @@
+/// A user of the realm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Matched without regard to case.
+    pub username: String,
+    /// Matched to the byte.
+    pub password: String,
+    /// Base32. A user with one needs a code (SHA-1, 6 digits, 30 s) to log in; each code works once.
+    pub totp_secret: Option<String>,
+    /// A disabled user can neither log in nor refresh.
+    pub enabled: bool,
+    /// Something the user has to do in a browser before the next login; refreshing goes on working.
+    pub required_action: bool,
+}
+
+impl User {
+    /// An enabled user without a second factor.
+    pub fn new(username: &str, password: &str) -> Self {
+        Self {
+            username: username.to_owned(),
+            password: password.to_owned(),
+            totp_secret: None,
+            enabled: true,
+            required_action: false,
+        }
+    }
+}

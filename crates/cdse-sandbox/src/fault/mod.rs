@@ -1,0 +1,67 @@
+//! Faults: what goes wrong, where, and how often.
+
+mod action;
+mod json;
+mod queue;
+
+pub use action::{Action, Edit};
+pub(crate) use json::FaultJson;
+pub(crate) use queue::Queue;
+
+use crate::endpoint::{Endpoint, Grant};
+
+/// One scripted misbehaviour. Faults wait in a queue; a request meets the first one that fits it, and at most one.
+///
+/// ```
+/// use cdse_sandbox::{Action, Config, Fault, Grant, Sandbox};
+///
+/// let sandbox = Sandbox::start(Config::default())?;
+/// // The next three refreshes are done, but their answers never arrive.
+/// sandbox.script(Fault::token(Action::Reset { processed: true }).grant(Grant::RefreshToken).times(3));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The endpoint whose requests meet it; [`Endpoint::Any`] is all of them.
+    pub endpoint: Endpoint,
+    /// If set, only requests for this grant meet it.
+    pub grant: Option<Grant>,
+    /// How many requests meet it; `u32::MAX` is all of them until faults are cleared.
+    pub times: u32,
+    /// What happens to them.
+    pub action: Action,
+}
+
+impl Fault {
+    /// `action` for the next request to `endpoint`.
+    pub fn new(endpoint: Endpoint, action: Action) -> Self {
+        Self { endpoint, grant: None, times: 1, action }
+    }
+
+    /// `action` for the next token request.
+    pub fn token(action: Action) -> Self {
+        Self::new(Endpoint::Token, action)
+    }
+
+    /// Only for requests of this grant.
+    #[must_use]
+    pub fn grant(self, grant: Grant) -> Self {
+        Self { grant: Some(grant), ..self }
+    }
+
+    /// For so many requests.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { times, ..self }
+    }
+
+    /// For all requests until faults are cleared.
+    #[must_use]
+    pub fn always(self) -> Self {
+        self.times(u32::MAX)
+    }
+
+    fn fits(&self, endpoint: Endpoint, grant: Option<Grant>) -> bool {
+        (self.endpoint == Endpoint::Any || self.endpoint == endpoint) && (self.grant.is_none() || self.grant == grant)
+    }
+}

@@ -1,0 +1,46 @@
+//! One module per endpoint.
+
+mod account;
+mod discovery;
+mod logout;
+pub(crate) mod resource;
+mod revoke;
+mod token;
+mod userinfo;
+
+use super::answer::Answer;
+use super::received::Received;
+use super::route::Route;
+use crate::config::KeycloakVersion;
+use crate::state::Core;
+
+/// The service's own answer to a request.
+pub(super) fn answer(core: &mut Core, route: Route<'_>, origin: &str, request: &Received) -> Answer {
+    let version = core.realm.version;
+    let answer = match route {
+        Route::Token => token::answer(core, request),
+        Route::Logout => logout::answer(core, request),
+        Route::Revoke => revoke::answer(core, request),
+        Route::Userinfo => userinfo::answer(core, request),
+        Route::Sessions => account::sessions(core, origin, request),
+        Route::Session(id) => account::session(core, origin, request, id),
+        Route::Discovery => discovery::answer(core, request),
+        Route::Resource => return resource::answer(core, request),
+        Route::UnknownRealm => Answer::prose(404, "Realm does not exist"),
+        Route::Unknown | Route::Control(_) => Answer::prose(404, "Unable to find matching target resource method"),
+    };
+    answer.guarded(version)
+}
+
+fn method_not_allowed(version: KeycloakVersion, request: &Received) -> Answer {
+    match version {
+        KeycloakVersion::V26 => Answer::prose(405, "HTTP 405 Method Not Allowed"),
+        KeycloakVersion::V21 => {
+            let method = request.method();
+            Answer::prose(
+                405,
+                &format!("RESTEASY003650: No resource method found for {method}, return 405 with Allow header"),
+            )
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Paths.
+
+use super::handler::resource;
+use crate::endpoint::Endpoint;
+use crate::realm::Realm;
+use crate::state::BASE_PATH;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    Token,
+    Logout,
+    Revoke,
+    Userinfo,
+    Sessions,
+    Session(&'a str),
+    Discovery,
+    Resource,
+    UnknownRealm,
+    Unknown,
+    /// The control interface, with what follows `/sandbox/`.
+    Control(&'a str),
+}
+
+impl<'a> Route<'a> {
+    pub(super) fn of(path: &'a str) -> Self {
+        if let Some(rest) = path.strip_prefix("/sandbox/") {
+            return Self::Control(rest);
+        }
+        if resource::is_at(path) {
+            return Self::Resource;
+        }
+        let Some(rest) = path.strip_prefix(BASE_PATH).and_then(|rest| rest.strip_prefix("/realms/")) else {
+            return Self::Unknown;
+        };
+        let (realm, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        if realm != Realm::NAME {
+            return Self::UnknownRealm;
+        }
+        match rest.strip_suffix('/').unwrap_or(rest) {
+            "protocol/openid-connect/token" => Self::Token,
+            "protocol/openid-connect/logout" => Self::Logout,
+            "protocol/openid-connect/revoke" => Self::Revoke,
+            "protocol/openid-connect/userinfo" => Self::Userinfo,
+            "account/sessions" => Self::Sessions,
+            ".well-known/openid-configuration" => Self::Discovery,
+            rest => match rest.strip_prefix("account/sessions/") {
+                Some(id) if !id.contains('/') => Self::Session(id),
+                _ => Self::Unknown,
+            },
+        }
+    }
+
+    pub(super) fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Token => Endpoint::Token,
+            Self::Logout => Endpoint::Logout,
+            Self::Revoke => Endpoint::Revoke,
+            Self::Userinfo => Endpoint::Userinfo,
+            Self::Sessions | Self::Session(_) => Endpoint::Account,
+            Self::Discovery => Endpoint::Discovery,
+            Self::Resource => Endpoint::Resource,
+            Self::UnknownRealm | Self::Unknown | Self::Control(_) => Endpoint::Any,
+        }
+    }
+}

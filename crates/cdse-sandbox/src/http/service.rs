@@ -1,0 +1,162 @@
+//! One request, from its arrival to its answer, and the faults in between.
+
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::http::request::Parts;
+use hyper::{Request, Response};
+use tokio::time::sleep;
+
+use super::answer::Answer;
+use super::body::AnswerBody;
+use super::control;
+use super::handler;
+use super::received::Received;
+use super::route::Route;
+use super::wire::Ending;
+use crate::endpoint::Endpoint;
+use crate::fault::Action;
+use crate::state::{Shared, Visit};
+
+/// Keycloak closes the connection while a body longer than this is being sent.
+const LONGEST_BODY: usize = 10 * 1024 * 1024;
+
+/// There is no answer: the connection ends.
+#[derive(Debug)]
+pub(super) struct HangUp;
+
+impl fmt::Display for HangUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection is ended on purpose")
+    }
+}
+
+impl std::error::Error for HangUp {}
+
+/// A connection, as its requests see it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
+    pub(super) number: u64,
+    pub(super) ending: Arc<Ending>,
+}
+
+pub(super) async fn serve(
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, HangUp> {
+    let (parts, body) = request.into_parts();
+    let body = read(body).await?;
+    let path = parts.uri.path().to_owned();
+    match Route::of(&path) {
+        Route::Control(rest) => {
+            let mut core = connection.shared.lock();
+            Ok(control::answer(&mut core, &parts.method, rest, &body).into_response())
+        }
+        route => attend(&connection, route, parts, &body).await,
+    }
+}
+
+async fn read(mut body: Incoming) -> Result<Bytes, HangUp> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        if let Ok(data) = frame.map_err(|_| HangUp)?.into_data() {
+            bytes.extend_from_slice(&data);
+        }
+        if bytes.len() > LONGEST_BODY {
+            return Err(HangUp);
+        }
+    }
+    Ok(bytes.into())
+}
+
+async fn attend(
+    connection: &Connection,
+    route: Route<'_>,
+    parts: Parts,
+    body: &Bytes,
+) -> Result<Response<AnswerBody>, HangUp> {
+    let shared = &connection.shared;
+    let request = Received::new(parts, body);
+    let entry = request.entry(route.endpoint(), connection.number);
+    let (visit, action) = shared.arrive(entry);
+    let process = || process(shared, &visit, route, &request);
+    let answer = match action {
+        None => process(),
+        Some(Action::Answer { status, headers, body }) => decided(&visit, Answer::scripted(status, headers, body)),
+        Some(Action::AnswerAfter { status, headers, body }) => {
+            process();
+            decided(&visit, Answer::scripted(status, headers, body))
+        }
+        Some(Action::Endless { status, content_type, bytes }) => {
+            let answer = decided(&visit, Answer::empty(status).header("content-type", &content_type));
+            return Ok(answer.into_response_with(AnswerBody::Endless(bytes)));
+        }
+        Some(Action::Delay(delay)) => {
+            sleep(delay).await;
+            process()
+        }
+        Some(Action::DelayAnswer(delay)) => {
+            let answer = process();
+            sleep(delay).await;
+            answer
+        }
+        Some(Action::Torn { processed, body_bytes }) => {
+            let answer = if processed { process() } else { decided(&visit, unprocessed()) };
+            let beginning = answer.body.slice(..body_bytes.min(answer.body.len()));
+            let body = AnswerBody::Torn {
+                beginning: Some(beginning),
+                announced: answer.body.len() as u64,
+                ending: Arc::clone(&connection.ending),
+            };
+            return Ok(answer.into_response_with(body));
+        }
+        Some(Action::Reset { processed }) => {
+            if processed {
+                process();
+            }
+            connection.ending.reset();
+            return Err(HangUp);
+        }
+        Some(Action::Stall { processed }) => {
+            if processed {
+                process();
+            }
+            pending().await
+        }
+        Some(Action::EditBody(edit)) => {
+            let answer = process();
+            if answer.status == 200 { answer.edited(&edit) } else { answer }
+        }
+    };
+    if route.endpoint() == Endpoint::Token && !shared.latency.is_zero() {
+        sleep(shared.latency).await;
+    }
+    Ok(answer.into_response())
+}
+
+/// The service's own answer.
+fn process(shared: &Shared, visit: &Visit<'_>, route: Route<'_>, request: &Received) -> Answer {
+    let answer = {
+        let mut core = shared.lock();
+        visit.processed(&mut core);
+        handler::answer(&mut core, route, &shared.origin, request)
+    };
+    decided(visit, answer)
+}
+
+fn decided(visit: &Visit<'_>, answer: Answer) -> Answer {
+    visit.decided(answer.status);
+    answer
+}
+
+/// What is torn when there is no answer of the service's: as long as one with tokens, and beginning like it.
+fn unprocessed() -> Answer {
+    const LENGTH: usize = 2211;
+    let mut body = br#"{"access_token":""#.to_vec();
+    body.resize(LENGTH, b'x');
+    Answer::scripted(200, Vec::new(), body).header("content-type", "application/json")
+}

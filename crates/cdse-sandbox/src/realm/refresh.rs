@@ -1,0 +1,55 @@
+//! The refresh grant.
+
+use super::client::ClientIndex;
+use super::mint::TokenAnswer;
+use super::tables::RefreshToken;
+use super::{Realm, Refusal, Seconds};
+use crate::config::Rotation;
+
+impl Realm {
+    /// New tokens for the session of a refresh token.
+    pub(crate) fn refresh_grant(
+        &mut self,
+        now: Seconds,
+        client: ClientIndex,
+        token: Option<&str>,
+    ) -> Result<TokenAnswer, Refusal> {
+        let token = token.ok_or(Refusal::NoRefreshToken)?;
+        let token = self.tokens.refresh(token).cloned().ok_or(Refusal::InvalidRefreshToken)?;
+        if now > token.expires {
+            return Err(Refusal::TokenNotActive);
+        }
+        if token.issue < self.stale_before {
+            return Err(Refusal::StaleToken);
+        }
+        if token.client != client {
+            return Err(Refusal::OtherClientsToken);
+        }
+        let session = self.session(now, &token.session).ok_or(Refusal::SessionNotActive)?;
+        if !self.user(token.user).user.enabled {
+            return Err(Refusal::UserDisabled);
+        }
+        if session.client.is_none() {
+            return Err(Refusal::ClientNotInSession);
+        }
+        if self.rotation == Rotation::OneTime {
+            self.use_once(&token)?;
+        }
+        self.mint_for_session(now, &token.session, "onrtrt")
+    }
+
+    /// Uses a refresh token up. Reuse takes the client out of the session.
+    fn use_once(&mut self, token: &RefreshToken) -> Result<(), Refusal> {
+        let session = self.sessions.get_mut(&token.session).ok_or(Refusal::SessionNotActive)?;
+        let reuse = match session.used {
+            Some(used) if used == token.generation => Refusal::ReuseOfLast,
+            Some(_) if token.generation < session.generation => Refusal::ReuseOfOlder,
+            _ => {
+                session.used = Some(token.generation);
+                return Ok(());
+            }
+        };
+        session.client = None;
+        Err(reuse)
+    }
+}

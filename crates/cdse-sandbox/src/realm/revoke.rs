@@ -1,0 +1,44 @@
+//! Token revocation (RFC 7009).
+
+use super::client::ClientIndex;
+use super::{Realm, Refusal, Seconds};
+use crate::config::KeycloakVersion;
+
+impl Realm {
+    /// Revokes a token: an access token dies alone, a refresh token takes its session with it, and on 21.1.2 all
+    /// sessions that its user has with the client.
+    pub(crate) fn revoke(&mut self, now: Seconds, client: ClientIndex, token: Option<&str>) -> Result<(), Refusal> {
+        let text = token.ok_or(Refusal::TokenNotProvided)?;
+        if let Some(token) = self.tokens.refresh(text).cloned() {
+            if token.client != client {
+                return Err(Refusal::UnmatchingClients);
+            }
+            let alive = now <= token.expires
+                && self.session(now, &token.session).is_some_and(|session| session.client.is_some());
+            if !alive {
+                return Err(Refusal::NothingToRevoke);
+            }
+            match self.version {
+                KeycloakVersion::V26 => {
+                    self.sessions.remove(&token.session);
+                }
+                KeycloakVersion::V21 => {
+                    self.sessions
+                        .retain(|_, session| session.user != token.user || session.client != Some(token.client));
+                }
+            }
+            return Ok(());
+        }
+        if self.tokens.access(text).is_some_and(|token| token.client != client) {
+            return Err(Refusal::UnmatchingClients);
+        }
+        let alive = self.verify(now, text).is_ok_and(|token| self.open_session(now, token).is_ok());
+        match self.tokens.access_mut(text) {
+            Some(token) if alive => {
+                token.revoked = true;
+                Ok(())
+            }
+            _ => Err(Refusal::NothingToRevoke),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Everything that changes, behind one lock. A request holds it while the rules are applied and never while anything
+//! is waited for.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::endpoint::{Endpoint, Grant};
+use crate::fault::{Action, Queue};
+use crate::log::{Counters, Record, Request, Serial};
+use crate::realm::{Realm, Seconds};
+
+/// The path below which Keycloak lives.
+pub(crate) const BASE_PATH: &str = "/auth";
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) realm: Realm,
+    pub(crate) faults: Queue,
+    pub(crate) record: Record,
+    clock: Clock,
+    offset: Duration,
+}
+
+impl Core {
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now() + self.offset
+    }
+
+    pub(crate) fn seconds(&self) -> Seconds {
+        self.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+
+    /// The counters, with those that are looked at rather than counted.
+    pub(crate) fn counters(&self) -> Counters {
+        Counters { sessions_open: self.realm.sessions_open(self.seconds()), ..self.record.counters.clone() }
+    }
+
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.offset += by;
+    }
+}
+
+/// What the server's thread and the handle share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    core: Mutex<Core>,
+    /// Where the service is, without a path.
+    pub(crate) origin: String,
+    pub(crate) latency: Duration,
+}
+
+impl Shared {
+    pub(crate) fn new(config: &Config, address: SocketAddr) -> io::Result<Self> {
+        let origin = format!("http://{address}");
+        let issuer = format!("{origin}{BASE_PATH}/realms/{}", Realm::NAME);
+        let core = Core {
+            realm: Realm::new(config, issuer)?,
+            faults: Queue::default(),
+            record: Record::new(config.log_capacity),
+            clock: config.clock.clone(),
+            offset: Duration::ZERO,
+        };
+        Ok(Self { core: Mutex::new(core), origin, latency: config.latency })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters a request into the log and says what goes wrong with it, if anything does.
+    pub(crate) fn arrive(&self, mut request: Request) -> (Visit<'_>, Option<Action>) {
+        let mut core = self.lock();
+        let (endpoint, grant): (Endpoint, Option<Grant>) = (request.endpoint, request.grant);
+        let action = core.faults.take(endpoint, grant);
+        if let Some(action) = &action {
+            core.record.counters.faults_met += 1;
+            request.fault = Some(action.name());
+        }
+        let token = endpoint == Endpoint::Token;
+        if token {
+            core.record.token_request_begins();
+        }
+        request.started = core.now();
+        let serial = core.record.enter(request);
+        (Visit { shared: self, serial, token }, action)
+    }
+}
+
+/// A request under way. Dropping it, also because its client left, is its end.
+#[derive(Debug)]
+pub(crate) struct Visit<'a> {
+    shared: &'a Shared,
+    serial: Serial,
+    token: bool,
+}
+
+impl Visit<'_> {
+    pub(crate) fn processed(&self, core: &mut Core) {
+        if let Some(entry) = core.record.entry(self.serial) {
+            entry.processed = true;
+        }
+    }
+
+    pub(crate) fn decided(&self, status: u16) {
+        if let Some(entry) = self.shared.lock().record.entry(self.serial) {
+            entry.status = Some(status);
+        }
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        let mut core = self.shared.lock();
+        if self.token {
+            core.record.token_request_ends();
+        }
+        let now = core.now();
+        if let Some(entry) = core.record.entry(self.serial) {
+            entry.finished = Some(now);
+        }
+    }
+}
