@@ -52,12 +52,14 @@ impl TokenManager {
     /// # Errors
     ///
     /// The same.
-    #[inline]
+    #[inline(always)]
     pub fn authorization_header(&self) -> Result<HeaderValue> {
-        match self.0.fresh_header() {
-            Some(header) => Ok(header),
-            None => block_on(self.0.authorization_header()),
-        }
+        self.0.fresh_header_or(|| self.wait_for_header())
+    }
+
+    #[cold]
+    fn wait_for_header(&self) -> Result<HeaderValue> {
+        block_on(self.0.authorization_header())
     }
 
     /// See [`crate::TokenManager::header_for`].

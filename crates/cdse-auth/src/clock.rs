@@ -33,11 +33,20 @@ enum Source {
 impl Clock {
     /// The time now, to the resolution of the system's tick (1 to 4 ms on Linux): a precise clock costs more than
     /// everything else on the way to a fresh header together.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn now(&self) -> Now {
         match &self.0 {
             Source::System => os::coarse_now(),
-            Source::Manual(manual) => lock(&manual.state).now,
+            Source::Manual(manual) => manual.now(),
+        }
+    }
+
+    /// Wall clock and monotonic clock in nanoseconds.
+    #[inline(always)]
+    pub(crate) fn nanos(&self) -> (i64, i64) {
+        match &self.0 {
+            Source::System => os::coarse_nanos(),
+            Source::Manual(manual) => manual.nanos(),
         }
     }
 
@@ -132,6 +141,17 @@ struct ManualState {
 }
 
 impl Manual {
+    #[cold]
+    fn now(&self) -> Now {
+        lock(&self.state).now
+    }
+
+    #[cold]
+    fn nanos(&self) -> (i64, i64) {
+        let now = self.now();
+        (now.wall.saturating_mul(1_000_000), now.mono.saturating_mul(1_000_000))
+    }
+
     fn register(&self, changed: Arc<Condvar>) {
         let mut state = lock(&self.state);
         if !state.sleepers.iter().any(|known| Arc::ptr_eq(known, &changed)) {

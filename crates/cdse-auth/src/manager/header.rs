@@ -19,11 +19,11 @@ const COPIES: usize = 8;
 #[derive(Default)]
 pub(super) struct HeaderCell(ArcSwapOption<Ready>);
 
-/// A header, and when it is fresh: on both clocks, and not before its own time.
+/// A header, and when it is fresh: on both clocks, and not before its own time. Nanoseconds.
 struct Ready {
-    from_wall: Millis,
-    until_wall: Millis,
-    until_mono: Millis,
+    from_wall: i64,
+    until_wall: i64,
+    until_mono: i64,
     copies: [Copied; COPIES],
 }
 
@@ -31,22 +31,27 @@ struct Ready {
 struct Copied(HeaderValue);
 
 impl HeaderCell {
-    /// The header, if it is fresh.
-    #[inline]
-    pub(super) fn get(&self, clock: &Clock) -> Option<HeaderValue> {
+    /// The header, if it is fresh, made straight into what the caller returns: moving a header once costs more than all
+    /// the rest.
+    #[inline(always)]
+    pub(super) fn get<R>(&self, clock: &Clock, fresh: impl FnOnce(HeaderValue) -> R, stale: impl FnOnce() -> R) -> R {
         let ready = self.0.load();
-        let ready = ready.as_ref()?;
-        let now = clock.now();
-        let fresh = now.mono < ready.until_mono && now.wall < ready.until_wall && now.wall >= ready.from_wall;
-        fresh.then(|| ready.copies[stripe()].0.clone())
+        if let Some(ready) = ready.as_ref() {
+            let (wall, mono) = clock.nanos();
+            if mono < ready.until_mono && wall < ready.until_wall && wall >= ready.from_wall {
+                return fresh(ready.copies[stripe()].0.clone());
+            }
+        }
+        drop(ready);
+        stale()
     }
 
     pub(super) fn set(&self, view: &View<'_>, tokens: &TokenSet) {
         let Some(windows) = view.windows() else { return self.clear() };
         self.0.store(Some(Arc::new(Ready {
-            from_wall: tokens.t0.saturating_sub(60_000),
-            until_wall: tokens.t0.saturating_add(windows.due),
-            until_mono: view.anchor.saturating_add(windows.due),
+            from_wall: nanos(tokens.t0.saturating_sub(60_000)),
+            until_wall: nanos(tokens.t0.saturating_add(windows.due)),
+            until_mono: nanos(view.anchor.saturating_add(windows.due)),
             // Each from bytes of its own, for clones of one header share one count.
             copies: std::array::from_fn(|_| Copied(tokens.authorization_header())),
         })));
@@ -57,8 +62,12 @@ impl HeaderCell {
     }
 }
 
+fn nanos(at: Millis) -> i64 {
+    at.saturating_mul(1_000_000)
+}
+
 /// Which copy is this thread's.
-#[inline]
+#[inline(always)]
 fn stripe() -> usize {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     thread_local!(static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) });

@@ -259,17 +259,23 @@ impl TokenManager {
     ///
     /// Never while a token is valid. Otherwise [`Error`] says what to do; `is_transient()` says whether waiting helps.
     pub async fn authorization_header(&self) -> Result<HeaderValue> {
-        match self.core.header.get(&self.core.clock) {
-            Some(header) => Ok(header),
-            None => Box::pin(self.core.obtain(Want::Fresh, None)).await,
+        if let Some(header) = self.fresh_header() {
+            return Ok(header);
         }
+        Box::pin(self.core.obtain(Want::Fresh, None)).await
+    }
+
+    /// The header if the token is fresh, else whatever `stale` gives.
+    #[inline(always)]
+    pub(crate) fn fresh_header_or(&self, stale: impl FnOnce() -> Result<HeaderValue>) -> Result<HeaderValue> {
+        self.core.header.get(&self.core.clock, Ok, stale)
     }
 
     /// The header if the token is fresh: what [`authorization_header`](Self::authorization_header) tries first.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn fresh_header(&self) -> Option<HeaderValue> {
-        self.core.header.get(&self.core.clock)
+        self.core.header.get(&self.core.clock, Some, || None)
     }
 
     /// A header whose token is valid for at least `min_validity` from now; where new tokens live shorter than that, a

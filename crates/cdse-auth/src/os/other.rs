@@ -17,6 +17,11 @@ pub(crate) fn coarse_now() -> Now {
     Now { wall: millis(wall), mono: millis(mono) }
 }
 
+pub(crate) fn coarse_nanos() -> (i64, i64) {
+    let now = coarse_now();
+    (now.wall * 1_000_000, now.mono * 1_000_000)
+}
+
 fn millis(length: std::time::Duration) -> Millis {
     Millis::try_from(length.as_millis()).unwrap_or(Millis::MAX)
 }
