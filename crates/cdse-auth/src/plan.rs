@@ -39,7 +39,7 @@ pub(crate) enum Want {
     /// A token that is valid for at least so long.
     Validity(Millis),
     /// Another token than this one, which a service refused.
-    Not(Fingerprint),
+    Not(Secret),
     /// The result of an exchange that begins from now on.
     Renewal,
     /// A session: the stored one if it lives, else a new one. Said by a person.
@@ -195,9 +195,9 @@ impl View<'_> {
     }
 
     /// The stored refresh token, unless the service has refused it.
-    fn living_refresh(&self) -> Option<Fingerprint> {
-        let token = self.record.refresh_fingerprint()?;
-        let dead = self.record.dead.as_ref().is_some_and(|dead| dead.token == token);
+    fn living_refresh(&self) -> Option<&Secret> {
+        let token = self.record.tokens.as_ref()?.refresh.as_ref()?;
+        let dead = self.record.dead.as_ref().is_some_and(|dead| dead.token == token.fingerprint());
         (!dead).then_some(token)
     }
 
@@ -227,11 +227,11 @@ impl View<'_> {
     /// What would be sent. `unwanted`: the token that is held was refused by a service and is worth nothing.
     pub(crate) fn plan(&self, means: &Means, unwanted: bool) -> Plan {
         let living = self.living_refresh();
-        if let Some(token) = &living
+        if let Some(token) = living
             && !self.refresh_is_over()
             && !self.reaches_hard_end()
         {
-            let suspect = self.record.suspect.as_ref().is_some_and(|s| s.sent == Sent::Refresh(token.clone()));
+            let suspect = self.record.suspect.as_ref().is_some_and(|s| s.sent == Sent::Refresh(token.fingerprint()));
             let late = self.windows().map_or(0, |windows| windows.late);
             return if suspect && !unwanted && self.left() > late { Plan::Nothing } else { Plan::Refresh };
         }
@@ -252,8 +252,8 @@ impl View<'_> {
         }
     }
 
-    fn is_current(&self, refused: &Fingerprint) -> bool {
-        self.record.tokens.as_ref().is_some_and(|tokens| tokens.access_fingerprint() == *refused)
+    fn is_current(&self, refused: &Secret) -> bool {
+        self.record.tokens.as_ref().is_some_and(|tokens| tokens.access == *refused)
     }
 
     /// Whether an exchange for `want` may begin now. `credentials` tells whether a mark is of the provider's.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Clock, Millis, span};
 use crate::error::{Error, ErrorKind, Result};
-use crate::secret::{Fingerprint, Secret};
+use crate::secret::Secret;
 
 /// No token is believed to live longer than a day.
 pub(crate) const LONGEST_LIFE: Millis = 24 * 3600 * 1000;
@@ -157,10 +157,6 @@ impl TokenSet {
 
     pub(crate) fn refresh_end(&self) -> Option<Millis> {
         self.refresh_life.map(|life| self.t0.saturating_add(life))
-    }
-
-    pub(crate) fn access_fingerprint(&self) -> Fingerprint {
-        self.access.fingerprint()
     }
 }
 

@@ -1,2 +1,34 @@
-//! x
-fn main() {}
+//! `cdse`: log in once to the Copernicus Data Space Ecosystem, use the session everywhere.
+//!
+//! The command line is thin: it reads arguments and environment, decides which credential wins, and leaves tokens,
+//! renewals and storage to `cdse-auth`.
+
+mod auth;
+mod cli;
+mod command;
+mod duration;
+mod environment;
+mod fail;
+mod output;
+mod outside;
+mod private_file;
+mod profile;
+mod prompt;
+mod sandbox;
+mod session;
+mod signals;
+mod source;
+mod state;
+mod time;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    // Known before the arguments are understood, for errors about the arguments are JSON too.
+    let json = arguments.iter().skip(1).take_while(|argument| *argument != "--").any(|argument| argument == "--json");
+    match cli::parse(arguments).and_then(cli::Parsed::run) {
+        Ok(code) => code,
+        Err(fail) => fail.report(json),
+    }
+}

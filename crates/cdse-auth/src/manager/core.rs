@@ -16,11 +16,14 @@ use crate::plan::{self, Means, Offer, PATIENCE, Permit, View, Want};
 use crate::provider::{Ability, AuthProvider, CodeSource, GIVEN_LIFE};
 use crate::random::Random;
 use crate::record::{Grant, Hold, Record, Slot, UsedCode, Version};
+use crate::secret::Fingerprint;
 use crate::store::{MemoryTokenStore, RecordStore, SimpleStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, spawn};
 
 pub(super) struct Core {
     pub(super) provider: Box<dyn AuthProvider>,
+    /// The refresh token that the provider was given.
+    pub(super) given: Option<Fingerprint>,
     pub(super) service: Service,
     pub(super) store: Store,
     pub(super) slot: Slot,
@@ -164,16 +167,7 @@ impl Core {
             }
             _ => false,
         };
-        let given = match self.provider.grant() {
-            Grant::RefreshToken => self
-                .provider
-                .grant_data()
-                .iter()
-                .find(|(name, _)| *name == "refresh_token")
-                .map(|(_, token)| token.fingerprint()),
-            _ => None,
-        };
-        Means { login: self.provider.ability() == Ability::Login && !spent, given }
+        Means { login: self.provider.ability() == Ability::Login && !spent, given: self.given.clone() }
     }
 
     pub(super) fn permit(&self, view: &View<'_>, want: &Want) -> Permit {

@@ -177,6 +177,7 @@ impl TokenManagerBuilder {
         let core = Arc::new(Core {
             store: Store::new(store, &self.random),
             service: Service::new(endpoints, self.transport, self.clock.clone()),
+            given: given(self.provider.as_ref()),
             provider: self.provider,
             slot,
             skew: span(self.skew),
@@ -198,6 +199,12 @@ impl TokenManagerBuilder {
         }
         Ok(TokenManager { _handle: Arc::new(Handle(Arc::clone(&core))), core })
     }
+}
+
+/// The fingerprint of the refresh token that the provider was given.
+fn given(provider: &dyn AuthProvider) -> Option<Fingerprint> {
+    let form = if provider.grant() == Grant::RefreshToken { provider.grant_data() } else { Vec::new() };
+    form.iter().find(|(name, _)| *name == "refresh_token").map(|(_, token)| token.fingerprint())
 }
 
 /// The record of a fixed access token.
@@ -320,7 +327,7 @@ impl TokenManager {
         let text = refused.to_str().unwrap_or_default();
         let token = text.get(.."Bearer ".len()).filter(|scheme| scheme.eq_ignore_ascii_case("Bearer "));
         let token = token.map_or(text, |_| &text["Bearer ".len()..]);
-        Box::pin(self.core.obtain(Want::Not(Fingerprint::of(token)), None)).await
+        Box::pin(self.core.obtain(Want::Not(token.into()), None)).await
     }
 
     /// Logs in, unless a session is stored that lives.

@@ -1,0 +1,170 @@
+//! `cdse auth login`: the one command that asks.
+
+use cdse_auth::{ClientCredentialsAuth, DEFAULT_CLIENT_ID, ErrorKind, Grant, PasswordAuth, RefreshTokenAuth, Secret};
+
+use super::ask;
+use super::place::Place;
+use crate::cli::Global;
+use crate::command::SecretCommand;
+use crate::environment::{Environment, check_name};
+use crate::fail::{Fail, Result};
+use crate::profile::Profile;
+use crate::prompt::Terminal;
+use crate::state::StateFolder;
+use crate::{outside, session};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Login {
+    /// User name, an e-mail address as a rule [env: CDSE_USERNAME]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    username: Option<String>,
+    /// Read the password from standard input; one line end is stripped [env: CDSE_PASSWORD]
+    #[arg(long, conflicts_with_all = ["password_command", "client_secret_stdin", "refresh_token_stdin"])]
+    password_stdin: bool,
+    /// Program that prints the password; it runs without a shell
+    #[arg(long, value_name = "COMMAND")]
+    password_command: Option<String>,
+    /// One-time code of the second factor [env: CDSE_TOTP, CDSE_TOTP_SECRET, CDSE_TOTP_COMMAND]
+    #[arg(long, value_name = "CODE", value_parser = outside::code, conflicts_with = "totp_command")]
+    totp: Option<Secret>,
+    /// Program that prints a one-time code; it runs without a shell
+    #[arg(long, value_name = "COMMAND")]
+    totp_command: Option<String>,
+    /// OAuth client; cdse-public unless said
+    #[arg(long, value_name = "ID", value_parser = parse_name)]
+    client_id: Option<String>,
+    /// Log in as the client itself, its secret on standard input
+    #[arg(long, conflicts_with_all = ["username", "password_command", "totp", "totp_command", "refresh_token_stdin"])]
+    client_secret_stdin: bool,
+    /// Take over a session by its refresh token, on standard input
+    #[arg(long, conflicts_with_all = ["username", "password_command", "totp", "totp_command"])]
+    refresh_token_stdin: bool,
+    /// Log in although a session is open, then end that one
+    #[arg(long)]
+    force: bool,
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    check_name(text).map(|()| text.to_owned())
+}
+
+impl Login {
+    pub(crate) fn run(self, global: &Global, environment: &Environment) -> Result<()> {
+        session::check_realm(environment)?;
+        let state = StateFolder::of(environment)?;
+        let name = global.profile.clone().or_else(|| environment.profile.clone()).unwrap_or_default();
+        let before = Profile::load(&state, &name)?;
+        let place = Place { state, name, before, environment };
+        if self.refresh_token_stdin {
+            let token = outside::stdin("--refresh-token-stdin")?;
+            session::check_token("--refresh-token-stdin: standard input", &token)?;
+            let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
+            return place.open(RefreshTokenAuth::new(token).with_client_id(client), self.force);
+        }
+        if self.client_secret_stdin {
+            let Some(client) = self.client_id.clone().or_else(|| environment.client_id.clone()) else {
+                return Err(Fail::usage("--client-secret-stdin needs --client-id"));
+            };
+            let (_, status) = place.look(&client, Grant::ClientCredentials, None)?;
+            if status.logged_in && !self.force {
+                return place.already(&client, Grant::ClientCredentials, None, None);
+            }
+            return place
+                .open(ClientCredentialsAuth::new(client, outside::stdin("--client-secret-stdin")?), self.force);
+        }
+        self.user(&place, global)
+    }
+
+    fn user(self, place: &Place<'_>, global: &Global) -> Result<()> {
+        let environment = place.environment;
+        let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
+        // Bad values are said before anything is asked.
+        let password_command =
+            self.password_command.as_deref().map(|text| SecretCommand::new("--password-command", text));
+        let password_command = password_command.transpose().map_err(Fail::usage)?;
+        let totp_command = self.totp_command.as_deref().map(|text| SecretCommand::new("--totp-command", text));
+        let totp_command = totp_command.transpose().map_err(Fail::usage)?;
+        let terminal = Terminal::open(global.no_input || environment.no_input);
+
+        let given = self.username.clone().or_else(|| environment.username.clone());
+        let known = place.before.as_ref().filter(|profile| profile.identity_url == session::realm(environment));
+        if let (None, Some(known), false) = (&given, known, self.force) {
+            // Nobody is named, and somebody is logged in: that is who is meant.
+            let (_, status) = place.look(&known.client_id, known.grant, known.subject.clone())?;
+            if status.logged_in {
+                return place.already(&known.client_id, known.grant, known.username.clone(), known.subject.clone());
+            }
+        }
+        let known = known.and_then(|profile| profile.username.as_deref());
+        let username = match (given, &terminal, known) {
+            (Some(username), _, _) => username,
+            (None, Some(terminal), _) => ask::username(terminal, known)?,
+            (None, None, Some(known)) => known.to_owned(),
+            (None, None, None) => {
+                return Err(Fail::usage(
+                    "there is no user name and nobody to ask: pass --username, and --password-stdin \
+                                        or --password-command",
+                )
+                .hint("CDSE_USERNAME and CDSE_PASSWORD do as well"));
+            }
+        };
+        let subject = Some(username.to_lowercase());
+        let (_, status) = place.look(client, Grant::Password, subject.clone())?;
+        if status.logged_in && !self.force {
+            return place.already(client, Grant::Password, Some(username), subject);
+        }
+        // The environment's password and codes are those of its own user.
+        let theirs = environment.username.as_ref().is_none_or(|name| name.to_lowercase() == username.to_lowercase());
+        let password = match (&password_command, environment.password.as_ref().filter(|_| theirs), &terminal) {
+            _ if self.password_stdin => outside::stdin("--password-stdin")?,
+            (Some(command), _, _) => command.secret()?,
+            (None, Some(password), _) => password.clone(),
+            (None, None, Some(terminal)) => ask::password(terminal, &username)?,
+            (None, None, None) => {
+                return Err(Fail::usage(
+                    "there is no password and nobody to ask: pass --password-stdin or \
+                                        --password-command",
+                )
+                .hint("CDSE_PASSWORD does as well"));
+            }
+        };
+        let user = PasswordAuth::new(username, password).with_client_id(client);
+        let environment_code =
+            environment.totp.is_some() || environment.totp_secret.is_some() || environment.totp_command.is_some();
+        let mut with_code = true;
+        let user = match (self.totp, totp_command) {
+            (Some(code), _) => user.with_code(code),
+            (None, Some(command)) => session::with_code_command(user, command),
+            (None, None) if environment_code && theirs => session::with_environment_code(user, environment)?,
+            (None, None) => match (status.uses_one_time_code, &terminal) {
+                (Some(false), _) => user,
+                (_, Some(terminal)) => match ask::code(terminal)? {
+                    Some(code) => user.with_code(code),
+                    None => {
+                        with_code = false;
+                        user
+                    }
+                },
+                (Some(true), None) => {
+                    return Err(Fail::usage(
+                        "this account needs a one-time code and there is nobody to ask: pass --totp or \
+                                            --totp-command",
+                    )
+                    .hint("CDSE_TOTP, CDSE_TOTP_SECRET and CDSE_TOTP_COMMAND do as well"));
+                }
+                (None, None) => {
+                    with_code = false;
+                    user
+                }
+            },
+        };
+        place.open(user, self.force).map_err(|fail| {
+            if with_code || !fail.is(ErrorKind::CredentialsRefused) {
+                return fail;
+            }
+            fail.hint(
+                "if the account has a second factor, pass its code with --totp: a try without it counts as failed",
+            )
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! Opening a session, and pointing a profile to it.
+
+use cdse_auth::blocking::TokenManager;
+use cdse_auth::{
+    AuthProvider, ErrorKind, FileTokenStore, Grant, Login as Done, Slot, Status, StoredSession, TokenStore,
+};
+
+use crate::cli::Global;
+use crate::environment::Environment;
+use crate::fail::{Fail, Result, one_line};
+use crate::profile::{Name, Profile};
+use crate::session;
+use crate::source::{self, Source};
+use crate::state::StateFolder;
+use crate::{output, signals, time};
+
+/// Where a login goes: the profile that will point to it, and what it points to now.
+pub(super) struct Place<'a> {
+    pub(super) state: StateFolder,
+    pub(super) name: Name,
+    pub(super) before: Option<Profile>,
+    pub(super) environment: &'a Environment,
+}
+
+impl Place<'_> {
+    fn realm(&self) -> &str {
+        session::realm(self.environment)
+    }
+
+    /// What is stored for a slot. A damaged file is no obstacle: the login sets it aside.
+    pub(super) fn look(&self, client: &str, grant: Grant, subject: Option<String>) -> Result<(FileTokenStore, Status)> {
+        let slot = Slot { token_url: String::new(), client_id: client.to_owned(), grant, subject };
+        let (manager, store) = session::manager(StoredSession::new(slot, None), self.realm(), &self.state)?;
+        check_readable(&store, &manager)?;
+        Ok((store, manager.status()))
+    }
+
+    pub(super) fn already(
+        &self,
+        client: &str,
+        grant: Grant,
+        username: Option<String>,
+        subject: Option<String>,
+    ) -> Result<()> {
+        let who = username.clone().unwrap_or_else(|| {
+            if grant == Grant::ClientCredentials { format!("client {client}") } else { "the given session".to_owned() }
+        });
+        self.point_to(&Profile::new(self.realm(), client, grant, username, subject))?;
+        output::note(&format!("already logged in as {} (profile {})", one_line(&who), self.name));
+        self.note_other_winner();
+        Ok(())
+    }
+
+    pub(super) fn open(&self, provider: impl AuthProvider + 'static, force: bool) -> Result<()> {
+        let (client, grant) = (provider.client_id().to_owned(), provider.grant());
+        let (username, subject) = (provider.username().map(str::to_owned), provider.subject());
+        let (manager, store) = session::manager(provider, self.realm(), &self.state)?;
+        check_readable(&store, &manager)?;
+        Profile::check_writable(&self.state, &self.name)?;
+        signals::protect(&manager);
+        let done = if force { manager.force_login().map(|()| Done::Opened) } else { manager.login() };
+        let done = done.map_err(|error| {
+            if error.kind() == ErrorKind::ShutDown {
+                signals::wait_for_the_end();
+            }
+            Fail::from(error)
+        })?;
+        if done == Done::AlreadyOpen {
+            return self.already(&client, grant, username, subject);
+        }
+        let profile = Profile::new(self.realm(), &client, grant, username.clone(), subject);
+        self.point_to(&profile)?;
+        let who = match (username, grant) {
+            (Some(name), _) => one_line(&name),
+            (None, Grant::ClientCredentials) => format!("client {client}"),
+            (None, _) => "the session of the given refresh token".to_owned(),
+        };
+        output::note(&format!("logged in as {who} (profile {})", self.name));
+        output::note(&format!("stored in {}, readable by you alone", one_line(&store.path().to_string_lossy())));
+        let status = manager.status();
+        output::note(&until(&status));
+        status.problems.iter().for_each(|problem| output::warn(problem));
+        self.note_other_winner();
+        Ok(())
+    }
+
+    /// From now on the profile means this session. The one it meant before is left as it is.
+    fn point_to(&self, profile: &Profile) -> Result<()> {
+        if self.before.as_ref() == Some(profile) {
+            return Ok(());
+        }
+        profile.save(&self.state, &self.name)?;
+        if let Some(before) = self.before.as_ref().filter(|before| !before.is_same_session(profile)) {
+            let who = before.username.as_deref().unwrap_or(&before.client_id);
+            output::note(&format!(
+                "note: profile {} was {} before; that session was not ended",
+                self.name,
+                one_line(who)
+            ));
+        }
+        Ok(())
+    }
+
+    fn note_other_winner(&self) {
+        let global = Global { profile: None, json: false, no_input: false };
+        match source::choose(&global, self.environment) {
+            Ok(Source::Profile(name)) if name == self.name => {}
+            Ok(Source::Profile(_)) => output::note(&format!("note: pass --profile {} to use it", self.name)),
+            Ok(other) => output::note(&format!(
+                "note: {} is set and wins over this login; unset it, or pass --profile {}",
+                other.describe(),
+                self.name
+            )),
+            Err(_) => {}
+        }
+    }
+}
+
+fn check_readable(store: &FileTokenStore, manager: &TokenManager) -> Result<()> {
+    let slot = manager.as_async().slot();
+    match store.records().map(|records| records.read(slot)) {
+        Some(Err(error)) if error.kind() != ErrorKind::StoreDamaged => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// When the session ends, as far as the service has said.
+fn until(status: &Status) -> String {
+    if status.grant == Grant::ClientCredentials {
+        let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
+        return format!(
+            "the token is valid until {end}; the secret is not stored, so then log in again, or set CDSE_CLIENT_ID and \
+             CDSE_CLIENT_SECRET"
+        );
+    }
+    match (status.login_needed_by, status.session_expires_at) {
+        (Some(end), _) => format!("the session ends at {}; by then log in again", time::for_people(end)),
+        (None, Some(end)) => format!(
+            "the session ends at {} unless it is used before; each renewal moves that, up to a limit that the service does \
+             not tell",
+            time::for_people(end)
+        ),
+        (None, None) => "the service named no end of the session; it may end it at any time".to_owned(),
+    }
+}

@@ -1,0 +1,92 @@
+//! `cdse auth token`: one line, a valid access token.
+
+use std::time::Duration;
+
+use cdse_auth::{Error, TokenSet};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::cli::Global;
+use crate::environment::Environment;
+use crate::fail::{Fail, Result};
+use crate::profile::Name;
+use crate::session::Session;
+use crate::source::Source;
+use crate::{duration, output, signals, time};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Token {
+    /// A token that is valid for at least this long, or the longest that the service gives (90s, 5m, 1h30m)
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    min_validity: Option<Duration>,
+    /// Renew the token whatever is known of it
+    #[arg(long)]
+    force_refresh: bool,
+}
+
+/// The JSON shape; it is part of the interface.
+#[derive(Serialize)]
+struct Described<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_at: Option<String>,
+    expires_in: i64,
+    username: Option<&'a str>,
+    profile: Option<&'a str>,
+}
+
+impl Token {
+    pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<()> {
+        let session = Session::open(global, environment)?;
+        let fixed = session.source == Source::AccessToken;
+        if fixed && self.force_refresh {
+            return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is: it cannot be renewed")
+                .hint("unset CDSE_ACCESS_TOKEN, or leave --force-refresh out"));
+        }
+        let tokens = self.tokens(&session, fixed).map_err(|error| session.explain(error))?;
+        let expires_in = time::seconds_until(tokens.access_expires_at());
+        if let Some(wanted) = self.min_validity
+            && !tokens.access_valid(wanted)
+        {
+            output::note(&format!(
+                "warning: this token is valid for {expires_in} s, and not for the {} s that were asked for: \
+                 nothing here gets one that lasts longer",
+                wanted.as_secs()
+            ));
+        }
+        output::stdout(&self.line(&session, &tokens, global.json, expires_in))
+    }
+
+    fn tokens(&self, session: &Session, fixed: bool) -> Result<TokenSet, Error> {
+        let wanted = self.min_validity.filter(|_| !fixed).unwrap_or_default();
+        // Reads the store. A token that is fresh is printed without anything that could be interrupted.
+        let _ = session.manager.status();
+        if self.force_refresh || !wanted.is_zero() || session.manager.as_async().fresh_header().is_none() {
+            signals::protect(&session.manager);
+        }
+        if self.force_refresh {
+            session.manager.force_refresh()?;
+        }
+        session.manager.tokens(wanted)
+    }
+
+    fn line(&self, session: &Session, tokens: &TokenSet, json: bool, expires_in: i64) -> Zeroizing<String> {
+        let mut line = Zeroizing::new(String::with_capacity(tokens.access_token().len() + 512));
+        if json {
+            let described = Described {
+                access_token: tokens.access_token(),
+                token_type: "Bearer",
+                expires_at: time::rfc3339(tokens.access_expires_at()),
+                expires_in: expires_in.max(0),
+                username: session.username.as_deref(),
+                profile: session.source.profile().map(Name::as_str),
+            };
+            // Plain text with string keys, for which serde_json has no error.
+            line.push_str(&Zeroizing::new(serde_json::to_string(&described).unwrap_or_default()));
+        } else {
+            line.push_str(tokens.access_token());
+        }
+        line.push('\n');
+        line
+    }
+}

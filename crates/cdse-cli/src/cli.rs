@@ -1,0 +1,127 @@
+//! The arguments: what exists, and what `--help` says about it.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand};
+
+use crate::environment::Environment;
+use crate::fail::{Fail, Result};
+use crate::{auth, output, profile, sandbox};
+
+/// Log in once to the Copernicus Data Space Ecosystem, use the session everywhere.
+#[derive(Parser, Debug)]
+#[command(name = "cdse", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 success, 1 other, 2 bad argument or environment value, 4 log in again, 5 temporary: try later, \
+6 a limit of the account, 7 refused for safety, 128+n ended by signal n.";
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Account to use, by the name it was logged in under [env: CDSE_PROFILE; default: default]
+    #[arg(long, global = true, value_name = "NAME", value_parser = profile::Name::parse)]
+    pub(crate) profile: Option<profile::Name>,
+    /// Report as JSON; errors are then one JSON object on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Never ask on the terminal [env: CDSE_NO_INPUT=1]
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Log in, show the session, print a token, log out
+    #[command(subcommand)]
+    Auth(auth::Command),
+    /// A local identity service to try things on, without an account
+    #[command(subcommand)]
+    Sandbox(sandbox::Command),
+}
+
+/// Arguments that were understood, or a text that was asked for.
+pub(crate) enum Parsed {
+    Text(String),
+    Run(Box<Cli>),
+}
+
+pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Parsed> {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => Ok(Parsed::Run(Box::new(cli))),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            Ok(Parsed::Text(error.render().to_string()))
+        }
+        Err(error) => Err(usage(&error)),
+    }
+}
+
+impl Parsed {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Text(text) => output::stdout(&text).map(|()| ExitCode::SUCCESS),
+            Self::Run(cli) => match cli.command {
+                Command::Auth(command) => command.run(&cli.global, &Environment::read()?),
+                Command::Sandbox(command) => command.run(),
+            },
+        }
+    }
+}
+
+/// One sentence about arguments that cannot be used. What stood in them is not repeated: it may be a password in the
+/// wrong place.
+fn usage(error: &clap::Error) -> Fail {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    // The name of an option, without what was given to it or could be.
+    let option = text(ContextKind::InvalidArg)
+        .filter(|argument| argument.starts_with('-') || argument.starts_with('<'))
+        .map(|argument| argument.split(['=', ' ']).next().unwrap_or_default().to_owned());
+    let prior = text(ContextKind::PriorArg).map(|prior| prior.split(' ').next().unwrap_or_default().to_owned());
+    let message = match (error.kind(), &option) {
+        (ErrorKind::UnknownArgument, Some(option)) => format!("there is no option {option} here"),
+        (ErrorKind::UnknownArgument, None) => "there is an argument too many".to_owned(),
+        (ErrorKind::InvalidSubcommand, _) => "there is no such command".to_owned(),
+        (ErrorKind::ValueValidation, Some(option)) => match std::error::Error::source(error) {
+            Some(why) => format!("{option}: {why}"),
+            None => format!("the value of {option} cannot be used"),
+        },
+        (ErrorKind::InvalidValue | ErrorKind::TooFewValues, Some(option)) => format!("{option} needs a value"),
+        (ErrorKind::MissingRequiredArgument, Some(option)) => format!("{option} is missing"),
+        (ErrorKind::ArgumentConflict, Some(option)) => match prior {
+            Some(prior) if prior == *option => format!("{option} is given twice"),
+            Some(prior) => format!("{option} and {prior} exclude each other"),
+            None => format!("{option} excludes another option that was given"),
+        },
+        (ErrorKind::InvalidUtf8, _) => "an argument is not valid UTF-8".to_owned(),
+        (ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand, _) => {
+            "a command is missing".to_owned()
+        }
+        (_, Some(option)) => format!("{option} cannot be used like this"),
+        (_, None) => "the arguments cannot be used like this".to_owned(),
+    };
+    let secret = match option.as_deref() {
+        Some("--password") => Some("--password-stdin or --password-command"),
+        Some("--client-secret") => Some("--client-secret-stdin"),
+        Some("--refresh-token") => Some("--refresh-token-stdin"),
+        Some("--totp-secret") => Some("set CDSE_TOTP_SECRET"),
+        _ => None,
+    };
+    let similar = text(ContextKind::SuggestedArg).or_else(|| text(ContextKind::SuggestedSubcommand));
+    Fail::usage(message).hint(match (secret, similar) {
+        (Some(instead), _) => format!("a secret is no argument, for others can see it: {instead}"),
+        (None, Some(similar)) => format!("did you mean {similar}?"),
+        (None, None) => "see `cdse --help`, or --help after the command".to_owned(),
+    })
+}

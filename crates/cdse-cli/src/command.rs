@@ -1,0 +1,108 @@
+//! Programs that hand over a secret: run without a shell, their output read, never shown.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use cdse_auth::{Error, ErrorKind, Secret};
+use zeroize::Zeroizing;
+
+use crate::outside::without_line_end;
+
+/// Longer than this nobody waits for a secret.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A secret is shorter.
+const LARGEST: u64 = 64 * 1024;
+
+/// A program and its arguments, split from one text as a shell would split it; nothing else of a shell happens.
+#[derive(Clone, Debug)]
+pub(crate) struct SecretCommand {
+    /// The option or variable that holds it, for errors.
+    name: &'static str,
+    words: Vec<String>,
+}
+
+impl SecretCommand {
+    pub(crate) fn new(name: &'static str, text: &str) -> Result<Self, String> {
+        match shlex::split(text) {
+            Some(words) if words.first().is_some_and(|program| !program.is_empty()) => Ok(Self { name, words }),
+            Some(_) => Err(format!("{name} names no program")),
+            None => Err(format!("{name} has a quotation mark that is not closed")),
+        }
+    }
+
+    /// What it prints, one line end stripped.
+    pub(crate) fn secret(&self) -> Result<Secret, Error> {
+        let fail = |why: String| Error::new(ErrorKind::Configuration, format!("the program of {} {why}", self.name));
+        let (program, arguments) = self.words.split_first().ok_or_else(|| fail("is missing".to_owned()))?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| fail(format!("could not be started: {error}")))?;
+        let Some(stdout) = child.stdout.take() else { return Err(fail("has no output".to_owned())) };
+        let (send, received) = mpsc::channel();
+        // Reading is what may wait, so a thread does it.
+        std::thread::spawn(move || {
+            let mut text = Zeroizing::new(Vec::with_capacity(4096));
+            let read = stdout.take(LARGEST + 1).read_to_end(&mut text).map(|_| text);
+            let _ = send.send(read);
+        });
+        let Ok(read) = received.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(fail(format!("printed nothing within {} s", PATIENCE.as_secs())));
+        };
+        let text = match read {
+            Ok(text) if text.len() as u64 <= LARGEST => text,
+            Ok(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(fail("prints far too much for a secret".to_owned()));
+            }
+            Err(error) => return Err(fail(format!("could not be read: {error}"))),
+        };
+        let status = child.wait().map_err(|error| fail(format!("was lost: {error}")))?;
+        if !status.success() {
+            return Err(fail(format!("failed ({status})")));
+        }
+        let secret = without_line_end(&text).map_err(|why| fail(format!("printed something that {why}")))?;
+        if secret.expose().is_empty() { Err(fail("printed nothing".to_owned())) } else { Ok(secret) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cli11_a_command_is_split_like_a_shell_does_and_sees_no_shell() {
+        let command = SecretCommand::new("--password-command", r#"printf '%s' "a  $HOME; b""#).unwrap();
+        assert_eq!(command.secret().unwrap().expose(), "a  $HOME; b");
+    }
+
+    #[test]
+    fn cli6_one_line_end_is_stripped_from_a_command_and_nothing_else() {
+        for (printed, expected) in [("x\\n", "x"), ("x\\n\\n", "x\n"), (" x \\r\\n", " x "), ("x", "x")] {
+            let command = SecretCommand::new("--password-command", &format!("printf '{printed}'")).unwrap();
+            assert_eq!(command.secret().unwrap().expose(), expected);
+        }
+    }
+
+    #[test]
+    fn cli11_a_failing_command_shows_its_exit_code_and_not_its_output() {
+        for (text, expected) in [
+            ("sh -c 'echo CANARY; exit 3'", "exit status: 3"),
+            ("true", "printed nothing"),
+            ("/does/not/exist", "could not be started"),
+        ] {
+            let error = SecretCommand::new("--password-command", text).unwrap().secret().unwrap_err();
+            assert!(error.message().contains(expected) && !error.message().contains("CANARY"), "{error}");
+        }
+        for text in ["", "  ", "'open", "''"] {
+            assert!(SecretCommand::new("--totp-command", text).is_err(), "{text}");
+        }
+    }
+}

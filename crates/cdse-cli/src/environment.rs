@@ -1,0 +1,120 @@
+//! The environment, read once. An empty variable counts as unset.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use cdse_auth::Secret;
+
+use crate::fail::{Fail, Result};
+use crate::profile;
+
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    pub(crate) identity_url: Option<String>,
+    pub(crate) profile: Option<profile::Name>,
+    pub(crate) no_input: bool,
+    pub(crate) access_token: Option<Secret>,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) client_secret: Option<Secret>,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) totp: Option<Secret>,
+    pub(crate) totp_secret: Option<Secret>,
+    pub(crate) totp_command: Option<String>,
+    pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) xdg_state_home: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
+}
+
+impl Environment {
+    pub(crate) fn read() -> Result<Self> {
+        Self::from(|name| env::var_os(name))
+    }
+
+    fn from(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+        let raw = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let text = |name: &str| match raw(name).map(OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value)),
+            Some(Err(_)) => Err(Fail::usage(format!("{name} is not valid UTF-8: correct or unset it"))),
+        };
+        let secret = |name: &str| -> Result<_> { Ok(text(name)?.map(Secret::new)) };
+        let plain = |name: &str| match text(name)? {
+            Some(value) => check_name(&value)
+                .map(|()| Some(value))
+                .map_err(|why| Fail::usage(format!("{name} {why}: correct or unset it"))),
+            None => Ok(None),
+        };
+        let environment = Self {
+            identity_url: text("CDSE_IDENTITY_URL")?,
+            profile: text("CDSE_PROFILE")?
+                .map(|name| profile::Name::parse(&name).map_err(|why| Fail::usage(format!("CDSE_PROFILE: {why}"))))
+                .transpose()?,
+            no_input: switch("CDSE_NO_INPUT", text("CDSE_NO_INPUT")?.as_deref())?,
+            access_token: secret("CDSE_ACCESS_TOKEN")?,
+            refresh_token: secret("CDSE_REFRESH_TOKEN")?,
+            client_id: plain("CDSE_CLIENT_ID")?,
+            client_secret: secret("CDSE_CLIENT_SECRET")?,
+            username: plain("CDSE_USERNAME")?,
+            password: secret("CDSE_PASSWORD")?,
+            totp: secret("CDSE_TOTP")?,
+            totp_secret: secret("CDSE_TOTP_SECRET")?,
+            totp_command: text("CDSE_TOTP_COMMAND")?,
+            state_dir: text("CDSE_STATE_DIR")?.map(PathBuf::from),
+            xdg_state_home: raw("XDG_STATE_HOME").map(PathBuf::from),
+            home: raw("HOME").map(PathBuf::from),
+        };
+        Ok(environment)
+    }
+}
+
+/// A user name or client id that somebody could have meant. It goes to the service as it is.
+pub(crate) fn check_name(text: &str) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err("is blank".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("holds a line end or another control character".to_owned());
+    }
+    if text.len() > 255 {
+        return Err("is longer than any name".to_owned());
+    }
+    Ok(())
+}
+
+fn switch(name: &str, value: Option<&str>) -> Result<bool> {
+    match value.map(str::to_ascii_lowercase).as_deref() {
+        Some("1" | "true" | "yes" | "on") => Ok(true),
+        None | Some("0" | "false" | "no" | "off") => Ok(false),
+        Some(_) => Err(Fail::usage(format!("{name} must be 1 or 0"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cli4_an_empty_variable_counts_as_unset() {
+        let environment = Environment::from(|_| Some(OsString::new())).unwrap();
+        assert!(environment.access_token.is_none() && environment.home.is_none() && !environment.no_input);
+    }
+
+    #[test]
+    fn cli4_an_odd_value_is_named_by_its_variable_and_not_shown() {
+        for (name, value) in [
+            ("CDSE_USERNAME", "a\nCANARY"),
+            ("CDSE_USERNAME", "   "),
+            ("CDSE_CLIENT_ID", "CANARY\r"),
+            ("CDSE_PROFILE", "../CANARY"),
+            ("CDSE_NO_INPUT", "CANARY"),
+        ] {
+            let fail = Environment::from(|asked| (asked == name).then(|| value.into())).unwrap_err();
+            assert_eq!(fail.exit(), 2, "{name}");
+            let shown = format!("{fail:?}");
+            assert!(shown.contains(name) && !shown.contains("CANARY"), "{shown}");
+        }
+    }
+}

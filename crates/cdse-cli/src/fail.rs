@@ -1,0 +1,127 @@
+//! How a command fails: one sentence, what to do about it, and the exit code.
+
+use std::process::ExitCode;
+
+use cdse_auth::{Error, ErrorKind};
+use serde::Serialize;
+
+use crate::output;
+
+pub(crate) type Result<T, E = Fail> = std::result::Result<T, E>;
+
+/// A failure as it is reported. It holds no secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Fail {
+    code: &'static str,
+    exit: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+/// The JSON shape; it is part of the interface.
+#[derive(Serialize, Debug)]
+struct Object {
+    error: Described,
+}
+
+#[derive(Serialize, Debug)]
+struct Described {
+    code: &'static str,
+    exit: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Fail {
+    /// A bad argument or environment value.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: "usage", exit: 2, message: message.into(), hint: None }
+    }
+
+    /// Nothing to work with until somebody logs in.
+    pub(crate) fn login_required(message: impl Into<String>, command: impl Into<String>) -> Self {
+        Self { hint: Some(command.into()), ..Error::new(ErrorKind::ReauthRequired, message).into() }
+    }
+
+    /// Something that no other code tells apart.
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self { code: "other", exit: 1, message: message.into(), hint: None }
+    }
+
+    /// What to do about it, in place of what was said before.
+    #[must_use]
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn message(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
+    pub(crate) fn is(&self, kind: ErrorKind) -> bool {
+        self.code == kind.code()
+    }
+
+    pub(crate) fn exit(&self) -> u8 {
+        self.exit
+    }
+
+    /// Writes it to stderr: for people, or as one JSON object.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        let message = one_line(&self.message);
+        let hint = self.hint.as_deref().map(one_line);
+        if json {
+            let error = Described { code: self.code, exit: self.exit, message, hint };
+            // Plain text with string keys, for which serde_json has no error.
+            output::note(&serde_json::to_string(&Object { error }).unwrap_or_default());
+        } else {
+            output::note(&format!("error: {message}"));
+            if let Some(hint) = hint {
+                output::note(&format!("hint: {hint}"));
+            }
+        }
+        ExitCode::from(self.exit)
+    }
+}
+
+impl From<Error> for Fail {
+    fn from(error: Error) -> Self {
+        let kind = error.kind();
+        Self { code: kind.code(), exit: exit_code(kind), message: error.message().to_owned(), hint: hint(kind) }
+    }
+}
+
+/// The table of exit codes, for what the library reports.
+fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::CredentialsRefused
+        | ErrorKind::AccountBlocked
+        | ErrorKind::ReauthRequired
+        | ErrorKind::StillRefused => 4,
+        ErrorKind::Network | ErrorKind::ServiceUnavailable | ErrorKind::RateLimited | ErrorKind::LockWait => 5,
+        ErrorKind::SessionLimit => 6,
+        ErrorKind::StoreUnwritable | ErrorKind::StoreUnsafe | ErrorKind::StoreNewer => 7,
+        // Configuration, malformed answers, a damaged or unusable store; and a manager that was shut down, which only
+        // a signal does, whose handler ends the process with its own code.
+        _ => 1,
+    }
+}
+
+fn hint(kind: ErrorKind) -> Option<String> {
+    let hint = match kind {
+        ErrorKind::StoreUnwritable | ErrorKind::StoreUnsafe | ErrorKind::StoreNewer | ErrorKind::StoreUnusable => {
+            "CDSE_STATE_DIR names another state folder; it must be your own, on a disk of this machine"
+        }
+        ErrorKind::SessionLimit => {
+            "end a session that is not needed any more: `cdse auth logout` where it is, or in your account's pages"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// Paths and words of others may hold line ends and terminal commands.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

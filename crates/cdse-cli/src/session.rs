@@ -1,0 +1,230 @@
+//! The session of the credential that wins: its slot, its store, its manager.
+
+use cdse_auth::blocking::TokenManager;
+use cdse_auth::{
+    AccessTokenAuth, AuthProvider, ClientCredentialsAuth, DEFAULT_REALM_URL, Error, ErrorKind, FileTokenStore, Grant,
+    PasswordAuth, RefreshTokenAuth, Secret, Slot, StoredSession, TotpSecret, TransportConfig,
+};
+
+use crate::cli::Global;
+use crate::command::SecretCommand;
+use crate::environment::Environment;
+use crate::fail::{Fail, Result};
+use crate::outside;
+use crate::profile::{Name, Profile};
+use crate::signals;
+use crate::source::{self, Source, login_command, not_logged_in};
+use crate::state::StateFolder;
+
+/// A session to work with.
+pub(crate) struct Session {
+    pub(crate) source: Source,
+    pub(crate) manager: TokenManager,
+    /// Where it is stored; a fixed access token is stored nowhere.
+    pub(crate) store: Option<FileTokenStore>,
+    pub(crate) username: Option<String>,
+}
+
+impl Session {
+    /// The session of whatever wins. No request, and no file but the profile's is read.
+    pub(crate) fn open(global: &Global, environment: &Environment) -> Result<Self> {
+        let source = source::choose(global, environment)?;
+        match Self::of(&source, environment)? {
+            Some(session) => Ok(session),
+            None => Err(not_logged_in(&source)),
+        }
+    }
+
+    /// `None` where the profile points to nothing.
+    pub(crate) fn of(source: &Source, environment: &Environment) -> Result<Option<Self>> {
+        let realm = realm(environment);
+        let variable = |variable: &Option<Secret>| variable.clone().unwrap_or_else(|| Secret::new(""));
+        let name = |variable: &Option<String>| variable.clone().unwrap_or_default();
+        let session = match source {
+            Source::AccessToken => {
+                check_realm(environment)?;
+                let provider = AccessTokenAuth::new(variable(&environment.access_token));
+                let manager = build(provider, realm, None).map_err(|_| {
+                    Fail::usage("CDSE_ACCESS_TOKEN is no access token: it holds characters that no token has")
+                })?;
+                Self { source: source.clone(), manager, store: None, username: None }
+            }
+            Source::RefreshToken => {
+                let token = variable(&environment.refresh_token);
+                check_token("CDSE_REFRESH_TOKEN", &token)?;
+                Self::stored(source, RefreshTokenAuth::new(token), environment)?
+            }
+            Source::Client => {
+                let provider =
+                    ClientCredentialsAuth::new(name(&environment.client_id), variable(&environment.client_secret));
+                Self::stored(source, provider, environment)?
+            }
+            Source::User => {
+                let user = PasswordAuth::new(name(&environment.username), variable(&environment.password));
+                Self::stored(source, with_environment_code(user, environment)?, environment)?
+            }
+            Source::Profile(name) => return Self::of_profile(name, environment),
+        };
+        Ok(Some(session))
+    }
+
+    fn of_profile(name: &Name, environment: &Environment) -> Result<Option<Self>> {
+        let state = StateFolder::of(environment)?;
+        let Some(profile) = Profile::load(&state, name)? else {
+            check_realm(environment)?;
+            return Ok(None);
+        };
+        let provider = |token_url: String| {
+            let (client_id, grant, subject) = (profile.client_id.clone(), profile.grant, profile.subject.clone());
+            StoredSession::new(Slot { token_url, client_id, grant, subject }, profile.username.clone())
+        };
+        let slot = slot_of(&provider(String::new()), &profile.identity_url).map_err(|error| {
+            Error::new(ErrorKind::StoreDamaged, format!("the profile {name} points to an unusable address: {error}"))
+        })?;
+        if realm(environment) != profile.identity_url && environment.identity_url.is_some() {
+            check_realm(environment)?;
+            let asked = slot_of(&provider(String::new()), realm(environment))?;
+            if asked != slot {
+                let why = format!(
+                    "the profile {name} is logged in at {}, and CDSE_IDENTITY_URL names another service",
+                    profile.identity_url
+                );
+                return Err(Fail::login_required(
+                    why,
+                    format!("unset CDSE_IDENTITY_URL, or `{}`", login_command(name)),
+                ));
+            }
+        }
+        let store = state.session(&slot);
+        let manager = build(provider(slot.token_url.clone()), &profile.identity_url, Some(store.clone()))?;
+        let username = profile.username.clone();
+        Ok(Some(Self { source: Source::Profile(name.clone()), manager, store: Some(store), username }))
+    }
+
+    fn stored(source: &Source, provider: impl AuthProvider + 'static, environment: &Environment) -> Result<Self> {
+        let state = StateFolder::of(environment)?;
+        check_realm(environment)?;
+        let username = provider.username().map(str::to_owned);
+        let (manager, store) = manager(provider, realm(environment), &state)?;
+        Ok(Self { source: source.clone(), manager, store: Some(store), username })
+    }
+
+    /// What the library says, with the name of what has to be changed.
+    pub(crate) fn explain(&self, error: Error) -> Fail {
+        let kind = error.kind();
+        if kind == ErrorKind::ShutDown {
+            signals::wait_for_the_end();
+        }
+        let message = error.message().to_owned();
+        let fail = Fail::from(error);
+        let login = matches!(kind, ErrorKind::ReauthRequired | ErrorKind::CredentialsRefused | ErrorKind::StoreDamaged);
+        match &self.source {
+            Source::Profile(name) if login => fail.hint(login_command(name)),
+            Source::AccessToken if login => {
+                fail.message("the access token in CDSE_ACCESS_TOKEN has ended or was refused, and it cannot be renewed")
+                    .hint("set CDSE_ACCESS_TOKEN to a new one, or unset it and `cdse auth login`")
+            }
+            Source::RefreshToken if login => fail
+                .message(format!("CDSE_REFRESH_TOKEN: {message}"))
+                .hint("set CDSE_REFRESH_TOKEN to a new one, or unset it and `cdse auth login`"),
+            Source::User if kind == ErrorKind::CredentialsRefused => fail
+                .message(format!("CDSE_USERNAME, CDSE_PASSWORD: {message}"))
+                .hint("correct them; an account with a second factor needs CDSE_TOTP, CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND"),
+            Source::User if kind == ErrorKind::ReauthRequired => fail
+                .message(format!("CDSE_USERNAME: {message}"))
+                .hint("set CDSE_TOTP to a new code, or CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND once, or `cdse auth login`"),
+            Source::Client if kind == ErrorKind::CredentialsRefused => {
+                fail.message(format!("CDSE_CLIENT_ID, CDSE_CLIENT_SECRET: {message}"))
+            }
+            _ => fail,
+        }
+    }
+}
+
+/// The realm to log in at.
+pub(crate) fn realm(environment: &Environment) -> &str {
+    environment.identity_url.as_deref().unwrap_or(DEFAULT_REALM_URL)
+}
+
+/// An address that cannot be used is the variable's fault, not the credential's.
+pub(crate) fn check_realm(environment: &Environment) -> Result<()> {
+    if environment.identity_url.is_none() {
+        return Ok(());
+    }
+    slot_of(&AccessTokenAuth::new("x"), realm(environment))
+        .map(drop)
+        .map_err(|error| Fail::usage(format!("CDSE_IDENTITY_URL: {error}")))
+}
+
+/// A manager whose session is kept in its slot's file.
+pub(crate) fn manager(
+    provider: impl AuthProvider + 'static,
+    realm: &str,
+    state: &StateFolder,
+) -> Result<(TokenManager, FileTokenStore)> {
+    let store = state.session(&slot_of(&provider, realm)?);
+    Ok((build(provider, realm, Some(store.clone()))?, store))
+}
+
+fn build(
+    provider: impl AuthProvider + 'static,
+    realm: &str,
+    store: Option<FileTokenStore>,
+) -> Result<TokenManager, Error> {
+    let transport = TransportConfig::new().with_user_agent(concat!("cdse/", env!("CARGO_PKG_VERSION")));
+    let builder = cdse_auth::TokenManager::builder(provider).realm_url(realm).transport(transport).one_shot(true);
+    let builder = match store {
+        Some(store) => builder.store(store),
+        None => builder,
+    };
+    Ok(builder.build()?.into())
+}
+
+/// The slot that a provider has at a realm: the library knows how an address becomes a token endpoint.
+fn slot_of(provider: &dyn AuthProvider, realm: &str) -> Result<Slot, Error> {
+    let (client_id, grant, subject) = (provider.client_id().to_owned(), provider.grant(), provider.subject());
+    // A fixed access token has no fields here; as a password's its slot can be made all the same.
+    let grant = if grant == Grant::AccessToken { Grant::Password } else { grant };
+    let pointer = StoredSession::new(Slot { token_url: String::new(), client_id, grant, subject }, None);
+    Ok(cdse_auth::TokenManager::builder(pointer).realm_url(realm).build()?.slot().clone())
+}
+
+/// With the source of codes that the environment names.
+pub(crate) fn with_environment_code(user: PasswordAuth, environment: &Environment) -> Result<PasswordAuth> {
+    let given = [
+        ("CDSE_TOTP", environment.totp.is_some()),
+        ("CDSE_TOTP_SECRET", environment.totp_secret.is_some()),
+        ("CDSE_TOTP_COMMAND", environment.totp_command.is_some()),
+    ];
+    let mut given = given.into_iter().filter_map(|(name, given)| given.then_some(name));
+    if let (Some(one), Some(other)) = (given.next(), given.next()) {
+        return Err(Fail::usage(format!("{one} and {other} are both set: unset one of them")));
+    }
+    if let Some(code) = &environment.totp {
+        let code = outside::code(code.expose()).map_err(|why| Fail::usage(format!("CDSE_TOTP: {why}")))?;
+        return Ok(user.with_code(code));
+    }
+    if let Some(secret) = &environment.totp_secret {
+        let secret = TotpSecret::new(secret.expose())
+            .map_err(|error| Fail::usage(format!("CDSE_TOTP_SECRET: {}", error.message())))?;
+        return Ok(user.with_totp_secret(secret));
+    }
+    if let Some(command) = &environment.totp_command {
+        return Ok(with_code_command(user, SecretCommand::new("CDSE_TOTP_COMMAND", command).map_err(Fail::usage)?));
+    }
+    Ok(user)
+}
+
+/// With a program that prints codes.
+pub(crate) fn with_code_command(user: PasswordAuth, command: SecretCommand) -> PasswordAuth {
+    user.with_code_from(move || {
+        let text = command.secret()?;
+        outside::code(text.expose()).map_err(|why| Error::new(ErrorKind::Configuration, why))
+    })
+}
+
+/// Something that could be a token, to be sent to the service.
+pub(crate) fn check_token(name: &str, token: &Secret) -> Result<()> {
+    let fits = !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(()) } else { Err(Fail::usage(format!("{name} is no token: it holds characters that no token has"))) }
+}

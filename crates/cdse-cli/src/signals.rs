@@ -1,0 +1,64 @@
+//! What INT, TERM, HUP and Ctrl-Z do while a token may be exchanged.
+//!
+//! A one-time refresh token that was sent and whose successor was not saved is a lost session. So an exchange that is
+//! under way is finished and saved, no other one begins, and then the process ends as the signal asked for.
+
+use cdse_auth::blocking::TokenManager;
+
+/// From now on signals wait for a running exchange of `manager`; a second one ends the process at once.
+///
+/// It starts a thread, and so is called only when a request may follow.
+#[cfg(unix)]
+pub(crate) fn protect(manager: &TokenManager) {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+    use signal_hook::iterator::Signals;
+    use signal_hook::{flag, low_level};
+
+    let ending: Vec<i32> = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)).collect();
+    let again = Arc::new(AtomicBool::new(false));
+    for signal in &ending {
+        // In this order: the first signal sets what makes the second one final. What cannot be registered keeps its
+        // default, which ends the process.
+        let _ = flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(&again));
+        let _ = flag::register(*signal, Arc::clone(&again));
+    }
+    let stop = (!is_ignored(SIGTSTP)).then_some(SIGTSTP);
+    let Ok(mut signals) = Signals::new(ending.into_iter().chain(stop)) else { return };
+    let manager = manager.clone();
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            if signal == SIGTSTP {
+                manager.as_async().between_exchanges(|| {
+                    let _ = low_level::emulate_default_handler(SIGTSTP);
+                });
+            } else {
+                manager.settle();
+                std::process::exit(128 + signal);
+            }
+        }
+    });
+}
+
+/// Elsewhere a signal ends the process as it always does.
+#[cfg(not(unix))]
+pub(crate) fn protect(_: &TokenManager) {}
+
+/// Waits for the signal's handler to end the process, where a call failed because of it.
+pub(crate) fn wait_for_the_end() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Whether whoever started this process chose that the signal does nothing (`nohup`, a shell's background jobs).
+#[cfg(unix)]
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    // Linux says so in a file; elsewhere asking takes unsafe code, and the answer is taken to be no.
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    u32::try_from(signal - 1).ok().and_then(|bit| mask.checked_shr(bit)).is_some_and(|shifted| shifted & 1 == 1)
+}

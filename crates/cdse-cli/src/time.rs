@@ -1,0 +1,45 @@
+//! Moments, for people and for programs.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::{Timestamp, Unit};
+
+/// RFC 3339 in UTC, in whole seconds.
+pub(crate) fn rfc3339(moment: SystemTime) -> Option<String> {
+    let exact = Timestamp::try_from(moment).ok()?;
+    Some(exact.round(Unit::Second).unwrap_or(exact).to_string())
+}
+
+/// Seconds from now; negative for what is over.
+pub(crate) fn seconds_until(moment: SystemTime) -> i64 {
+    Timestamp::try_from(moment).map_or(0, |moment| moment.duration_since(Timestamp::now()).as_secs())
+}
+
+/// `2027-01-15T08:00:00Z (in 59 min)`.
+pub(crate) fn for_people(moment: SystemTime) -> String {
+    let Some(text) = rfc3339(moment) else { return "a moment that no calendar has".to_owned() };
+    match seconds_until(moment) {
+        left if left > 0 => format!("{text} (in {})", length(left)),
+        left => format!("{text} ({} ago)", length(left.saturating_neg())),
+    }
+}
+
+fn length(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// Waits for something else to happen, at most until then.
+pub(crate) fn wait_until(moment: Timestamp) {
+    loop {
+        let left = moment.duration_since(Timestamp::now());
+        if !left.is_positive() {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(u64::try_from(left.as_millis() + 1).unwrap_or(1)));
+    }
+}

@@ -1,0 +1,17 @@
+//! The command line against the embedded service, through the real binary.
+//!
+//! Tests are named by the rule they hold: `cli1` to `cli12` are the rules of the command line, `x1` and `x2` those of
+//! sessions that processes share.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test whose help cannot go on has failed")]
+
+mod exit_codes;
+mod input;
+mod journey;
+mod precedence;
+mod processes;
+mod sandbox;
+mod status;
+mod stores;
+mod support;

@@ -1,0 +1,208 @@
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Child;
+use std::time::Duration;
+
+use cdse_sandbox::{Action, Fault, Grant, Rotation};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{BINARY, Call, USER, World, until};
+
+fn one_time() -> World {
+    let world = World::with(|config| config.rotation = Rotation::OneTime);
+    world.log_in();
+    world
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), signal).unwrap();
+}
+
+#[test]
+fn x1_64_processes_one_request() {
+    let world = one_time();
+    let old = world.cdse(["auth", "token"]).run().token();
+    world.age(700);
+    world.sandbox.clear_log();
+    // The answer waits until all of them are there.
+    world.sandbox.script(Fault::token(Action::Delay(Duration::from_millis(500))));
+    let running: Vec<(Call, Child)> = (0..64)
+        .map(|_| {
+            let mut call = world.cdse(["auth", "token"]);
+            let child = call.spawn();
+            (call, child)
+        })
+        .collect();
+    let mut tokens: Vec<String> = running.into_iter().map(|(call, child)| call.wait(child).token()).collect();
+    assert_eq!(tokens.len(), 64);
+    tokens.dedup();
+    assert_eq!(tokens.len(), 1);
+    assert_ne!(tokens[0], old);
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.token_requests, counters.refreshes_ok, counters.reuse_detected), (1, 1, 0));
+}
+
+#[test]
+fn x1_processes_with_the_same_credentials_share_one_session() {
+    let world = World::new();
+    world.sandbox.script(Fault::token(Action::Delay(Duration::from_millis(200))));
+    let running: Vec<(Call, Child)> = (0..16)
+        .map(|_| {
+            let mut call = world.cdse_as(USER, ["auth", "token"]);
+            let child = call.spawn();
+            (call, child)
+        })
+        .collect();
+    for (call, child) in running {
+        call.wait(child).token();
+    }
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.token_requests, counters.sessions_open), (1, 1));
+}
+
+/// A renewal that is under way is finished and saved; then the process ends as the signal asked for.
+#[test]
+fn x2_signals_lose_nothing_where_tokens_are_one_time() {
+    let world = one_time();
+    for (sent, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+        world.age(700);
+        world.sandbox.clear_log();
+        let fault = Fault::token(Action::DelayAnswer(Duration::from_millis(400))).grant(Grant::RefreshToken);
+        world.sandbox.script(fault);
+        let before = world.stored_refresh_token();
+        let mut call = world.cdse(["auth", "token"]);
+        let child = call.spawn();
+        until("the service has renewed the token", || world.sandbox.counters().refreshes_ok == 1);
+        signal(&child, sent);
+        let done = call.wait(child).prints_nothing();
+        assert_eq!((done.code, done.stderr.as_str()), (Some(code), ""));
+        assert_ne!(world.stored_refresh_token(), before);
+    }
+    world.age(700);
+    world.cdse(["auth", "token"]).run().token();
+    assert_eq!((world.sandbox.counters().reuse_detected, world.sandbox.counters().sessions_open), (0, 1));
+}
+
+#[test]
+fn x2_a_login_that_is_interrupted_is_finished_and_found_again() {
+    let world = World::new();
+    world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(300))));
+    let mut call = world.cdse_as(USER, ["auth", "login"]);
+    let child = call.spawn();
+    until("the service has opened a session", || world.sandbox.counters().logins_ok == 1);
+    signal(&child, Signal::TERM);
+    assert_eq!(call.wait(child).code, Some(143));
+    // Whoever asks next finds it.
+    world.cdse_as(USER, ["auth", "token"]).run().token();
+    assert_eq!(world.sandbox.counters().token_requests, 1);
+}
+
+#[test]
+fn x2_no_exchange_begins_after_a_signal() {
+    let world = one_time();
+    world.age(700);
+    world.sandbox.clear_log();
+    // Not processed, and to be asked again some seconds later.
+    world.sandbox.script(Fault::token(Action::page(503)).always());
+    let mut call = world.cdse(["auth", "token"]);
+    let child = call.spawn();
+    until("the service was asked", || world.sandbox.counters().token_requests == 1);
+    signal(&child, Signal::TERM);
+    let done = call.wait(child);
+    assert!(matches!(done.code, Some(143)), "{done:?}");
+    assert!(world.sandbox.counters().token_requests <= 2);
+}
+
+#[test]
+fn x2_a_second_signal_ends_at_once() {
+    let world = one_time();
+    world.age(700);
+    world.sandbox.clear_log();
+    world.sandbox.script(Fault::token(Action::Stall { processed: false }));
+    let mut call = world.cdse(["auth", "token"]);
+    let child = call.spawn();
+    until("the service was asked", || world.sandbox.counters().token_requests == 1);
+    signal(&child, Signal::TERM);
+    until("the first signal was taken", || pending(&child) == 0);
+    signal(&child, Signal::TERM);
+    assert_eq!(call.wait(child).code, Some(143));
+}
+
+/// `nohup` and its like chose that a signal does nothing.
+#[test]
+fn x2_a_signal_that_was_ignored_stays_ignored() {
+    let world = one_time();
+    world.age(700);
+    world.sandbox.clear_log();
+    world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(300))));
+    let mut call = world.cdse(["auth", "token"]);
+    let environment: Vec<_> =
+        call.command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    let script = format!("trap '' HUP; exec {BINARY} auth token");
+    call.command = Call::new("/bin/sh", ["-c", &script]).command;
+    call.command.envs(environment.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))));
+    let child = call.spawn();
+    until("the service has renewed the token", || world.sandbox.counters().refreshes_ok == 1);
+    signal(&child, Signal::HUP);
+    call.wait(child).token();
+}
+
+/// Ctrl-Z stops the process between exchanges, never within one.
+#[test]
+fn s3_a_stop_waits_for_the_exchange() {
+    let world = one_time();
+    world.age(700);
+    world.sandbox.clear_log();
+    world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(300))));
+    let before = world.stored_refresh_token();
+    let mut call = world.cdse(["auth", "token"]);
+    let child = call.spawn();
+    until("the service has renewed the token", || world.sandbox.counters().refreshes_ok == 1);
+    signal(&child, Signal::TSTP);
+    // It stops, or is done before it could; what it asked for is saved in either case.
+    until("it stops or ends", || matches!(state(&child), 'T' | 'Z'));
+    assert_ne!(world.stored_refresh_token(), before);
+    signal(&child, Signal::CONT);
+    call.wait(child).token();
+}
+
+#[test]
+fn x2_a_kill_leaves_no_lock_behind() {
+    let world = World::logged_in();
+    world.age(700);
+    world.sandbox.clear_log();
+    world.sandbox.script(Fault::token(Action::Stall { processed: false }));
+    let mut call = world.cdse(["auth", "token"]);
+    let mut child = call.spawn();
+    until("the service was asked", || world.sandbox.counters().token_requests == 1);
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    let mut rest = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty());
+    world.cdse(["auth", "token"]).run().token();
+}
+
+/// A token that is fresh is printed without a request, a thread or a signal handler.
+#[test]
+fn m1_a_fresh_token_costs_no_request() {
+    let world = World::logged_in();
+    let connections = world.sandbox.counters().connections;
+    for _ in 0..3 {
+        world.cdse(["auth", "token"]).run().token();
+    }
+    assert_eq!(world.sandbox.counters().connections, connections);
+}
+
+fn field(child: &Child, name: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+}
+
+fn state(child: &Child) -> char {
+    field(child, "State:").chars().next().unwrap_or('Z')
+}
+
+fn pending(child: &Child) -> u64 {
+    u64::from_str_radix(&field(child, "ShdPnd:"), 16).unwrap_or(0)
+}

@@ -1,0 +1,122 @@
+use crate::support::{USER, World};
+
+const KEYS: [&str; 16] = [
+    "profile",
+    "logged_in",
+    "state",
+    "username",
+    "client_id",
+    "credential",
+    "source",
+    "reach",
+    "access_expires_at",
+    "session_expires_at",
+    "login_needed_by",
+    "generation",
+    "last_renewal_at",
+    "hold",
+    "store",
+    "problems",
+];
+
+#[test]
+fn cli12_the_keys_of_status_are_always_the_same() {
+    let world = World::new();
+    let shapes = [
+        world.cdse(["auth", "status", "--json"]),
+        world.cdse_as(USER, ["auth", "status", "--json"]),
+        world.cdse(["auth", "status", "--json"]).env("CDSE_ACCESS_TOKEN", "x"),
+    ];
+    for call in shapes {
+        check(&call.run().json());
+    }
+    world.log_in();
+    let status = world.cdse(["auth", "--json", "status"]).run().ok().json();
+    check(&status);
+    assert_eq!(status["logged_in"], true);
+    assert_eq!(status["state"], "fresh");
+    assert_eq!(status["username"], USER);
+    assert_eq!(status["client_id"], "cdse-public");
+    assert_eq!(status["credential"], "user");
+    assert_eq!(status["store"]["kind"], "file");
+    assert_eq!(status["store"]["path"], world.session_file().to_str().unwrap());
+    for name in ["access_expires_at", "session_expires_at", "last_renewal_at"] {
+        let text = status[name].as_str().unwrap();
+        assert!(text.ends_with('Z') && text.len() == "2027-01-15T08:00:00Z".len(), "{text}");
+    }
+}
+
+#[track_caller]
+fn check(status: &serde_json::Value) {
+    let mut keys: Vec<_> = status.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut expected = KEYS.to_vec();
+    keys.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(keys, expected);
+}
+
+#[test]
+fn cli12_the_states_and_exit_codes_of_status() {
+    let world = World::new();
+    let status = |code| {
+        let done = world.cdse(["auth", "status", "--json"]).run().exits(code);
+        assert_eq!(done.stderr, "");
+        done.json()["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(status(4), "missing");
+    world.log_in();
+    assert_eq!(status(0), "fresh");
+    world.age(500);
+    assert_eq!(status(0), "usable");
+    world.age(200);
+    assert_eq!(status(0), "expired");
+    world.age(10_000);
+    let _ = status(4);
+    assert_eq!(world.sandbox.counters().token_requests, 1);
+}
+
+#[test]
+fn cli12_the_token_as_json() {
+    let world = World::logged_in();
+    let token = world.cdse(["auth", "token"]).run().token();
+    let json = world.cdse(["auth", "token", "--json"]).run().ok().json();
+    assert_eq!(json["access_token"], token.as_str());
+    assert_eq!(
+        (&json["token_type"], &json["username"], &json["profile"]),
+        (&"Bearer".into(), &USER.into(), &"default".into())
+    );
+    let expires_in = json["expires_in"].as_i64().unwrap();
+    assert!((1..=600).contains(&expires_in) && json["expires_at"].is_string());
+    assert_eq!(json.as_object().unwrap().len(), 6);
+}
+
+#[test]
+fn cli7_errors_are_json_and_the_exit_code_is_the_same() {
+    let world = World::new();
+    let calls: [(&[&str], i32, &str); 4] = [
+        (&["auth", "token"], 4, "login_required"),
+        (&["auth", "token", "--nonsense"], 2, "usage"),
+        (&["auth", "token", "--profile", ".x"], 2, "usage"),
+        (&["auth", "login", "--no-input"], 2, "usage"),
+    ];
+    for (arguments, code, name) in calls {
+        world.cdse(arguments).run().exits(code);
+        let done = world.cdse(arguments.iter().chain(&["--json"])).run().exits(code).prints_nothing();
+        let error = &done.error_json()["error"];
+        assert_eq!((&error["code"], &error["exit"]), (&name.into(), &code.into()), "{arguments:?}");
+        assert!(error["message"].is_string() && error["hint"].is_string());
+        assert_eq!(done.error_json().as_object().unwrap().len(), 1);
+        assert_eq!(done.stderr.lines().count(), 1);
+    }
+}
+
+#[test]
+fn m12_status_shows_a_hold_and_its_reason() {
+    let world = World::new();
+    let call =
+        |command| world.cdse(["auth", command, "--json"]).env("CDSE_USERNAME", USER).env("CDSE_PASSWORD", "CANARY");
+    call("token").run().exits(4);
+    let status = call("status").run().exits(4).json();
+    assert!(status["hold"]["until"].is_string() && status["hold"]["reason"].is_string(), "{status}");
+    assert_eq!(status["hold"].as_object().unwrap().len(), 2);
+}
