@@ -144,8 +144,12 @@ impl TokenManager {
     }
 
     /// See [`crate::TokenManager::settle`].
-    pub fn settle(&self) {
-        block_on(self.0.settle());
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn settle(&self) -> Result<()> {
+        block_on(self.0.settle())
     }
 
     /// See [`crate::TokenManager::changed`].

@@ -40,18 +40,26 @@ pub(crate) enum Want {
     Validity(Millis),
     /// Another token than this one, which a service refused.
     Not(Secret),
-    /// The result of an exchange that begins from now on.
-    Renewal,
-    /// A session: the stored one if it lives, else a new one. Said by a person.
-    Session,
-    /// A new session, whatever is stored. Said by a person.
-    NewSession,
+    /// Another token than `not`, of an exchange that began at `since` (wall clock) or later, by whomever; `not` is the
+    /// one that the caller knew.
+    Renewal { since: Millis, not: Option<Secret> },
+    /// A session: the stored one if it lives, else a new one. Said by a person, at `since`.
+    Session { since: Millis },
+    /// A new session, whatever is stored. Said by a person, at `since`.
+    NewSession { since: Millis },
 }
 
 impl Want {
-    /// An explicit login goes past what holds everybody else back.
+    /// An explicit login goes past what held everybody else back when it was said.
+    pub(crate) fn explicit_login(&self) -> Option<Millis> {
+        match self {
+            Self::Session { since } | Self::NewSession { since } => Some(*since),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_explicit_login(&self) -> bool {
-        matches!(self, Self::Session | Self::NewSession)
+        self.explicit_login().is_some()
     }
 }
 
@@ -60,6 +68,8 @@ impl Want {
 pub(crate) struct Means {
     /// It can open a session, now or after waiting for a code.
     pub(crate) login: bool,
+    /// It could, but for the one-time code, which was used or is too old.
+    pub(crate) spent: bool,
     /// It was given this refresh token.
     pub(crate) given: Option<Fingerprint>,
 }
@@ -73,6 +83,8 @@ pub(crate) enum Plan {
     RefreshGiven,
     /// The provider's own grant.
     Login,
+    /// Nothing as long as a token is good: the answer to the last refresh is not known.
+    Suspect,
     Nothing,
 }
 
@@ -153,6 +165,8 @@ pub(crate) enum Permit {
     Held(Hold),
     /// The exchange before was too short ago.
     TooSoon,
+    /// The refresh token was sent already and its answer is not known: while another token is good it is not sent again.
+    Suspect,
     /// There is nothing that could be sent.
     Nothing,
 }
@@ -233,7 +247,8 @@ impl View<'_> {
         {
             let suspect = self.record.suspect.as_ref().is_some_and(|s| s.sent == Sent::Refresh(token.fingerprint()));
             let late = self.windows().map_or(0, |windows| windows.late);
-            return if suspect && !unwanted && self.left() > late { Plan::Nothing } else { Plan::Refresh };
+            let spare = !unwanted && !self.is_from_future() && self.left() > late;
+            return if suspect && spare { Plan::Suspect } else { Plan::Refresh };
         }
         if means.login {
             return Plan::Login;
@@ -252,7 +267,7 @@ impl View<'_> {
         }
     }
 
-    fn is_current(&self, refused: &Secret) -> bool {
+    pub(crate) fn is_current(&self, refused: &Secret) -> bool {
         self.record.tokens.as_ref().is_some_and(|tokens| tokens.access == *refused)
     }
 
@@ -265,11 +280,14 @@ impl View<'_> {
     ) -> Permit {
         let unwanted = matches!(want, Want::Not(refused) if self.is_current(refused));
         let plan = match want {
-            Want::NewSession if means.login => Plan::Login,
+            Want::NewSession { .. } if means.login => Plan::Login,
+            Want::NewSession { .. } if means.spent => Plan::Nothing,
             _ => self.plan(means, unwanted),
         };
-        if plan == Plan::Nothing {
-            return Permit::Nothing;
+        match plan {
+            Plan::Nothing => return Permit::Nothing,
+            Plan::Suspect => return Permit::Suspect,
+            _ => {}
         }
         if let Some(hold) = self.hold(want, plan, credentials) {
             return Permit::Held(hold);
@@ -291,9 +309,11 @@ impl View<'_> {
         if hold.until.saturating_sub(self.now.wall) > longest(hold.class) {
             return None;
         }
-        if want.is_explicit_login() {
+        if let Some(said) = want.explicit_login() {
             match hold.class {
-                HoldClass::Unsent | HoldClass::Dead => return None,
+                // What its own try brought about holds a login like everybody else.
+                HoldClass::Unsent | HoldClass::Dead if hold.since < said => return None,
+                HoldClass::Unsent | HoldClass::Dead => {}
                 HoldClass::Refused => hold.until = hold.until.min(hold.since.saturating_add(2 * SECOND)),
                 HoldClass::Lost | HoldClass::Limit | HoldClass::Configuration => {}
             }
@@ -314,9 +334,17 @@ impl View<'_> {
                 let is_new = self.is_too_soon() && !self.is_from_future();
                 self.left() > 0 && (self.left() >= *least || is_new)
             }
-            Want::Not(refused) => self.left() > 0 && !self.is_current(refused) && self.state() != State::Empty,
-            Want::Session => self.session_lives(),
-            Want::Renewal | Want::NewSession => false,
+            Want::Not(refused) => self.left() > 0 && !self.is_current(refused),
+            Want::Session { .. } => self.session_lives(),
+            Want::Renewal { since, not } => {
+                let begun = self.record.tokens.as_ref().is_some_and(|tokens| match not {
+                    Some(not) => tokens.t0 >= *since && tokens.access != *not,
+                    // Whoever knew no token cannot tell one of the same tick from a later one.
+                    None => tokens.t0 > *since,
+                });
+                self.left() > 0 && !self.is_from_future() && begun
+            }
+            Want::NewSession { .. } => false,
         }
     }
 
@@ -407,11 +435,16 @@ pub(crate) struct Attempt {
     pub(crate) begun: Now,
     /// A person asked for it.
     pub(crate) explicit: bool,
+    /// The grant is a machine client's: it opens no session and may be sent as often as needed.
+    pub(crate) client: bool,
     pub(crate) code: Option<UsedCode>,
     /// The provider's credentials, for a login.
     pub(crate) credentials: Option<CredentialMark>,
     /// A refused code is no strike: another machine may have used it, and a later one will be tried.
     pub(crate) forgive_refusal: bool,
+    /// A full account holds nobody back: the session that is to be replaced will be ended first, and the login tried
+    /// again.
+    pub(crate) makes_room: bool,
 }
 
 /// The record that must be stored before anything is sent.
@@ -470,7 +503,7 @@ fn settle_ok(next: &mut Record, attempt: &Attempt, granted: &Granted, dice: Dice
     if attempt.plan == Plan::Login {
         next.worked = attempt.credentials.map(|credentials| Worked { credentials, at: attempt.begun.wall });
         next.uses_otp = Some(attempt.code.is_some());
-        if attempt.explicit {
+        if attempt.explicit || attempt.client {
             next.strikes = 0;
         }
     }
@@ -509,7 +542,7 @@ fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: 
     }
     let length = match failure.class {
         Class::Unsent => Some(back_off(next, failure, dice)),
-        Class::Lost if login => strike(next),
+        Class::Lost if login && !attempt.client => strike(next),
         Class::Lost => Some(back_off(next, failure, dice)),
         Class::Refused if attempt.forgive_refusal => None,
         Class::Refused => strike(next),
@@ -521,6 +554,7 @@ fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: 
             // The first one may be somebody's "log out everywhere"; a second one is a pattern.
             if early { strike(next).filter(|_| next.strikes > 1) } else { None }
         }
+        Class::Limit if attempt.makes_room => None,
         Class::Limit | Class::Configuration => Some(MINUTE),
     };
     next.hold = length.map(|length| Hold {

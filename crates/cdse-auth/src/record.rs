@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind};
 use crate::random::Random;
-use crate::secret::{CredentialMark, Fingerprint, hex};
+use crate::secret::{CredentialMark, Fingerprint, Secret, hex};
 use crate::token::TokenSet;
 
 /// How the first token of a slot is obtained (RFC 6749 §4 and §6).
@@ -262,11 +262,11 @@ impl Record {
     }
 
     pub(crate) fn refresh_fingerprint(&self) -> Option<Fingerprint> {
-        self.tokens.as_ref()?.refresh.as_ref().map(|token| token.fingerprint())
+        self.tokens.as_ref()?.refresh.as_ref().map(Secret::fingerprint)
     }
 
     /// The record that replaces this one.
     pub(crate) fn next(&self) -> Self {
-        Self { generation: self.generation + 1, ..self.clone() }
+        Self { generation: self.generation.wrapping_add(1).max(1), ..self.clone() }
     }
 }

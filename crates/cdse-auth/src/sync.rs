@@ -1,7 +1,7 @@
 //! Every lock, atomic and thread of this crate comes from here, so that a model checker's can take their place.
 
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
-pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// Locks; a panic of another holder does not spread, for every holder leaves the data whole between two statements.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

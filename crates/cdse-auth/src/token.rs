@@ -128,7 +128,7 @@ impl TokenSet {
     /// Whether the access token is usable for at least `skew` from now, by the system's wall clock.
     #[must_use]
     pub fn access_valid(&self, skew: Duration) -> bool {
-        self.access_end() - span(skew) > Clock::default().now().wall
+        self.access_end().saturating_sub(span(skew)) > Clock::default().now().wall
     }
 
     /// Whether a refresh token grant can still succeed `skew` from now, by the system's wall clock. Without a known end

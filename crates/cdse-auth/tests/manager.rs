@@ -485,7 +485,7 @@ fn m7_a_renewal_survives_the_cancellation_of_every_caller() {
     drop(runtime);
     drop(manager);
     until("the service has worked", || world.sandbox.counters().refreshes_ok == 1);
-    blocking.settle();
+    blocking.settle().unwrap();
     let after = store.load().unwrap().unwrap();
     assert_ne!(after.refresh_token(), before.refresh_token(), "the rotated token was lost");
     assert_eq!(blocking.authorization_header().unwrap_err().kind(), ErrorKind::ShutDown);
@@ -530,7 +530,7 @@ fn m9_logout_and_clear_win_over_a_renewal_in_flight() {
             manager.logout().unwrap()
         }
         caller.join().unwrap().unwrap_err();
-        manager.settle();
+        manager.settle().unwrap();
         assert_eq!(world.sandbox.counters().sessions_open, 0, "clear: {clear}: the session lives on");
         assert_eq!(manager.status().state, SessionState::Missing);
     }

@@ -35,7 +35,7 @@ pub(crate) fn protect(manager: &TokenManager) {
                     let _ = low_level::emulate_default_handler(SIGTSTP);
                 });
             } else {
-                manager.settle();
+                let _ = manager.settle();
                 std::process::exit(128 + signal);
             }
         }

@@ -12,10 +12,10 @@ use super::header::HeaderCell;
 use crate::clock::{Clock, Millis, Now};
 use crate::endpoint::Service;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{self, Means, Offer, PATIENCE, Permit, View, Want};
+use crate::plan::{self, EXCHANGE, Means, Offer, PATIENCE, Permit, Plan, View, Want};
 use crate::provider::{Ability, AuthProvider, CodeSource, GIVEN_LIFE};
 use crate::random::Random;
-use crate::record::{Grant, Hold, Record, Slot, UsedCode, Version};
+use crate::record::{Hold, Record, Slot, UsedCode, Version};
 use crate::secret::Fingerprint;
 use crate::store::{MemoryTokenStore, RecordStore, SimpleStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, spawn};
@@ -31,6 +31,8 @@ pub(super) struct Core {
     pub(super) patience: Millis,
     pub(super) one_shot: bool,
     pub(super) clock: Clock,
+    /// How far the clock is ahead of the system's, by which codes were given (monotonic).
+    pub(super) ahead: Millis,
     pub(super) random: Random,
     pub(super) header: HeaderCell,
     pub(super) shared: Mutex<Shared>,
@@ -70,30 +72,70 @@ impl Store {
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) seen: Option<Seen>,
-    /// When the store was looked at last (monotonic).
-    pub(super) looked: Option<Millis>,
     pub(super) flight: Option<Terms>,
     pub(super) ended: Option<Ended>,
     flights: u64,
-    /// Exchanges that were begun here.
-    pub(super) begun: u64,
-    /// The last one of them that brought a token, and the last that opened a session.
-    pub(super) renewed: u64,
-    pub(super) opened: u64,
+    /// How many exchanges were begun here; which of them was the last that brought a token, and the last that opened a
+    /// session.
+    pub(super) exchanges: u64,
+    pub(super) last_renewal: u64,
+    pub(super) last_login: u64,
     pub(super) wakers: Vec<Waker>,
-    /// After this manager's own `logout()` or `clear()`.
+    /// Something has changed: everybody is woken when the lock is given back.
+    changed: bool,
+    /// After this manager's own `logout()` or `clear()`, until a login.
     pub(super) logged_out: bool,
+    /// How often that has happened: what began before it must not go on after it.
+    pub(super) logouts: u64,
     pub(super) closing: bool,
+    /// The last handle is gone.
+    pub(super) abandoned: bool,
     pub(super) last_error: Option<Error>,
     /// The record in `seen` could not be saved over this one.
     pub(super) unsaved: Option<Unsaved>,
+    /// Codes that were sent from here: never again, whatever is stored.
+    pub(super) sent_codes: Vec<UsedCode>,
     pub(super) problems: Vec<String>,
+}
+
+/// The lock on what is shared. Whoever waits for a change is woken after it is given back, for a waker may run anything.
+pub(super) struct Locked<'a> {
+    guard: Option<MutexGuard<'a, Shared>>,
+    sleepers: &'a Condvar,
+}
+
+impl std::ops::Deref for Locked<'_> {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        self.guard.as_ref().unwrap_or_else(|| unreachable!("given back on drop only"))
+    }
+}
+
+impl std::ops::DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Shared {
+        self.guard.as_mut().unwrap_or_else(|| unreachable!("given back on drop only"))
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let Some(mut shared) = self.guard.take() else { return };
+        if std::mem::take(&mut shared.changed) {
+            let wakers = std::mem::take(&mut shared.wakers);
+            drop(shared);
+            self.sleepers.notify_all();
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
 }
 
 #[derive(Clone)]
 pub(super) struct Seen {
     pub(super) record: Arc<Record>,
     pub(super) anchor: Millis,
+    /// It is, or was, in the store.
+    pub(super) stored: bool,
 }
 
 pub(super) struct Unsaved {
@@ -105,6 +147,10 @@ pub(super) struct Unsaved {
 pub(super) struct Terms {
     pub(super) id: u64,
     pub(super) want: Want,
+    /// What it was for at its last turn, and what its result is a result for.
+    worked_for: u8,
+    /// How many logouts there had been when it began.
+    pub(super) logouts: u64,
     /// The most patient caller's deadline (monotonic).
     pub(super) until: Millis,
     /// The hold that it waits for.
@@ -116,6 +162,8 @@ pub(super) struct Terms {
 pub(super) struct Ended {
     id: u64,
     rank: u8,
+    logouts: u64,
+    at: Millis,
     result: Result<()>,
 }
 
@@ -123,9 +171,10 @@ pub(super) struct Ended {
 struct Caller {
     want: Want,
     deadline: Millis,
-    begun: u64,
-    opened: u64,
-    came: Now,
+    exchanges: u64,
+    logouts: u64,
+    /// Has looked at the store itself.
+    looked: bool,
     /// Wait until then at most, then look again.
     limit: Option<Millis>,
     /// The flight that it has waited for.
@@ -134,6 +183,8 @@ struct Caller {
 
 enum Step {
     Serve(Arc<Record>),
+    /// Look at the store, for nobody here has.
+    Look,
     Wait,
 }
 
@@ -141,37 +192,45 @@ fn rank(want: &Want) -> u8 {
     match want {
         Want::Fresh => 0,
         Want::Validity(_) => 1,
-        Want::Not(_) | Want::Renewal => 2,
-        Want::Session => 3,
-        Want::NewSession => 4,
+        Want::Not(_) | Want::Renewal { .. } => 2,
+        Want::Session { .. } => 3,
+        Want::NewSession { .. } => 4,
     }
 }
 
 impl Shared {
+    pub(super) fn wake_me(&mut self, waker: &Waker) {
+        // A future that is polled in a loop is there already.
+        if !self.wakers.last().is_some_and(|last| last.will_wake(waker)) {
+            self.wakers.push(waker.clone());
+        }
+    }
+
     pub(super) fn view<'a>(&self, seen: &'a Seen, core: &Core, now: Now) -> View<'a> {
         View { record: &seen.record, anchor: seen.anchor, now, skew: core.skew }
     }
 }
 
 impl Core {
-    pub(super) fn shared(&self) -> MutexGuard<'_, Shared> {
-        lock(&self.shared)
+    pub(super) fn shared(&self) -> Locked<'_> {
+        Locked { guard: Some(lock(&self.shared)), sleepers: &self.changed }
     }
 
     /// What the provider can do now. A code that was given is good once, for a minute.
-    pub(super) fn means(&self, record: &Record, now: Now) -> Means {
+    pub(super) fn means(&self, shared: &Shared, record: &Record, now: Now) -> Means {
         let spent = match self.provider.code_source() {
             CodeSource::Given(code) => {
-                now.mono.saturating_sub(code.given_at) > GIVEN_LIFE
-                    || record.otp == Some(UsedCode::Given(code.digits.fingerprint()))
+                now.mono.saturating_sub(code.given_at.saturating_add(self.ahead)) > GIVEN_LIFE
+                    || was_sent(shared, record, &UsedCode::Given(code.digits.fingerprint()))
             }
             _ => false,
         };
-        Means { login: self.provider.ability() == Ability::Login && !spent, given: self.given.clone() }
+        let able = self.provider.ability() == Ability::Login;
+        Means { login: able && !spent, spent: able && spent, given: self.given.clone() }
     }
 
-    pub(super) fn permit(&self, view: &View<'_>, want: &Want) -> Permit {
-        let means = self.means(view.record, view.now);
+    pub(super) fn permit(&self, shared: &Shared, view: &View<'_>, want: &Want) -> Permit {
+        let means = self.means(shared, view.record, view.now);
         view.permit(want, &means, |mark| mark.is_of(&self.provider.grant_data()))
     }
 
@@ -181,7 +240,7 @@ impl Core {
         Ok(record.tokens.as_ref().map_or_else(|| HeaderValue::from_static("Bearer"), |t| t.authorization_header()))
     }
 
-    /// The record that meets `want`. It has tokens.
+    /// The record that meets `want`.
     pub(super) async fn reach(self: &Arc<Self>, want: Want, patience: Option<Millis>) -> Result<Arc<Record>> {
         let now = self.clock.now();
         let mut caller = {
@@ -189,9 +248,9 @@ impl Core {
             Caller {
                 want,
                 deadline: now.mono.saturating_add(patience.unwrap_or(self.patience)),
-                begun: shared.begun,
-                opened: shared.opened,
-                came: now,
+                exchanges: shared.exchanges,
+                logouts: shared.logouts,
+                looked: false,
                 limit: None,
                 flight: None,
             }
@@ -199,16 +258,14 @@ impl Core {
         loop {
             match self.step(&mut caller)? {
                 Step::Serve(record) => return Ok(record),
+                Step::Look => {
+                    // What is wrong with the store is the flight's to report.
+                    let _ = self.look();
+                }
                 Step::Wait => {
                     let limit = caller.limit.unwrap_or(caller.deadline);
-                    Wait {
-                        core: self,
-                        flight: caller.flight.unwrap_or(0),
-                        limit,
-                        patience_ends: caller.deadline,
-                        timed: None,
-                    }
-                    .await;
+                    let flight = caller.flight.unwrap_or(0);
+                    Wait { core: self, flight, limit, deadline: caller.deadline, timed: None }.await;
                 }
             }
         }
@@ -217,43 +274,46 @@ impl Core {
     /// One look at the situation of a caller.
     fn step(self: &Arc<Self>, caller: &mut Caller) -> Result<Step> {
         let now = self.clock.now();
-        if self.shared().seen.is_none() {
-            // What is wrong with the store is the flight's to report.
-            let _ = self.look();
-        }
         let mut shared = self.shared();
         if shared.closing {
             return Err(shut_down());
         }
-        if shared.logged_out && !caller.want.is_explicit_login() {
+        if shared.logged_out || shared.logouts != caller.logouts {
             return Err(logged_out());
+        }
+        if shared.seen.is_none() && !caller.looked {
+            caller.looked = true;
+            return Ok(Step::Look);
         }
         let seen = shared.seen.clone().unwrap_or_else(|| self.nothing(now));
         let view = shared.view(&seen, self, now);
+        if matches!(&caller.want, Want::Not(refused) if !view.is_current(refused)) {
+            // Somebody has replaced it already.
+            caller.want = Want::Fresh;
+        }
         let valid = view.left() > 0;
         let serve = || Ok(Step::Serve(Arc::clone(&seen.record)));
         if self.is_met(&shared, &view, caller) {
             return if valid || caller.want.is_explicit_login() { serve() } else { Err(stillborn()) };
         }
-        let spared = valid && caller.want == Want::Fresh
-            || matches!(&caller.want, Want::Not(_) if valid && view.satisfies(&caller.want));
-        if let Some(result) = ended_for(&shared, caller) {
+        // A caller that only wants a token takes the one that is there rather than an error.
+        let may_serve = valid && caller.want == Want::Fresh;
+        if let Some(result) = take_result(&shared, caller) {
             match result {
-                Err(_) if spared => return serve(),
+                Err(_) if may_serve => return serve(),
                 Err(error) => return Err(error),
                 Ok(()) => {}
             }
         }
         if let Some(hold) = shared.flight.as_ref().filter(|f| caller.flight == Some(f.id)).and_then(|f| f.held.as_ref())
-            && hold.until.saturating_sub(now.wall) > caller.deadline.saturating_sub(now.mono)
-            && !caller.want.is_explicit_login()
+            && outlasts(hold, caller.deadline, now)
         {
-            return if spared { serve() } else { Err(hold.error()) };
+            return if may_serve { serve() } else { Err(hold.error()) };
         }
         if let Some(limit) = caller.limit
             && now.mono >= limit
         {
-            if spared {
+            if may_serve {
                 return serve();
             }
             if now.mono >= caller.deadline {
@@ -261,47 +321,56 @@ impl Core {
             }
             caller.limit = Some(caller.deadline);
         }
-        let permit = self.permit(&view, &caller.want);
-        match view.offer(&caller.want, &permit, caller.deadline.saturating_sub(now.mono)) {
+        let permit = self.permit(&shared, &view, &caller.want);
+        let offer = view.offer(&caller.want, &permit, caller.deadline.saturating_sub(now.mono));
+        if let Some(error) = recent_failure(&shared, now)
+            && caller.want == Want::Fresh
+            && caller.flight.is_none()
+        {
+            match offer {
+                Offer::ServeAndRenew => return serve(),
+                Offer::Wait(_) if error.kind() == ErrorKind::ReauthRequired && !valid => return Err(error.clone()),
+                _ => {}
+            }
+        }
+        match offer {
             Offer::Serve => serve(),
+            Offer::Fail(_) if !caller.looked => {
+                caller.looked = true;
+                Ok(Step::Look)
+            }
             Offer::Fail(error) => Err(error),
-            Offer::ServeAndRenew => {
-                if self.one_shot {
-                    if !matches!(permit, Permit::Go(plan::Plan::Refresh)) {
-                        return serve();
-                    }
-                    self.wait_for(&mut shared, caller, plan::EXCHANGE.saturating_add(now.mono))?;
-                    return Ok(Step::Wait);
-                }
-                // Without a thread left the token is as good as before.
+            Offer::ServeAndRenew if !self.one_shot => {
+                // Without a thread the token is as good as before.
                 let _ = self.join_or_start(&mut shared, &caller.want, now.mono.saturating_add(PATIENCE));
                 serve()
             }
-            Offer::Wait(most) => {
-                self.wait_for(&mut shared, caller, now.mono.saturating_add(most))?;
-                Ok(Step::Wait)
-            }
+            Offer::ServeAndRenew if !matches!(permit, Permit::Go(Plan::Refresh)) => serve(),
+            Offer::ServeAndRenew => self.wait_for(&mut shared, caller, now.mono.saturating_add(EXCHANGE)),
+            Offer::Wait(most) => match self.wait_for(&mut shared, caller, now.mono.saturating_add(most)) {
+                Err(_) if may_serve => serve(),
+                step => step,
+            },
         }
     }
 
-    fn wait_for(self: &Arc<Self>, shared: &mut Shared, caller: &mut Caller, limit: Millis) -> Result<()> {
+    fn wait_for(self: &Arc<Self>, shared: &mut Shared, caller: &mut Caller, limit: Millis) -> Result<Step> {
         caller.flight = Some(self.join_or_start(shared, &caller.want, caller.deadline)?);
         caller.limit.get_or_insert(limit);
-        Ok(())
+        Ok(Step::Wait)
     }
 
     fn is_met(&self, shared: &Shared, view: &View<'_>, caller: &Caller) -> bool {
-        let renewed = shared.renewed > caller.begun;
+        let renewed = shared.last_renewal > caller.exchanges;
+        let logged_in = shared.last_login > caller.exchanges;
         match &caller.want {
-            Want::Renewal => renewed || view.record.tokens.as_ref().is_some_and(|tokens| tokens.t0 > caller.came.wall),
-            // Without credentials of its own a provider has only the session that it was given.
-            Want::NewSession => shared.opened > caller.opened || (renewed && self.provider.ability() == Ability::Never),
             // A new token offers no more than this.
-            Want::Validity(_) | Want::Fresh | Want::Not(_) if renewed => {
-                !matches!(&caller.want, Want::Not(_)) || view.satisfies(&caller.want)
-            }
-            Want::Session => view.satisfies(&caller.want) || shared.opened > caller.opened,
-            _ => false,
+            Want::Fresh | Want::Validity(_) | Want::Renewal { .. } if renewed => true,
+            // Without credentials of its own a provider has only the session that it was given.
+            Want::NewSession { .. } => logged_in || (renewed && self.provider.ability() == Ability::Never),
+            Want::Session { .. } => logged_in || view.satisfies(&caller.want),
+            Want::Renewal { .. } => view.satisfies(&caller.want),
+            Want::Fresh | Want::Validity(_) | Want::Not(_) => false,
         }
     }
 
@@ -317,23 +386,35 @@ impl Core {
     }
 
     pub(super) fn nothing(&self, now: Now) -> Seen {
-        Seen { record: Arc::new(Record::new(Some(self.slot.clone()), &self.random)), anchor: now.mono }
+        Seen { record: Arc::new(Record::new(Some(self.slot.clone()), &self.random)), anchor: now.mono, stored: false }
     }
 
     // ---- the flight, seen from the callers ----
 
     fn join_or_start(self: &Arc<Self>, shared: &mut Shared, want: &Want, until: Millis) -> Result<u64> {
         if let Some(flight) = &mut shared.flight {
-            flight.until = flight.until.max(until);
-            if rank(want) > rank(&flight.want) {
-                flight.want = want.clone();
-                self.changed.notify_all();
+            let id = flight.id;
+            // One that a logout has overtaken ends without a token; whoever waits for it begins another.
+            if flight.logouts == shared.logouts {
+                flight.until = flight.until.max(until);
+                if rank(want) > rank(&flight.want) {
+                    flight.want = want.clone();
+                    self.changed.notify_all();
+                }
             }
-            return Ok(flight.id);
+            return Ok(id);
         }
         shared.flights += 1;
         let id = shared.flights;
-        shared.flight = Some(Terms { id, want: want.clone(), until, held: None, blocked: None });
+        shared.flight = Some(Terms {
+            id,
+            want: want.clone(),
+            worked_for: rank(want),
+            logouts: shared.logouts,
+            until,
+            held: None,
+            blocked: None,
+        });
         let core = Arc::clone(self);
         if let Err(error) = spawn("cdse-auth", move || Landing { core, id, result: None }.fly()) {
             shared.flight = None;
@@ -349,40 +430,57 @@ impl Core {
         if shared.closing {
             return Err(shut_down());
         }
+        self.check_overtaken(&shared)?;
         match &mut shared.flight {
             Some(flight) => {
                 flight.held = None;
+                flight.worked_for = rank(&flight.want);
                 Ok((flight.want.clone(), flight.until))
             }
             None => Err(shut_down()),
         }
     }
 
+    /// A logout since the flight began ends it (M9).
+    pub(super) fn check_overtaken(&self, shared: &Shared) -> Result<()> {
+        match &shared.flight {
+            Some(flight) if flight.logouts != shared.logouts => Err(logged_out()),
+            _ => Ok(()),
+        }
+    }
+
     /// The flight sleeps until then on the wall clock, or until it is wanted for something else.
     pub(super) fn sleep(&self, until: Millis, hold: Option<Hold>) {
-        let mut shared = self.shared();
-        let before = shared.flight.as_ref().map(|flight| flight.want.clone());
-        if let Some(flight) = &mut shared.flight {
-            flight.held = hold;
-        }
-        self.wake(&mut shared);
+        let before = {
+            let mut shared = self.shared();
+            shared.changed = true;
+            let flight = shared.flight.as_mut();
+            flight.map(|flight| {
+                flight.held = hold;
+                flight.want.clone()
+            })
+        };
+        let mut shared = lock(&self.shared);
         while !shared.closing
-            && shared.flight.as_ref().map(|flight| flight.want.clone()) == before
+            && self.check_overtaken(&shared).is_ok()
+            && shared.flight.as_ref().map(|flight| &flight.want) == before.as_ref()
             && self.clock.now().wall < until
         {
             shared = self.clock.wait(&self.changed, shared, until);
         }
     }
 
-    fn wake(&self, shared: &mut Shared) {
-        for waker in shared.wakers.drain(..) {
-            waker.wake();
+    /// A login begins: what a logout had shut is open again.
+    pub(super) fn be_open(&self) {
+        let mut shared = self.shared();
+        shared.logged_out = false;
+        if let Some(seen) = shared.seen.clone() {
+            self.publish(&mut shared, seen);
         }
-        self.changed.notify_all();
     }
 
     pub(super) fn wake_all(&self) {
-        self.wake(&mut self.shared());
+        self.shared().changed = true;
     }
 
     // ---- the record ----
@@ -391,7 +489,6 @@ impl Core {
     pub(super) fn look(&self) -> Result<()> {
         let stored = self.store.records().read(&self.slot);
         let mut shared = self.shared();
-        shared.looked = Some(self.clock.now().mono);
         for warning in self.store.records().take_warnings() {
             note(&mut shared, warning);
         }
@@ -406,27 +503,29 @@ impl Core {
             if unsaved.base == version {
                 return;
             }
+            // Somebody else has written: what is stored counts, whatever its generation.
             shared.unsaved = None;
+            shared.seen = None;
         }
         let Some(stored) = stored else {
-            let nothing = self.nothing(now);
-            self.publish(shared, nothing);
+            if shared.seen.as_ref().is_none_or(|seen| seen.stored) {
+                let nothing = self.nothing(now);
+                self.publish(shared, nothing);
+            }
             return;
         };
+        let mut anchor = plan::anchor(&stored, now);
         if let Some(seen) = &shared.seen {
             let known = seen.record.version();
-            if known.lineage == stored.lineage && known.generation >= stored.generation {
+            if seen.stored && known.lineage == stored.lineage && known.generation >= stored.generation {
                 return;
             }
             // The same token keeps the anchor that was taken when it was new.
             if seen.record.tokens == stored.tokens {
-                let seen = Seen { record: Arc::new(stored), anchor: seen.anchor };
-                self.publish(shared, seen);
-                return;
+                anchor = seen.anchor;
             }
         }
-        let anchor = plan::anchor(&stored, now);
-        self.publish(shared, Seen { record: Arc::new(stored), anchor });
+        self.publish(shared, Seen { record: Arc::new(stored), anchor, stored: true });
     }
 
     /// From now on this is what everybody here sees.
@@ -438,7 +537,7 @@ impl Core {
             _ => self.header.clear(),
         }
         shared.seen = Some(seen);
-        self.wake(shared);
+        shared.changed = true;
     }
 }
 
@@ -448,15 +547,31 @@ pub(super) fn note(shared: &mut Shared, problem: String) {
     }
 }
 
-/// The result of the flight that the caller waited for, if it was for no less than the caller wants.
-fn ended_for(shared: &Shared, caller: &mut Caller) -> Option<Result<()>> {
+/// Whether the code was sent, or was about to be.
+pub(super) fn was_sent(shared: &Shared, record: &Record, code: &UsedCode) -> bool {
+    record.otp.as_ref() == Some(code) || shared.sent_codes.contains(code)
+}
+
+/// The result of the flight that the caller waited for, once, if it was for no less than the caller wants.
+fn take_result(shared: &Shared, caller: &mut Caller) -> Option<Result<()>> {
     let ended = shared.ended.as_ref()?;
-    let flight = caller.flight?;
-    if ended.id < flight {
+    if ended.id < caller.flight? {
         return None;
     }
     caller.flight = None;
-    (ended.rank >= rank(&caller.want)).then(|| ended.result.clone())
+    (ended.rank >= rank(&caller.want) && ended.logouts == caller.logouts).then(|| ended.result.clone())
+}
+
+/// What the last flight failed with, if that was less than a second ago: it is not tried again for each caller.
+fn recent_failure(shared: &Shared, now: Now) -> Option<&Error> {
+    let ended = shared.ended.as_ref()?;
+    let recent = ended.logouts == shared.logouts && now.mono.saturating_sub(ended.at) < 1000;
+    ended.result.as_ref().err().filter(|_| recent)
+}
+
+/// Whether the hold lasts longer than the caller will wait.
+fn outlasts(hold: &Hold, deadline: Millis, now: Now) -> bool {
+    hold.until.saturating_sub(now.wall) > deadline.saturating_sub(now.mono)
 }
 
 fn shut_down() -> Error {
@@ -492,14 +607,11 @@ impl Drop for Landing {
             Err(Error::new(ErrorKind::Configuration, why))
         });
         let mut shared = self.core.shared();
-        let rank = shared.flight.take().map_or(0, |flight| rank(&flight.want));
-        if let Err(error) = &result {
-            shared.last_error = Some(error.clone());
-        } else {
-            shared.last_error = None;
-        }
-        shared.ended = Some(Ended { id: self.id, rank, result });
-        self.core.wake(&mut shared);
+        let (rank, logouts) = shared.flight.take().map_or((0, 0), |flight| (flight.worked_for, flight.logouts));
+        shared.last_error = result.as_ref().err().cloned();
+        let at = self.core.clock.now().mono;
+        shared.ended = Some(Ended { id: self.id, rank, logouts, at, result });
+        shared.changed = true;
     }
 }
 
@@ -508,7 +620,7 @@ struct Wait<'a> {
     core: &'a Arc<Core>,
     flight: u64,
     limit: Millis,
-    patience_ends: Millis,
+    deadline: Millis,
     /// The waker that the clock has.
     timed: Option<Waker>,
 }
@@ -519,17 +631,13 @@ impl Future for Wait<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let now = self.core.clock.now();
         let mut shared = self.core.shared();
-        let held = shared.flight.as_ref().is_some_and(|flight| {
-            flight
-                .held
-                .as_ref()
-                .is_some_and(|hold| hold.until.saturating_sub(now.wall) > self.patience_ends.saturating_sub(now.mono))
-        });
+        let held = shared.flight.as_ref().and_then(|flight| flight.held.as_ref());
+        let held = held.is_some_and(|hold| outlasts(hold, self.deadline, now));
         let flying = shared.flight.as_ref().is_some_and(|flight| flight.id == self.flight);
         if !flying || held || now.mono >= self.limit || shared.closing {
             return Poll::Ready(());
         }
-        shared.wakers.push(context.waker().clone());
+        shared.wake_me(context.waker());
         drop(shared);
         if !self.timed.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
             self.timed = Some(context.waker().clone());

@@ -1,22 +1,22 @@
 //! Sentences about why there is no token, and what to do.
 
-use super::core::Core;
+use super::core::{Core, Shared};
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Attempt, Class, Failure, View};
-use crate::provider::CodeSource;
 use crate::record::{Grant, Record};
 
 const HOUR: Millis = 3_600_000;
 
 /// Nothing can be sent for the slot.
-pub(super) fn nothing(core: &Core, view: &View<'_>) -> Error {
+pub(super) fn nothing(core: &Core, shared: &Shared, view: &View<'_>) -> Error {
     let record = view.record;
+    let means = core.means(shared, record, view.now);
     let why = if core.provider.grant() == Grant::AccessToken {
         "the fixed access token has ended or was refused, and it cannot be renewed; get a new one".to_owned()
     } else if record.out {
         return super::core::logged_out();
-    } else if let CodeSource::Given(_) = core.provider.code_source() {
+    } else if means.spent {
         "the one-time code was used or is older than a minute; log in with a new one".to_owned()
     } else if let Some(dead) = &record.dead {
         dead_session(&dead.words)
@@ -26,6 +26,16 @@ pub(super) fn nothing(core: &Core, view: &View<'_>) -> Error {
         "nobody is logged in; log in first".to_owned()
     };
     Error::new(ErrorKind::ReauthRequired, why)
+}
+
+/// The refresh token was sent and its answer is not known.
+pub(super) fn suspect(view: &View<'_>) -> Error {
+    let left = view.left() / 1000;
+    let why = format!(
+        "the answer to the last renewal was lost, and the session is not risked by asking again while its token is \
+         valid (for {left} s): use that, and try again shortly before its end"
+    );
+    Error::new(ErrorKind::Network, why)
 }
 
 fn dead_session(words: &str) -> String {

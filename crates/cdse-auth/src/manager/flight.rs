@@ -18,16 +18,16 @@
 
 use std::time::Duration;
 
-use super::core::{Core, Seen, Unsaved, note};
-use super::explain;
+use super::core::{Core, Seen, Shared, Unsaved, note, was_sent};
+use super::{explain, logout};
 use crate::clock::{Millis, Now};
 use crate::endpoint::Asked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Attempt, Class, Dice, EXCHANGE, Outcome, Permit, Plan, State, View, Want};
-use crate::provider::{CodeSource, GrantData, refresh_grant};
+use crate::provider::{CodeSource, GIVEN_LIFE, GrantData, refresh_grant};
 use crate::record::{Grant, Hold, Record, Sent, UsedCode};
 use crate::secret::{CredentialMark, Secret};
-use crate::store::{Commit, Guard};
+use crate::store::{Commit, Guard, MemoryTokenStore, RecordStore as _};
 use crate::sync::{Arc, lock};
 
 /// How much longer than one exchange the guard must last.
@@ -36,7 +36,7 @@ const SAVING: Millis = 5_000;
 const STEPS_AHEAD: i64 = 2;
 
 pub(super) fn run(core: &Core) -> Result<()> {
-    let mut flight = Flight { core, code: None, tried_later_code: false };
+    let mut flight = Flight { core, code: None, tried_later_code: false, made_room: false };
     loop {
         if flight.turn()? == Turn::Landed {
             return Ok(());
@@ -49,6 +49,7 @@ struct Flight<'a> {
     /// A code that somebody was asked for, and when (monotonic).
     code: Option<(Secret, Millis)>,
     tried_later_code: bool,
+    made_room: bool,
 }
 
 #[derive(PartialEq, Eq)]
@@ -105,14 +106,12 @@ impl Flight<'_> {
         let now = self.core.clock.now();
         let seen = shared.seen.clone().unwrap_or_else(|| self.core.nothing(now));
         let view = shared.view(&seen, self.core, now);
-        if shared.logged_out && !want.is_explicit_login() {
-            return Err(super::core::logged_out());
-        }
+        self.core.check_overtaken(&shared)?;
         if view.satisfies(want) {
             return Ok(Finding::Satisfied);
         }
-        match self.core.permit(&view, want) {
-            Permit::Go(Plan::Login) => self.find_code(&view),
+        match self.core.permit(&shared, &view, want) {
+            Permit::Go(Plan::Login) => self.find_code(&shared, &view),
             Permit::Go(plan) => Ok(Finding::Send(plan)),
             Permit::Held(hold) => Ok(Finding::Sleep { until: hold.until, error: hold.error(), hold: Some(hold) }),
             Permit::TooSoon => {
@@ -122,33 +121,34 @@ impl Flight<'_> {
                 let error = Error::new(ErrorKind::ServiceUnavailable, why);
                 Ok(Finding::Sleep { until: t0.saturating_add(gap), hold: None, error })
             }
-            Permit::Nothing => Err(explain::nothing(self.core, &view)),
+            Permit::Suspect => Err(explain::suspect(&view)),
+            Permit::Nothing => Err(explain::nothing(self.core, &shared, &view)),
         }
     }
 
     /// Step 4 for a login: is its one-time code at hand, and not used yet?
-    fn find_code(&self, view: &View<'_>) -> Result<Finding> {
+    fn find_code(&self, shared: &Shared, view: &View<'_>) -> Result<Finding> {
         match self.core.provider.code_source() {
             CodeSource::Totp(secret) => {
                 let step = secret.step_at(view.now.wall);
-                match view.record.otp {
-                    Some(UsedCode::Step(used)) if (step..=step + STEPS_AHEAD).contains(&used) => {
-                        let why = "the next one-time code is not due before the caller's patience ends; try again";
-                        let error = Error::new(ErrorKind::ServiceUnavailable, why);
-                        Ok(Finding::Sleep { until: secret.start_of(used + 1), hold: None, error })
-                    }
-                    _ => Ok(Finding::Send(Plan::Login)),
-                }
+                let used = shared.sent_codes.iter().chain(&view.record.otp).filter_map(|code| match code {
+                    UsedCode::Step(used) if (step..=step + STEPS_AHEAD).contains(used) => Some(*used),
+                    _ => None,
+                });
+                let Some(used) = used.max() else { return Ok(Finding::Send(Plan::Login)) };
+                let why = "the next one-time code is not due before the caller's patience ends; try again";
+                let error = Error::new(ErrorKind::ServiceUnavailable, why);
+                Ok(Finding::Sleep { until: secret.start_of(used + 1), hold: None, error })
             }
-            CodeSource::Asked(_) if !self.has_code(view.record, view.now) => Ok(Finding::AskForCode),
+            CodeSource::Asked(_) if !self.has_code(shared, view) => Ok(Finding::AskForCode),
             _ => Ok(Finding::Send(Plan::Login)),
         }
     }
 
-    fn has_code(&self, record: &Record, now: Now) -> bool {
+    fn has_code(&self, shared: &Shared, view: &View<'_>) -> bool {
         self.code.as_ref().is_some_and(|(digits, at)| {
-            now.mono.saturating_sub(*at) <= crate::provider::GIVEN_LIFE
-                && record.otp != Some(UsedCode::Given(digits.fingerprint()))
+            view.now.mono.saturating_sub(*at) <= GIVEN_LIFE
+                && !was_sent(shared, view.record, &UsedCode::Given(digits.fingerprint()))
         })
     }
 
@@ -205,79 +205,73 @@ impl Flight<'_> {
 
     /// S5: the store does not take what must be written before anything is sent.
     fn without_store(&self, error: Error) -> Result<Turn> {
-        let unwritable = error.kind() == ErrorKind::StoreUnwritable;
-        let mut shared = self.core.shared();
-        let now = self.core.clock.now();
-        let seen = shared.seen.clone().unwrap_or_else(|| self.core.nothing(now));
-        let view = shared.view(&seen, self.core, now);
+        let core = self.core;
+        let mut shared = core.shared();
+        let now = core.clock.now();
+        let seen = shared.seen.clone().unwrap_or_else(|| core.nothing(now));
+        let view = shared.view(&seen, core, now);
         let runs_out = !matches!(view.state(), State::Fresh | State::Early);
-        if unwritable && !self.core.one_shot && runs_out && self.core.means(&seen.record, now).login {
-            note(&mut shared, format!("{error}; this process uses a session of its own, in memory"));
-            self.core.store.fallback.get_or_init(crate::store::MemoryTokenStore::new);
-            shared.seen = None;
-            return Ok(Turn::Again);
+        let goes_on = error.kind() == ErrorKind::StoreUnwritable && !core.one_shot && runs_out;
+        if !goes_on || !core.means(&shared, &seen.record, now).login {
+            return Err(error);
         }
-        Err(error)
+        note(&mut shared, format!("{error}; this process uses a session of its own, in memory"));
+        let memory = core.store.fallback.get_or_init(MemoryTokenStore::new);
+        // A session that never reached the store is this process's own already.
+        if shared.unsaved.take().is_some() {
+            let _ = memory.commit(&core.slot, None, &seen.record)?;
+        } else {
+            shared.seen = None;
+        }
+        Ok(Turn::Again)
     }
 
     /// Steps 5 to 10.
     fn exchange(&mut self, guard: Box<dyn Guard>, plan: Plan, want: &Want) -> Result<Turn> {
         let core = self.core;
-        let now = core.clock.now();
-        let (before, saved) = self.base()?;
-        if !saved {
-            return Ok(Turn::Again);
+        match save_unsaved(core) {
+            Ok(Commit::Done) => {}
+            Ok(Commit::Moved) => return Ok(Turn::Again),
+            Err(error) => return self.without_store(error),
         }
+        let now = core.clock.now();
+        let before = core.shared().seen.clone().unwrap_or_else(|| core.nothing(now));
         let (mut attempt, form) = self.prepare(&before.record, plan, want, now);
         if plan == Plan::Login {
             self.end_dead_session(&before.record, now);
         }
-        // A record that was never committed has no base.
-        let base = (before.record.generation > 0).then(|| before.record.version());
+        let base = before.stored.then(|| before.record.version());
         let intent = plan::intent(&before.record, &attempt, &core.me);
         match core.store.records().commit(&core.slot, base, &intent) {
             Ok(Commit::Done) => {}
             Ok(Commit::Moved) => return Ok(Turn::Again),
             Err(error) => return self.without_store(error),
         }
-        core.publish(&mut core.shared(), Seen { record: Arc::new(intent.clone()), anchor: before.anchor });
+        let nth = {
+            let mut shared = core.shared();
+            shared.sent_codes.extend(attempt.code.clone());
+            core.publish(&mut shared, Seen { record: Arc::new(intent.clone()), anchor: before.anchor, stored: true });
+            core.check_overtaken(&shared)?;
+            shared.exchanges += 1;
+            shared.exchanges
+        };
         if !guard.holds_for(Duration::from_millis((EXCHANGE + SAVING).unsigned_abs())) {
             return Ok(Turn::Again);
         }
         attempt.begun = core.clock.now();
-        let nth = {
-            let mut shared = core.shared();
-            shared.begun += 1;
-            shared.begun
-        };
         let outcome = core.service.exchange(asked(core.provider.grant(), plan), &form);
         let dice = Dice { jitter: core.random.between(900, 1101), backoff: core.random.between(500, 1001) };
         let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
         let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), dice);
         let kept = self.keep(&intent, settled, &attempt, &outcome, nth, before.anchor);
+        if kept && attempt.makes_room && outcome.as_ref().is_err_and(|failure| failure.class == Class::Limit) {
+            self.make_room()?;
+        }
         drop(guard);
         if plan == Plan::Login && outcome.is_ok() && kept {
             self.end_replaced_session(&before.record, now);
         }
         self.conclude(&outcome, &attempt, kept)
-    }
-
-    /// The record to start from; one that could not be saved is saved first.
-    fn base(&self) -> Result<(Seen, bool)> {
-        let core = self.core;
-        let mut shared = core.shared();
-        let now = core.clock.now();
-        let seen = shared.seen.clone().unwrap_or_else(|| core.nothing(now));
-        if let Some(unsaved) = &shared.unsaved {
-            match core.store.records().commit(&core.slot, unsaved.base, &seen.record)? {
-                Commit::Done => shared.unsaved = None,
-                Commit::Moved => {
-                    shared.unsaved = None;
-                    return Ok((seen, false));
-                }
-            }
-        }
-        Ok((seen, true))
     }
 
     fn prepare(&self, record: &Record, plan: Plan, want: &Want, now: Now) -> (Attempt, GrantData) {
@@ -287,9 +281,11 @@ impl Flight<'_> {
             sent: Sent::Login,
             begun: now,
             explicit: want.is_explicit_login(),
+            client: provider.grant() == Grant::ClientCredentials,
             code: None,
             credentials: None,
             forgive_refusal: false,
+            makes_room: false,
         };
         let stored = record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
         let mut form = match (plan, stored) {
@@ -322,6 +318,10 @@ impl Flight<'_> {
             form.push(("totp", digits));
             attempt.code = Some(used);
         }
+        // A code that was given is spent by the first try: the old session must not be ended for a second one.
+        let may_try_again = !matches!(provider.code_source(), CodeSource::Given(_));
+        attempt.makes_room =
+            matches!(want, Want::NewSession { .. }) && may_try_again && stored.is_some() && !self.made_room;
         (attempt, form)
     }
 
@@ -349,6 +349,22 @@ impl Flight<'_> {
         }
     }
 
+    /// The account is full and a person wants a new session in place of the stored one: that one is ended first.
+    fn make_room(&mut self) -> Result<()> {
+        let core = self.core;
+        self.made_room = true;
+        let Some(seen) = core.shared().seen.clone() else { return Ok(()) };
+        let Some(token) = seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref()) else { return Ok(()) };
+        core.service.logout(core.provider.client_id(), token)?;
+        let mut without = seen.record.next();
+        without.tokens = None;
+        without.hard_end = None;
+        if core.store.records().commit(&core.slot, Some(seen.record.version()), &without)? == Commit::Done {
+            core.publish(&mut core.shared(), Seen { record: Arc::new(without), ..seen });
+        }
+        Ok(())
+    }
+
     /// Step 8 and 9. Whether what came of the exchange is the slot's record now.
     fn keep(
         &self,
@@ -363,12 +379,26 @@ impl Flight<'_> {
         let anchor = if outcome.is_ok() { attempt.begun.mono } else { anchor };
         let committed = core.store.records().commit(&core.slot, Some(intent.version()), &settled);
         let mut shared = core.shared();
+        let overtaken = core.check_overtaken(&shared).is_err();
         let unsaved = match committed {
-            Ok(Commit::Done) if !shared.logged_out || attempt.explicit => None,
-            Ok(_) => {
-                let overwrote = matches!(committed, Ok(Commit::Done));
+            Ok(Commit::Moved) => {
                 drop(shared);
-                self.give_up(&settled, outcome, attempt, overwrote);
+                self.give_up(outcome, attempt);
+                return false;
+            }
+            // Whoever logs out or clears waits for the guard and finds the record; but a session that was opened
+            // meanwhile is nobody's wish any more.
+            Ok(Commit::Done) if overtaken => {
+                drop(shared);
+                if attempt.plan == Plan::Login {
+                    self.withdraw(&settled, outcome);
+                }
+                return false;
+            }
+            Ok(Commit::Done) => None,
+            Err(_) if overtaken => {
+                drop(shared);
+                self.end_opened(outcome);
                 return false;
             }
             Err(error) => {
@@ -378,34 +408,44 @@ impl Flight<'_> {
             }
         };
         if outcome.is_ok() {
-            shared.renewed = nth;
+            shared.last_renewal = nth;
             if attempt.plan != Plan::Refresh {
-                shared.opened = nth;
+                shared.last_login = nth;
             }
         }
         shared.unsaved = unsaved;
-        core.publish(&mut shared, Seen { record: Arc::new(settled), anchor });
+        core.publish(&mut shared, Seen { record: Arc::new(settled), anchor, stored: true });
         true
     }
 
-    /// Somebody logged out, or in, while the exchange ran: what is stored counts, and what this exchange opened is ended.
-    fn give_up(&self, settled: &Record, outcome: &Outcome, attempt: &Attempt, overwrote: bool) {
+    /// Somebody wrote while the exchange ran (a logout that would not wait): what is stored counts, and a session that
+    /// nobody will know of is ended.
+    fn give_up(&self, outcome: &Outcome, attempt: &Attempt) {
         let core = self.core;
-        let records = core.store.records();
-        if overwrote {
-            let mut out = settled.next();
-            out.tokens = None;
-            out.out = true;
-            let _ = records.commit(&core.slot, Some(settled.version()), &out);
-        }
-        let out = records.read(&core.slot).ok().flatten().is_none_or(|stored| stored.out);
-        if let Ok(granted) = outcome
-            && (out || attempt.plan != Plan::Refresh)
-            && let Some(token) = &granted.refresh
-        {
-            let _ = core.service.logout(core.provider.client_id(), token);
+        let stored = core.store.records().read(&core.slot).ok().flatten();
+        let out = stored.as_ref().is_none_or(|stored| stored.out);
+        let ours = outcome.as_ref().ok().and_then(|granted| granted.session_id.as_deref());
+        let theirs = stored.as_ref().and_then(|stored| stored.tokens.as_ref()).and_then(|tokens| tokens.session_id());
+        if out || attempt.plan == Plan::Login || ours != theirs {
+            self.end_opened(outcome);
         }
         let _ = core.look();
+    }
+
+    fn withdraw(&self, settled: &Record, outcome: &Outcome) {
+        let core = self.core;
+        let out = logout::without_tokens(settled, core);
+        let _ = core.store.records().commit(&core.slot, Some(settled.version()), &out);
+        self.end_opened(outcome);
+    }
+
+    fn end_opened(&self, outcome: &Outcome) {
+        if let Ok(granted) = outcome
+            && let Some(token) = &granted.refresh
+            && let Err(error) = self.core.service.logout(self.core.provider.client_id(), token)
+        {
+            note(&mut self.core.shared(), error.message().to_owned());
+        }
     }
 
     fn conclude(&mut self, outcome: &Outcome, attempt: &Attempt, kept: bool) -> Result<Turn> {
@@ -420,11 +460,32 @@ impl Flight<'_> {
                 self.tried_later_code = true;
                 Ok(Turn::Again)
             }
+            Class::Limit if attempt.makes_room => Ok(Turn::Again),
             Class::Unsent | Class::Dead => Ok(Turn::Again),
             Class::Lost if !login => Ok(Turn::Again),
             _ => Err(failure.error.clone()),
         }
     }
+}
+
+/// Saves a record that could not be saved before, if there is one.
+fn save_unsaved(core: &Core) -> Result<Commit> {
+    let (base, record) = match &*core.shared() {
+        Shared { unsaved: Some(unsaved), seen: Some(seen), .. } => (unsaved.base, Arc::clone(&seen.record)),
+        _ => return Ok(Commit::Done),
+    };
+    let commit = core.store.records().commit(&core.slot, base, &record)?;
+    core.shared().unsaved = None;
+    Ok(commit)
+}
+
+/// The last try before the manager ends.
+pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
+    if core.shared().unsaved.is_none() {
+        return Ok(());
+    }
+    let _guard = logout::wait_for_guard(core);
+    save_unsaved(core).map(drop)
 }
 
 fn asked(grant: Grant, plan: Plan) -> Asked {

@@ -26,19 +26,27 @@ pub(super) fn logout(core: &Core) -> Result<()> {
 /// Removes the session here; at the service it lives on.
 pub(super) fn clear(core: &Core) -> Result<()> {
     forget(core);
-    core.look().and_then(|()| remove(core))
+    let guard = wait_for_guard(core);
+    let _section = lock(&core.section);
+    let removed = core.look().and_then(|()| remove(core));
+    drop(guard);
+    removed
 }
 
 /// From now on nobody here is served, and no renewal in flight brings the session back.
 fn forget(core: &Core) {
-    let mut shared = core.shared();
-    shared.logged_out = true;
-    core.header.clear();
+    {
+        let mut shared = core.shared();
+        shared.logged_out = true;
+        shared.logouts += 1;
+        core.header.clear();
+    }
+    core.wake_all();
 }
 
 /// Without the guard the logout goes on all the same and writes last: whoever overwrites it stores a session that has
 /// ended already.
-fn wait_for_guard(core: &Core) -> Option<Box<dyn Guard>> {
+pub(super) fn wait_for_guard(core: &Core) -> Option<Box<dyn Guard>> {
     let until = core.clock.now().mono.saturating_add(PATIENCE);
     loop {
         match core.store.records().try_guard(&core.slot) {
@@ -63,18 +71,18 @@ fn remove(core: &Core) -> Result<()> {
     let stored = remove_from(core.store.records(), core);
     let now = core.clock.now();
     let mut shared = core.shared();
-    let record = match &stored {
-        Ok(Some(out)) => out.clone(),
-        _ => Record::new(Some(core.slot.clone()), &core.random),
+    let seen = match &stored {
+        Ok(Some(out)) => Seen { record: Arc::new(out.clone()), anchor: now.mono, stored: true },
+        _ => core.nothing(now),
     };
-    core.publish(&mut shared, Seen { record: Arc::new(record), anchor: now.mono });
+    core.publish(&mut shared, seen);
     stored.map(drop)
 }
 
 fn remove_from(records: &dyn RecordStore, core: &Core) -> Result<Option<Record>> {
     loop {
         let Some(stored) = records.read(&core.slot)? else { return Ok(None) };
-        let out = without_tokens(&stored);
+        let out = without_tokens(&stored, core);
         if records.commit(&core.slot, Some(stored.version()), &out)? == Commit::Done {
             return Ok(Some(out));
         }
@@ -82,8 +90,11 @@ fn remove_from(records: &dyn RecordStore, core: &Core) -> Result<Option<Record>>
 }
 
 /// What is left after a logout: enough to know that it was one, which code was used, and what holds everybody back.
-fn without_tokens(stored: &Record) -> Record {
+pub(super) fn without_tokens(stored: &Record, core: &Core) -> Record {
     let mut out = stored.next();
+    // A lineage of its own: no renewal that was under way can be taken for its successor.
+    out.lineage = core.random.u64();
+    out.slot = Some(core.slot.clone());
     out.tokens = None;
     out.hard_end = None;
     out.suspect = None;

@@ -11,7 +11,7 @@ mod status;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -66,6 +66,9 @@ struct Handle(Arc<Core>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        let mut shared = self.0.shared();
+        shared.abandoned = true;
+        drop(shared);
         self.0.wake_all();
     }
 }
@@ -183,6 +186,7 @@ impl TokenManagerBuilder {
             skew: span(self.skew),
             patience: span(self.patience),
             one_shot: self.one_shot,
+            ahead: self.clock.now().mono.saturating_sub(Clock::default().now().mono),
             clock: self.clock,
             random: self.random,
             header: HeaderCell::default(),
@@ -312,7 +316,12 @@ impl TokenManager {
     ///
     /// When the renewal fails. The token that was valid before stays so.
     pub async fn force_refresh(&self) -> Result<HeaderValue> {
-        Box::pin(self.core.obtain(Want::Renewal, None)).await
+        let want = {
+            let seen = self.core.shared().seen.clone();
+            let not = seen.and_then(|seen| seen.record.tokens.as_ref().map(|tokens| tokens.access.clone()));
+            Want::Renewal { since: self.core.clock.now().wall, not }
+        };
+        Box::pin(self.core.obtain(want, None)).await
     }
 
     /// After a service refused a request with 401: another token than the one in `refused`, the header that was sent.
@@ -336,9 +345,9 @@ impl TokenManager {
     ///
     /// When the login fails; what was stored before is then still there.
     pub async fn login(&self) -> Result<Login> {
-        let before = self.core.shared().opened;
-        self.log_in(Want::Session).await?;
-        Ok(if self.core.shared().opened > before { Login::Opened } else { Login::AlreadyOpen })
+        let before = self.core.shared().last_login;
+        self.log_in(Want::Session { since: self.core.clock.now().wall }).await?;
+        Ok(if self.core.shared().last_login > before { Login::Opened } else { Login::AlreadyOpen })
     }
 
     /// Logs in even if a session is stored that lives, and then ends that one.
@@ -347,12 +356,12 @@ impl TokenManager {
     ///
     /// When the login fails; the session that was stored before lives on.
     pub async fn force_login(&self) -> Result<()> {
-        self.log_in(Want::NewSession).await
+        self.log_in(Want::NewSession { since: self.core.clock.now().wall }).await
     }
 
     async fn log_in(&self, want: Want) -> Result<()> {
         logout::check_login(&self.core, &want)?;
-        self.core.shared().logged_out = false;
+        self.core.be_open();
         Box::pin(self.core.reach(want, None)).await.map(drop)
     }
 
@@ -384,16 +393,20 @@ impl TokenManager {
     ///
     /// When the session could not be ended at the service.
     pub async fn shutdown(&self) -> Result<()> {
-        self.settle().await;
+        let settled = self.settle().await;
         if logout::is_private(&self.core) && self.core.slot.grant != Grant::AccessToken {
             self.logout().await?;
         }
-        Ok(())
+        settled
     }
 
     /// No renewal begins any more; waits for one that is under way. The session is left as it is: what a program does
-    /// when it is told to end and the session is stored.
-    pub async fn settle(&self) {
+    /// when it ends, or is told to, and the session is stored.
+    ///
+    /// # Errors
+    ///
+    /// When what the last renewal brought could not be saved: it is lost with this process.
+    pub async fn settle(&self) -> Result<()> {
         {
             let mut shared = self.core.shared();
             shared.closing = true;
@@ -401,6 +414,7 @@ impl TokenManager {
         }
         self.core.wake_all();
         Changed { core: &self.core, done: |shared: &Shared| shared.flight.is_none() }.await;
+        self.on_own_thread(flight::save_what_is_unsaved).await
     }
 
     /// Runs `action` while no exchange is under way here: for stopping the process (Ctrl-Z), which must not happen
@@ -416,11 +430,13 @@ impl TokenManager {
         status::status(&self.core)
     }
 
-    /// Waits until the record is another than the one of `generation` (see [`Status::generation`]), as far as this
-    /// manager notices: its own renewals at once, those of others when it looks at the store.
+    /// Waits until the record is another than the one of `generation` (see [`Status::generation`]), or the manager is
+    /// shut down, as far as this manager notices: its own renewals at once, those of others when it looks at the store.
     pub async fn changed(&self, generation: u64) -> Status {
-        let now = |shared: &Shared| shared.seen.as_ref().map_or(0, |seen| seen.record.generation);
-        Changed { core: &self.core, done: move |shared: &Shared| now(shared) != generation }.await;
+        let other = move |shared: &Shared| {
+            shared.closing || shared.seen.as_ref().map_or(0, |seen| seen.record.generation) != generation
+        };
+        Changed { core: &self.core, done: other }.await;
         self.status()
     }
 
@@ -472,12 +488,6 @@ impl<F: Fn(&Shared) -> bool + Unpin> Future for Changed<'_, F> {
         }
         shared.wake_me(context.waker());
         Poll::Pending
-    }
-}
-
-impl Shared {
-    fn wake_me(&mut self, waker: &Waker) {
-        self.wakers.push(waker.clone());
     }
 }
 

@@ -1,11 +1,12 @@
 use std::time::SystemTime;
 
 use super::core::Core;
+use crate::endpoint::jwt_times;
 use crate::error::Error;
 use crate::plan::State;
 use crate::record::Grant;
 use crate::store::StoreDescription;
-use crate::token::moment;
+use crate::token::{TokenSet, moment};
 
 /// A snapshot of a slot, without secrets.
 #[derive(Clone, Debug)]
@@ -85,8 +86,8 @@ pub(super) fn status(core: &Core) -> Status {
             State::Empty => SessionState::Missing,
         },
         logged_in: !shared.logged_out && (view.left() > 0 || view.session_lives()),
-        access_expires_at: tokens.map(|tokens| tokens.access_expires_at()),
-        session_expires_at: tokens.and_then(|tokens| tokens.refresh_expires_at()),
+        access_expires_at: tokens.filter(|tokens| !is_endless(core, tokens)).map(TokenSet::access_expires_at),
+        session_expires_at: tokens.and_then(TokenSet::refresh_expires_at),
         login_needed_by: tokens.and(record.hard_end).map(moment),
         generation: record.generation,
         last_renewal_at: tokens.map(|tokens| moment(tokens.t0)),
@@ -97,4 +98,9 @@ pub(super) fn status(core: &Core) -> Status {
         store: core.store.records().description(),
         problems,
     }
+}
+
+/// A fixed token that does not say when it ends.
+fn is_endless(core: &Core, tokens: &TokenSet) -> bool {
+    core.slot.grant == Grant::AccessToken && jwt_times(tokens.access_token()).expires_at.is_none()
 }

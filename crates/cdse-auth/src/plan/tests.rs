@@ -13,6 +13,7 @@ struct World {
     /// The exchange that the last question wanted.
     wanted: Option<Plan>,
     explicit: bool,
+    client: bool,
     tokens: u32,
 }
 
@@ -25,11 +26,12 @@ impl World {
             record: Record::new(None, &Random::seeded(1)),
             anchor: now.mono,
             now,
-            means: Means { login: true, given: None },
+            means: Means { login: true, ..Means::default() },
             password: "first",
             remembered: None,
             wanted: None,
             explicit: false,
+            client: false,
             tokens: 0,
         }
     }
@@ -59,9 +61,11 @@ impl World {
             },
             begun: self.now,
             explicit: self.explicit,
+            client: self.client,
             code: None,
             credentials: (plan == Plan::Login).then(|| CredentialMark::new(1, &self.credentials())),
             forgive_refusal: false,
+            makes_room: false,
         }
     }
 
@@ -95,6 +99,7 @@ impl World {
             (Offer::Fail(error), _) => error.kind().code().replace('_', " "),
             (Offer::Wait(_), Permit::Held(hold)) => format!("held {}", shown(hold.until - self.now.wall)),
             (Offer::Wait(_), Permit::TooSoon) => "too soon".to_owned(),
+            (Offer::Wait(_), Permit::Suspect) => "not again yet".to_owned(),
             (Offer::Wait(_), Permit::Nothing) => "login required".to_owned(),
             (Offer::Wait(most), Permit::Go(_)) => format!("wait {} for {}", shown(most), named(plan)),
         };
@@ -106,9 +111,9 @@ impl World {
     fn step(&mut self, words: &[&str]) {
         match *words {
             ["provider", "password"] => {}
-            ["provider", "client"] => {}
+            ["provider", "client"] => self.client = true,
             ["provider", "stored"] => self.means.login = false,
-            ["provider", "given"] => self.means = Means { login: false, given: Some(Fingerprint::of("given")) },
+            ["provider", "given"] => self.means = Means { given: Some(Fingerprint::of("given")), ..Means::default() },
             ["granted", life, refresh] => {
                 let granted = self.granted(life, refresh);
                 let given = self.means.given.is_some();
@@ -167,11 +172,11 @@ impl World {
         let current = || self.record.tokens.as_ref().map(|tokens| tokens.access.clone()).expect("a token");
         match *words {
             ["get"] => Want::Fresh,
-            ["renew"] => Want::Renewal,
+            ["renew"] => Want::Renewal { since: self.now.wall, not: Some(current()) },
             ["refused"] => Want::Not(current()),
             ["refused-remembered"] => Want::Not(self.remembered.clone().expect("remembered")),
-            ["login"] => Want::Session,
-            ["new-login"] => Want::NewSession,
+            ["login"] => Want::Session { since: self.now.wall },
+            ["new-login"] => Want::NewSession { since: self.now.wall },
             ["valid", least] => Want::Validity(seconds(least)),
             _ => panic!("unknown question {words:?}"),
         }
@@ -238,8 +243,14 @@ fn m10_no_record_makes_the_arithmetic_overflow() {
                 record.hard_end = Some(t0);
                 let now = Now { wall: now, mono: 7 };
                 let view = View { record: &record, anchor: anchor(&record, now), now, skew: 30_000 };
-                for want in [Want::Fresh, Want::Renewal, Want::Session, Want::Validity(Millis::MAX)] {
-                    let permit = view.permit(&want, &Means { login: true, given: None }, |_| true);
+                let since = now.wall;
+                for want in [
+                    Want::Fresh,
+                    Want::Renewal { since, not: None },
+                    Want::Session { since },
+                    Want::Validity(Millis::MAX),
+                ] {
+                    let permit = view.permit(&want, &Means { login: true, ..Means::default() }, |_| true);
                     let _ = view.offer(&want, &permit, PATIENCE);
                     assert!(view.left() <= 600_000, "a token lives no longer than its life");
                 }
