@@ -32,8 +32,9 @@ impl Endpoints {
 /// `https`, or `http` to this machine itself; nothing that could carry a secret or change the meaning of the path.
 fn checked(address: &str) -> Result<Url> {
     let refused = |why: &str| {
-        // Everything before an @ may be a password.
-        let shown = cleaned(address.rsplit('@').next().unwrap_or_default(), 200);
+        // What stands before an @ may be a password, and what stands in a query a token.
+        let shown = address.rsplit('@').next().unwrap_or_default();
+        let shown = cleaned(shown.split(['?', '#']).next().unwrap_or_default(), 200);
         let message = format!("the identity service's address \"{shown}\" cannot be used: {why}");
         Error::new(ErrorKind::Configuration, message)
     };
@@ -93,8 +94,8 @@ mod tests {
             "ftp://127.0.0.1/r",
             "file:///etc/passwd",
             "https://user:canary@id.example/r",
-            "https://id.example/r?x=1",
-            "https://id.example/r#x",
+            "https://id.example/r?x=canary",
+            "https://id.example/r#canary",
             "http://localhost.id.example/r",
             "https://",
             "https://id.example:99999/r",
