@@ -1,4 +1,5 @@
 //! The rules of the stores, with real files.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a surprise ends the test")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The rules of providers, exchange and manager, against the sandbox over a socket.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a surprise ends the test")]
 
 mod support;
 
@@ -525,9 +526,9 @@ fn m9_logout_and_clear_win_over_a_renewal_in_flight() {
         let caller = std::thread::spawn(move || theirs.authorization_header());
         until("the login was processed", || world.sandbox.counters().logins_ok == 1);
         if clear {
-            manager.clear().unwrap()
+            manager.clear().unwrap();
         } else {
-            manager.logout().unwrap()
+            manager.logout().unwrap();
         }
         caller.join().unwrap().unwrap_err();
         manager.settle().unwrap();

@@ -1,4 +1,5 @@
 //! M1, counted: this file is a program of its own, for it counts every allocation of its process.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a surprise ends the test")]
 
 mod support;
 

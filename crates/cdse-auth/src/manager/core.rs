@@ -19,6 +19,7 @@ use crate::record::{Hold, Record, Slot, UsedCode, Version};
 use crate::secret::Fingerprint;
 use crate::store::{MemoryTokenStore, RecordStore, SimpleStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, spawn};
+use crate::token::TokenSet;
 
 pub(super) struct Core {
     pub(super) provider: Box<dyn AuthProvider>,
@@ -237,7 +238,7 @@ impl Core {
     /// A valid header for `want`, waiting for an exchange if one is needed.
     pub(super) async fn obtain(self: &Arc<Self>, want: Want, patience: Option<Millis>) -> Result<HeaderValue> {
         let record = self.reach(want, patience).await?;
-        Ok(record.tokens.as_ref().map_or_else(|| HeaderValue::from_static("Bearer"), |t| t.authorization_header()))
+        Ok(record.tokens.as_ref().map_or_else(|| HeaderValue::from_static("Bearer"), TokenSet::authorization_header))
     }
 
     /// The record that meets `want`.

@@ -1,4 +1,5 @@
 //! The service through real sockets, one behaviour per test, on a clock that stands still until it is advanced.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a surprise ends the test")]
 
 mod account;
 mod bearer;
