@@ -27,6 +27,11 @@
 //! # }
 //! ```
 
+/// The examples of the README are compiled with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 pub mod blocking;
 mod clock;
 mod endpoint;

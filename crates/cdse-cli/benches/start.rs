@@ -1,0 +1,127 @@
+//! What a call of `cdse auth token` costs, beside a program that does nothing: `cargo bench -p cdse-cli`.
+//!
+//! Wall time of whole processes, in turns, so that other work on the machine meets both. Nothing is asserted: a figure
+//! is for people.
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a program that measures real time and prints it"
+)]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cdse_sandbox::{Config, Lifetimes, Sandbox};
+use nix::sys::resource::{UsageWho, getrusage};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_cdse");
+const RUNS: usize = 300;
+const PROCESSES: usize = 64;
+
+fn main() {
+    if let Some(program) = std::env::var_os("CDSE_BENCH_MEMORY") {
+        return memory_of(Command::new(program).args(["auth", "token"]));
+    }
+    let home = tempfile::tempdir().expect("a folder");
+    let sandbox = Sandbox::start(Config::default()).expect("a port");
+    let cdse = || cdse(&sandbox, home.path());
+    log_in(cdse().args(["auth", "login", "--username", "user@example.com", "--password-stdin"]));
+    let empty = empty_program(home.path());
+
+    let (mut nothing, mut token) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        nothing.push(time(&mut Command::new(&empty)));
+        token.push(time(cdse().args(["auth", "token"])));
+    }
+    let (nothing, token) = (figures(nothing), figures(token));
+    println!("an empty program:       {:.2} ms at best, {:.2} ms as a rule", nothing.0, nothing.1);
+    println!("a stored, fresh token:  {:.2} ms at best, {:.2} ms as a rule", token.0, token.1);
+    println!("that is {:.2} x at best, {:.2} x as a rule", token.0 / nothing.0, token.1 / nothing.1);
+    for (name, program) in [("an empty program", empty.as_path()), ("a stored, fresh token", Path::new(BINARY))] {
+        let this = std::env::current_exe().expect("this program");
+        let mut helper = with_program(&cdse(), &this);
+        helper.env("CDSE_BENCH_MEMORY", program);
+        print!("memory of {name}, at most: ");
+        std::io::stdout().flush().expect("a terminal");
+        assert!(helper.stdout(Stdio::inherit()).status().expect("a helper").success());
+    }
+    one_expired_token(&sandbox, &cdse);
+}
+
+fn cdse(sandbox: &Sandbox, home: &Path) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("CDSE_STATE_DIR", home.join("state"))
+        .env("CDSE_IDENTITY_URL", sandbox.realm_url())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+/// Another program in the same environment.
+fn with_program(of: &Command, program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(of.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
+    command
+}
+
+fn log_in(command: &mut Command) {
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary");
+    child.stdin.take().expect("a pipe").write_all(b"s3cret!").expect("it reads");
+    assert!(child.wait().expect("an end").success(), "the login failed");
+}
+
+fn empty_program(folder: &Path) -> PathBuf {
+    let (source, program) = (folder.join("empty.rs"), folder.join("empty"));
+    std::fs::write(&source, "fn main() {}").expect("a file");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let options = ["-O", "--edition=2024", "-Cpanic=abort", "-Cstrip=symbols", "-o"];
+    let done = Command::new(rustc).args(options).arg(&program).arg(&source).status().expect("rustc");
+    assert!(done.success(), "the empty program was not built");
+    program
+}
+
+fn time(command: &mut Command) -> Duration {
+    let start = Instant::now();
+    let done = command.status().expect("a process");
+    let took = start.elapsed();
+    assert!(done.success(), "{command:?}: {done}");
+    took
+}
+
+/// Least and median, in ms.
+fn figures(mut times: Vec<Duration>) -> (f64, f64) {
+    times.sort();
+    let millis = |nth: usize| times[nth].as_secs_f64() * 1e3;
+    (millis(0), millis(times.len() / 2))
+}
+
+/// The largest resident set of a child; this process is small itself, for the system counts it up to the child's start.
+fn memory_of(command: &mut Command) {
+    assert!(command.stdout(Stdio::null()).status().expect("a process").success());
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("figures");
+    println!("{:.1} MiB", usage.max_rss() as f64 / 1024.0);
+}
+
+fn one_expired_token(sandbox: &Sandbox, cdse: &dyn Fn() -> Command) {
+    let short = Duration::from_secs(2);
+    sandbox.set_lifetimes(Lifetimes { access: short, ..Lifetimes::default() });
+    assert!(cdse().args(["auth", "refresh"]).stderr(Stdio::null()).status().expect("a process").success());
+    sandbox.set_lifetimes(Lifetimes::default());
+    std::thread::sleep(short);
+    let before = sandbox.counters().token_requests;
+    let start = Instant::now();
+    let children: Vec<_> =
+        (0..PROCESSES).map(|_| cdse().args(["auth", "token"]).spawn().expect("a process")).collect();
+    let served = children.into_iter().map(|mut child| child.wait().expect("an end")).filter(|end| end.success()).count();
+    let requests = sandbox.counters().token_requests - before;
+    println!(
+        "{PROCESSES} processes at one expired token: {requests} request(s), {served} served, the last after {:.0} ms",
+        start.elapsed().as_secs_f64() * 1e3
+    );
+}
