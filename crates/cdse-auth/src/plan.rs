@@ -306,7 +306,8 @@ impl View<'_> {
 
     fn hold(&self, want: &Want, plan: Plan, credentials: impl FnOnce(&CredentialMark) -> bool) -> Option<Hold> {
         let mut hold = self.record.hold.clone()?;
-        if hold.until.saturating_sub(self.now.wall) > longest(hold.class) {
+        let set_back = hold.since > self.now.wall.saturating_add(FUTURE);
+        if set_back || hold.until.saturating_sub(self.now.wall) > longest(hold.class) {
             return None;
         }
         if let Some(said) = want.explicit_login() {
@@ -355,7 +356,8 @@ impl View<'_> {
             Want::Not(refused) if self.is_current(refused) => {
                 let windows = self.windows();
                 let elapsed = self.record.tokens.as_ref().map_or(0, |tokens| self.elapsed(tokens));
-                if self.left() > 0 && windows.is_some_and(|w| elapsed < w.refusal_gap) {
+                let renewable = !matches!(permit, Permit::Nothing);
+                if renewable && self.left() > 0 && windows.is_some_and(|w| elapsed < w.refusal_gap) {
                     return Offer::Fail(still_refused());
                 }
                 Offer::Wait(patience)
@@ -367,6 +369,7 @@ impl View<'_> {
                 State::Early | State::Late => Offer::Serve,
                 State::Expired | State::Empty => Offer::Wait(patience),
             },
+            Want::Validity(_) if go && self.satisfies(want) && self.state() != State::Fresh => Offer::ServeAndRenew,
             _ if self.satisfies(want) => Offer::Serve,
             _ => Offer::Wait(patience),
         }
@@ -421,8 +424,15 @@ pub(crate) struct Failure {
     pub(crate) class: Class,
     pub(crate) error: Error,
     pub(crate) retry_after: Option<Millis>,
-    /// The service's own description, cleaned.
+    /// The service's own words, cleaned; empty where there are none.
     pub(crate) words: String,
+}
+
+impl Failure {
+    /// The service itself has said so, and not something in front of it.
+    pub(crate) fn is_spoken(&self) -> bool {
+        !self.words.is_empty()
+    }
 }
 
 pub(crate) type Outcome = Result<Granted, Failure>;
@@ -450,7 +460,11 @@ pub(crate) struct Attempt {
 /// The record that must be stored before anything is sent.
 pub(crate) fn intent(record: &Record, attempt: &Attempt, by: &str) -> Record {
     let mut next = record.next();
-    next.suspect = Some(Suspect { sent: attempt.sent.clone(), since: attempt.begun.wall, by: by.to_owned() });
+    // A login tells nothing about the refresh token that rests.
+    let rests = attempt.sent == Sent::Login && record.suspect.as_ref().is_some_and(|s| s.sent != Sent::Login);
+    if !rests {
+        next.suspect = Some(Suspect { sent: attempt.sent.clone(), since: attempt.begun.wall, by: by.to_owned() });
+    }
     if attempt.code.is_some() {
         next.otp.clone_from(&attempt.code);
     }
@@ -480,7 +494,8 @@ fn settle_ok(next: &mut Record, attempt: &Attempt, granted: &Granted, dice: Dice
     let before = next.tokens.take();
     let tokens = TokenSet {
         access: granted.access.clone(),
-        refresh: granted.refresh.clone().or_else(|| match attempt.plan {
+        // A machine client asks again with its secret; it has no session.
+        refresh: granted.refresh.clone().filter(|_| !attempt.client).or_else(|| match attempt.plan {
             Plan::Refresh => before.as_ref().and_then(|tokens| tokens.refresh.clone()),
             _ => None,
         }),
@@ -537,14 +552,18 @@ fn refreshed(next: &mut Record, before: &TokenSet, after: &TokenSet) {
 
 fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: Now, dice: Dice) {
     let login = attempt.plan == Plan::Login;
-    if failure.class != Class::Lost {
+    if failure.class != Class::Lost && next.suspect.as_ref().is_some_and(|suspect| suspect.sent == attempt.sent) {
         next.suspect = None;
     }
     let length = match failure.class {
         Class::Unsent => Some(back_off(next, failure, dice)),
         Class::Lost if login && !attempt.client => strike(next),
         Class::Lost => Some(back_off(next, failure, dice)),
-        Class::Refused if attempt.forgive_refusal => None,
+        Class::Refused if attempt.forgive_refusal => {
+            // Once: the next refusal counts, whoever meets it.
+            next.worked = None;
+            None
+        }
         Class::Refused => strike(next),
         Class::Dead => {
             let early = dies_early(next, now);
@@ -554,7 +573,7 @@ fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: 
             // The first one may be somebody's "log out everywhere"; a second one is a pattern.
             if early { strike(next).filter(|_| next.strikes > 1) } else { None }
         }
-        Class::Limit if attempt.makes_room => None,
+        Class::Limit if attempt.makes_room && failure.is_spoken() => None,
         Class::Limit | Class::Configuration => Some(MINUTE),
     };
     next.hold = length.map(|length| Hold {

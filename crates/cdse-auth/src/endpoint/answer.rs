@@ -3,7 +3,9 @@
 //! Decided by the `error` field first (RFC 6749 §5.2) and by the status only where there is none: Keycloak answers a
 //! wrong password with 401 or 400, a full account with 401 or 403, depending on its version.
 
-use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::clock::Millis;
@@ -35,32 +37,44 @@ pub(crate) struct Answer {
 }
 
 pub(crate) fn classify(asked: Asked, answer: &Answer, now: Millis) -> Outcome {
-    // The last of two equal keys counts, as everywhere in JSON; depth is limited by the reader.
-    let json = answer.whole.then(|| serde_json::from_slice::<Map<String, Value>>(&answer.body).ok()).flatten();
-    let json = json.map(Wiped);
-    let json = json.as_ref().map(|wiped| &wiped.0);
-    let error = json.and_then(|fields| fields.get("error")).and_then(Value::as_str);
-    match (answer.status, error) {
-        (200..=299, None) => granted(json, answer),
-        _ => Err(refused(asked, answer, now, error, json)),
+    let fields = answer.whole.then(|| Fields::of(&answer.body)).flatten();
+    let error = fields.as_ref().and_then(|fields| fields.text("error"));
+    match (answer.status, &error) {
+        (200..=299, None) => granted(fields.as_ref(), answer),
+        _ => Err(refused(asked, answer, now, error.as_deref().map(String::as_str), fields.as_ref())),
     }
 }
 
-/// The strings of a parsed answer are tokens.
-struct Wiped(Map<String, Value>);
+/// The fields of a JSON object, each read when it is asked for and by nobody's rules but its own: a number that is no
+/// number must not cost the token beside it. The last of two equal keys counts, as everywhere in JSON.
+struct Fields<'a>(HashMap<String, &'a RawValue>);
 
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        for (_, value) in std::mem::take(&mut self.0) {
-            if let Value::String(text) = value {
-                drop(Zeroizing::new(text));
-            }
-        }
+impl<'a> Fields<'a> {
+    fn of(body: &'a [u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok().map(Self)
+    }
+
+    fn text(&self, name: &str) -> Option<Zeroizing<String>> {
+        serde_json::from_str(self.0.get(name)?.get()).ok().map(Zeroizing::new)
+    }
+
+    fn is_given(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value.get() != "null")
+    }
+
+    /// Seconds: an integer, a float or a numeric string; anything else is as absent. Fractions count, huge numbers are
+    /// cut.
+    fn duration(&self, name: &str) -> Option<Millis> {
+        let text = self.text(name);
+        let text = text.as_deref().map_or_else(|| self.0.get(name).map(|value| value.get()), |text| Some(text.as_str()));
+        let seconds: f64 = text?.trim().parse().ok()?;
+        // A float becomes the nearest integer of the type, and NaN is none.
+        (!seconds.is_nan()).then(|| (seconds.clamp(-1.0, 3.0e9) * 1000.0) as Millis)
     }
 }
 
-fn granted(json: Option<&Map<String, Value>>, answer: &Answer) -> Outcome {
-    let Some(fields) = json else {
+fn granted(fields: Option<&Fields<'_>>, answer: &Answer) -> Outcome {
+    let Some(fields) = fields else {
         let what = if !answer.whole {
             "an answer that is far too long"
         } else if answer.body.is_empty() {
@@ -70,44 +84,27 @@ fn granted(json: Option<&Map<String, Value>>, answer: &Answer) -> Outcome {
         };
         return Err(malformed(what));
     };
-    let access = match fields.get("access_token").and_then(Value::as_str) {
-        Some(text) => Secret::new(text),
-        None => return Err(malformed("an answer without an access token")),
+    let Some(access) = fields.text("access_token").map(Secret::from) else {
+        return Err(malformed("an answer without an access token"));
     };
     if check(&access).is_err() {
         return Err(malformed("an access token with characters that no HTTP header may carry"));
     }
-    match fields.get("token_type") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
-        Some(_) => return Err(malformed("a token that is no Bearer token")),
+    let bearer = fields.text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
+    if fields.is_given("token_type") && !bearer {
+        return Err(malformed("a token that is no Bearer token"));
     }
     let times = jwt_times(access.expose());
     let life =
-        duration(fields.get("expires_in")).or_else(|| times.life()).unwrap_or(UNKNOWN_LIFE).clamp(0, LONGEST_LIFE);
-    let refresh = fields.get("refresh_token").and_then(Value::as_str).filter(|text| !text.is_empty()).map(Secret::new);
+        fields.duration("expires_in").or_else(|| times.life()).unwrap_or(UNKNOWN_LIFE).clamp(0, LONGEST_LIFE);
+    let refresh = fields.text("refresh_token").filter(|text| !text.is_empty()).map(Secret::from);
     Ok(Granted {
-        refresh_life: duration(fields.get("refresh_expires_in")).filter(|life| *life > 0),
-        session_id: fields
-            .get("session_state")
-            .and_then(Value::as_str)
-            .map(|id| cleaned(id, WORDS))
-            .or(times.session_id),
+        refresh_life: fields.duration("refresh_expires_in").filter(|life| *life > 0),
+        session_id: fields.text("session_state").map(|id| cleaned(&id, WORDS)).or(times.session_id),
         access,
         refresh,
         life,
     })
-}
-
-/// Seconds: an integer, a float or a numeric string; anything else is as absent. Fractions count, huge numbers are cut.
-fn duration(value: Option<&Value>) -> Option<Millis> {
-    let seconds = match value? {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse::<f64>().ok()?,
-        _ => return None,
-    };
-    // A float becomes the nearest integer of the type, and NaN is none.
-    (!seconds.is_nan()).then(|| (seconds.clamp(-1.0, 3.0e9) * 1000.0) as Millis)
 }
 
 /// What a JWT says about itself (RFC 7519 §4.1), unverified: only the service can verify it.
@@ -130,12 +127,12 @@ pub(crate) fn jwt_times(token: &str) -> JwtTimes {
         .nth(1)
         .filter(|_| token.split('.').count() == 3)
         .and_then(|part| data_encoding::BASE64URL_NOPAD.decode(part.as_bytes()).ok())
-        .and_then(|claims| serde_json::from_slice::<Map<String, Value>>(&claims).ok())
-        .unwrap_or_default();
+        .map(Zeroizing::new);
+    let Some(claims) = claims.as_ref().and_then(|claims| Fields::of(claims)) else { return JwtTimes::default() };
     JwtTimes {
-        issued_at: duration(claims.get("iat")),
-        expires_at: duration(claims.get("exp")),
-        session_id: claims.get("sid").and_then(Value::as_str).map(|id| cleaned(id, WORDS)),
+        issued_at: claims.duration("iat"),
+        expires_at: claims.duration("exp"),
+        session_id: claims.text("sid").map(|id| cleaned(&id, WORDS)),
     }
 }
 
@@ -144,13 +141,14 @@ fn refused(
     answer: &Answer,
     now: Millis,
     error: Option<&str>,
-    json: Option<&Map<String, Value>>,
+    fields: Option<&Fields<'_>>,
 ) -> Failure {
-    let words = json.and_then(|fields| fields.get("error_description")).and_then(Value::as_str).unwrap_or_default();
-    let words = cleaned(words, WORDS);
+    let words = fields.and_then(|fields| fields.text("error_description")).unwrap_or_default();
+    let words = cleaned(&words, WORDS);
     let error = error.map(|error| cleaned(error, WORDS));
     let (class, kind, message) = explain(asked, answer.status, error.as_deref(), &words);
     let retry_after = answer.retry_after.as_deref().and_then(|text| retry_after(text, now));
+    let words = if words.is_empty() { error.unwrap_or_default() } else { words };
     Failure { class, error: Error::new(kind, message), retry_after, words }
 }
 

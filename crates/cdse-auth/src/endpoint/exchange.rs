@@ -55,15 +55,14 @@ impl Service {
             Error::new(error.kind(), why)
         };
         let answer = self.post(&self.endpoints.logout, &form, FAREWELL).map_err(|failure| failed(&failure.error))?;
-        match answer.status {
-            200 | 204 => Ok(()),
-            _ => match classify(Asked::Refresh, &answer, 0) {
-                // The service does not know it any more.
-                Err(failure) if failure.class == Class::Dead => Ok(()),
-                Err(failure) => Err(failed(&failure.error)),
-                Ok(_) => Ok(()),
-            },
+        // A session that has ended already is answered in the same way; a page is the browser's logout, which ends nothing.
+        if answer.status == 204 || (answer.status == 200 && answer.whole && answer.body.is_empty()) {
+            return Ok(());
         }
+        Err(match classify(Asked::Refresh, &answer, 0) {
+            Err(failure) if failure.class != Class::Dead => failed(&failure.error),
+            _ => failed(&Error::new(ErrorKind::MalformedAnswer, "the service did not know the session by its token")),
+        })
     }
 
     fn post(&self, url: &Url, form: &GrantData, timeout: Duration) -> Result<Answer, Failure> {

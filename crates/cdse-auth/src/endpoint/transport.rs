@@ -1,5 +1,6 @@
 //! How the identity service is reached.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::clock::{Millis, span};
@@ -29,7 +30,7 @@ pub struct TransportConfig {
 }
 
 /// Which proxy is used. A request to this machine itself never goes to a proxy.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Proxy {
     /// As `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
     #[default]
@@ -38,6 +39,17 @@ pub enum Proxy {
     None,
     /// This one (`http://`, `https://`, `socks5://` or `socks5h://`).
     Url(String),
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FromEnvironment => f.write_str("FromEnvironment"),
+            Self::None => f.write_str("None"),
+            // What stands before an @ may be a password.
+            Self::Url(url) => f.debug_tuple("Url").field(&url.rsplit('@').next().unwrap_or_default()).finish(),
+        }
+    }
 }
 
 impl Default for TransportConfig {

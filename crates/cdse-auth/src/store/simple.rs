@@ -2,7 +2,7 @@ use super::{Commit, Guard, MemoryTokenStore, RecordStore, StoreDescription, Toke
 use crate::error::{Error, ErrorKind, Result};
 use crate::random::Random;
 use crate::record::{Record, Slot, Version};
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex, lock};
 
 /// The full contract on top of a store that only loads, saves and clears: the tokens are the store's, everything else
 /// about the session lives in this process.
@@ -11,16 +11,16 @@ pub(crate) struct SimpleStore {
     inner: Arc<dyn TokenStore>,
     memory: MemoryTokenStore,
     random: Random,
+    /// The tokens and what is known of them change together.
+    together: Mutex<()>,
 }
 
 impl SimpleStore {
     pub(crate) fn new(inner: Arc<dyn TokenStore>, random: Random) -> Self {
-        Self { inner, memory: MemoryTokenStore::new(), random }
+        Self { inner, memory: MemoryTokenStore::new(), random, together: Mutex::default() }
     }
-}
 
-impl RecordStore for SimpleStore {
-    fn read(&self, slot: &Slot) -> Result<Option<Record>> {
+    fn read_both(&self, slot: &Slot) -> Result<Option<Record>> {
         let known = self.memory.read(slot)?;
         let tokens = self.inner.load()?;
         if known.as_ref().is_some_and(|record| record.tokens == tokens) || (known.is_none() && tokens.is_none()) {
@@ -35,9 +35,17 @@ impl RecordStore for SimpleStore {
             Commit::Moved => self.memory.read(slot),
         }
     }
+}
+
+impl RecordStore for SimpleStore {
+    fn read(&self, slot: &Slot) -> Result<Option<Record>> {
+        let _together = lock(&self.together);
+        self.read_both(slot)
+    }
 
     fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
-        let known = self.read(slot)?;
+        let _together = lock(&self.together);
+        let known = self.read_both(slot)?;
         if known.as_ref().map(Record::version) != base {
             return Ok(Commit::Moved);
         }
