@@ -15,7 +15,7 @@ use cdse_auth::{
     blocking,
 };
 use cdse_sandbox::{Action, Fault, Rotation};
-use support::{PASSWORD, USER, World, until, user};
+use support::{PASSWORD, USER, World, at_rest, until, user};
 
 const ENOSPC: i32 = 28;
 const EROFS: i32 = 30;
@@ -136,14 +136,14 @@ fn s2_the_password_and_the_totp_secret_are_never_stored() {
 }
 
 #[test]
-fn s2_loose_permissions_are_repaired_with_a_warning() {
+fn s2_loose_permissions_of_the_file_are_repaired_and_those_of_a_folder_are_said() {
     let (world, folder) = (World::new(), Folder::new());
     folder.manager(&world).authorization_header().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(folder.path().parent().unwrap(), fs::Permissions::from_mode(0o777)).unwrap();
     let manager = folder.manager(&world);
     manager.force_refresh().unwrap();
-    assert_eq!((mode(&folder.path()), mode(folder.path().parent().unwrap())), (0o600, 0o700));
+    assert_eq!((mode(&folder.path()), mode(folder.path().parent().unwrap())), (0o600, 0o777));
     let problems = manager.status().problems.join("\n");
     assert!(problems.contains("could read") && problems.contains("put files"), "{problems}");
 }
@@ -197,8 +197,8 @@ fn s2_a_file_or_folder_of_another_owner_is_refused() {
         folder.manager(&world).authorization_header().unwrap();
         std::os::unix::fs::chown(folder.path(), Some(65_534), None).unwrap();
         let of_file = folder.manager(&world).authorization_header().unwrap_err();
+        std::os::unix::fs::chown(folder.path(), Some(0), None).unwrap();
         std::os::unix::fs::chown(folder.path().parent().unwrap(), Some(65_534), None).unwrap();
-        fs::remove_file(folder.path()).unwrap();
         let of_folder = folder.manager(&world).authorization_header().unwrap_err();
         assert_eq!(of_folder.kind(), ErrorKind::StoreUnsafe, "{of_folder}");
         of_file
@@ -333,6 +333,7 @@ fn s3_the_lock_file_stays_and_names_its_holder() {
     let manager = folder.manager(&world);
     manager.authorization_header().unwrap();
     assert_eq!(folder.names(), ["session.json", "session.json.lock"]);
+    at_rest(&manager);
     let slot = manager.as_async().slot().clone();
     let guard = folder.store().try_guard(&slot).unwrap().unwrap();
     let holder = folder.store().guard_holder(&slot).unwrap();
@@ -366,6 +367,7 @@ fn s3_the_death_of_the_holder_frees_the_lock() {
     let (world, folder) = (World::new(), Folder::new());
     let manager = folder.manager(&world);
     manager.authorization_header().unwrap();
+    at_rest(&manager);
     let mut child = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child_holds_the_lock", "--nocapture"])
         .env("CDSE_TEST_LOCK", folder.path().with_file_name("session.json.lock"))

@@ -116,9 +116,9 @@ fn one_expired_token(sandbox: &Sandbox, cdse: &dyn Fn() -> Command) {
     std::thread::sleep(short);
     let before = sandbox.counters().token_requests;
     let start = Instant::now();
-    let children: Vec<_> =
-        (0..PROCESSES).map(|_| cdse().args(["auth", "token"]).spawn().expect("a process")).collect();
-    let served = children.into_iter().map(|mut child| child.wait().expect("an end")).filter(|end| end.success()).count();
+    let children: Vec<_> = (0..PROCESSES).map(|_| cdse().args(["auth", "token"]).spawn().expect("a process")).collect();
+    let served =
+        children.into_iter().map(|mut child| child.wait().expect("an end")).filter(|end| end.success()).count();
     let requests = sandbox.counters().token_requests - before;
     println!(
         "{PROCESSES} processes at one expired token: {requests} request(s), {served} served, the last after {:.0} ms",

@@ -66,7 +66,8 @@ impl<'a> Fields<'a> {
     /// cut.
     fn duration(&self, name: &str) -> Option<Millis> {
         let text = self.text(name);
-        let text = text.as_deref().map_or_else(|| self.0.get(name).map(|value| value.get()), |text| Some(text.as_str()));
+        let text =
+            text.as_deref().map_or_else(|| self.0.get(name).map(|value| value.get()), |text| Some(text.as_str()));
         let seconds: f64 = text?.trim().parse().ok()?;
         // A float becomes the nearest integer of the type, and NaN is none.
         (!seconds.is_nan()).then(|| (seconds.clamp(-1.0, 3.0e9) * 1000.0) as Millis)
@@ -95,8 +96,7 @@ fn granted(fields: Option<&Fields<'_>>, answer: &Answer) -> Outcome {
         return Err(malformed("a token that is no Bearer token"));
     }
     let times = jwt_times(access.expose());
-    let life =
-        fields.duration("expires_in").or_else(|| times.life()).unwrap_or(UNKNOWN_LIFE).clamp(0, LONGEST_LIFE);
+    let life = fields.duration("expires_in").or_else(|| times.life()).unwrap_or(UNKNOWN_LIFE).clamp(0, LONGEST_LIFE);
     let refresh = fields.text("refresh_token").filter(|text| !text.is_empty()).map(Secret::from);
     Ok(Granted {
         refresh_life: fields.duration("refresh_expires_in").filter(|life| *life > 0),
@@ -136,13 +136,7 @@ pub(crate) fn jwt_times(token: &str) -> JwtTimes {
     }
 }
 
-fn refused(
-    asked: Asked,
-    answer: &Answer,
-    now: Millis,
-    error: Option<&str>,
-    fields: Option<&Fields<'_>>,
-) -> Failure {
+fn refused(asked: Asked, answer: &Answer, now: Millis, error: Option<&str>, fields: Option<&Fields<'_>>) -> Failure {
     let words = fields.and_then(|fields| fields.text("error_description")).unwrap_or_default();
     let words = cleaned(&words, WORDS);
     let error = error.map(|error| cleaned(error, WORDS));

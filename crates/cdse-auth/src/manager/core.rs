@@ -81,6 +81,9 @@ pub(super) struct Shared {
     pub(super) exchanges: u64,
     pub(super) last_renewal: u64,
     pub(super) last_login: u64,
+    /// How often the record was replaced here, and how often with other tokens.
+    publishes: u64,
+    arrivals: u64,
     pub(super) wakers: Vec<Waker>,
     /// Something has changed: everybody is woken when the lock is given back.
     changed: bool,
@@ -135,13 +138,15 @@ impl Drop for Locked<'_> {
 pub(super) struct Seen {
     pub(super) record: Arc<Record>,
     pub(super) anchor: Millis,
-    /// It is, or was, in the store.
-    pub(super) stored: bool,
+    /// What the store holds in its place: the record itself, or an older state that somebody has put back.
+    pub(super) base: Option<Version>,
 }
 
 pub(super) struct Unsaved {
     pub(super) base: Option<Version>,
     pub(super) error: Error,
+    /// Its session was opened here, and nobody else knows it.
+    pub(super) opened_here: bool,
 }
 
 /// What the running flight is for.
@@ -149,20 +154,22 @@ pub(super) struct Terms {
     pub(super) id: u64,
     pub(super) want: Want,
     /// What it was for at its last turn, and what its result is a result for.
-    worked_for: u8,
+    worked_for: Want,
     /// How many logouts there had been when it began.
     pub(super) logouts: u64,
     /// The most patient caller's deadline (monotonic).
     pub(super) until: Millis,
     /// The hold that it waits for.
     pub(super) held: Option<Hold>,
-    /// The holder of the guard that it waits for, as an error.
+    /// What it waits for beside a hold, as an error: the holder of the guard, another code.
     pub(super) blocked: Option<Error>,
+    /// Somebody is asked for a code: nothing is at stake until there is one.
+    pub(super) asking: bool,
 }
 
 pub(super) struct Ended {
     id: u64,
-    rank: u8,
+    want: Want,
     logouts: u64,
     at: Millis,
     result: Result<()>,
@@ -180,6 +187,8 @@ struct Caller {
     limit: Option<Millis>,
     /// The flight that it has waited for.
     flight: Option<u64>,
+    /// How many tokens had come when it began to wait; `None` if it waits for the flight's end in any case.
+    arrivals: Option<u64>,
 }
 
 enum Step {
@@ -254,6 +263,7 @@ impl Core {
                 looked: false,
                 limit: None,
                 flight: None,
+                arrivals: None,
             }
         };
         loop {
@@ -266,7 +276,8 @@ impl Core {
                 Step::Wait => {
                     let limit = caller.limit.unwrap_or(caller.deadline);
                     let flight = caller.flight.unwrap_or(0);
-                    Wait { core: self, flight, limit, deadline: caller.deadline, timed: None }.await;
+                    let arrivals = caller.arrivals;
+                    Wait { core: self, flight, arrivals, limit, deadline: caller.deadline, timed: None }.await;
                 }
             }
         }
@@ -282,7 +293,7 @@ impl Core {
         if shared.logged_out || shared.logouts != caller.logouts {
             return Err(logged_out());
         }
-        if shared.seen.is_none() && !caller.looked {
+        if (shared.seen.is_none() || caller.want.is_explicit_login()) && !caller.looked {
             caller.looked = true;
             return Ok(Step::Look);
         }
@@ -295,7 +306,14 @@ impl Core {
         let valid = view.left() > 0;
         let serve = || Ok(Step::Serve(Arc::clone(&seen.record)));
         if self.is_met(&shared, &view, caller) {
-            return if valid || caller.want.is_explicit_login() { serve() } else { Err(stillborn()) };
+            if valid || caller.want.is_explicit_login() {
+                return serve();
+            }
+            if seen.record.tokens.as_ref().is_some_and(|tokens| tokens.life == 0) {
+                return Err(stillborn());
+            }
+            // It came and ended before its caller was back.
+            caller.exchanges = shared.exchanges;
         }
         // A caller that only wants a token takes the one that is there rather than an error.
         let may_serve = valid && caller.want == Want::Fresh;
@@ -318,7 +336,8 @@ impl Core {
                 return serve();
             }
             if now.mono >= caller.deadline {
-                return Err(self.out_of_patience(&shared));
+                let permit = self.permit(&shared, &view, &caller.want);
+                return Err(out_of_patience(&shared, &permit));
             }
             caller.limit = Some(caller.deadline);
         }
@@ -330,7 +349,7 @@ impl Core {
         {
             match offer {
                 Offer::ServeAndRenew => return serve(),
-                Offer::Wait(_) if error.kind() == ErrorKind::ReauthRequired && !valid => return Err(error.clone()),
+                Offer::Wait(_) if !valid && matches!(permit, Permit::Nothing) => return Err(error.clone()),
                 _ => {}
             }
         }
@@ -343,7 +362,7 @@ impl Core {
             Offer::Fail(error) => Err(error),
             Offer::ServeAndRenew if !self.one_shot => {
                 // Without a thread the token is as good as before.
-                let _ = self.join_or_start(&mut shared, &caller.want, now.mono.saturating_add(PATIENCE));
+                let _ = self.join_or_start(&mut shared, &Want::Fresh, now.mono.saturating_add(PATIENCE));
                 serve()
             }
             Offer::ServeAndRenew if !matches!(permit, Permit::Go(Plan::Refresh)) => serve(),
@@ -357,6 +376,10 @@ impl Core {
 
     fn wait_for(self: &Arc<Self>, shared: &mut Shared, caller: &mut Caller, limit: Millis) -> Result<Step> {
         caller.flight = Some(self.join_or_start(shared, &caller.want, caller.deadline)?);
+        // What still follows a login (the end of the session that it replaced) is part of it; and so it is for a process
+        // that ends with its answer.
+        let to_the_end = self.one_shot || caller.want.is_explicit_login();
+        caller.arrivals = (!to_the_end).then_some(shared.arrivals);
         caller.limit.get_or_insert(limit);
         Ok(Step::Wait)
     }
@@ -375,19 +398,8 @@ impl Core {
         }
     }
 
-    fn out_of_patience(&self, shared: &Shared) -> Error {
-        if let Some(blocked) = shared.flight.as_ref().and_then(|flight| flight.blocked.clone()) {
-            return blocked;
-        }
-        if let Some(hold) = shared.seen.as_ref().and_then(|seen| seen.record.hold.as_ref()) {
-            return hold.error();
-        }
-        let why = "no valid token came within the time that the caller would wait; try again";
-        shared.last_error.clone().unwrap_or_else(|| Error::new(ErrorKind::Network, why))
-    }
-
     pub(super) fn nothing(&self, now: Now) -> Seen {
-        Seen { record: Arc::new(Record::new(Some(self.slot.clone()), &self.random)), anchor: now.mono, stored: false }
+        Seen { record: Arc::new(Record::new(Some(self.slot.clone()), &self.random)), anchor: now.mono, base: None }
     }
 
     // ---- the flight, seen from the callers ----
@@ -400,6 +412,8 @@ impl Core {
                 flight.until = flight.until.max(until);
                 if rank(want) > rank(&flight.want) {
                     flight.want = want.clone();
+                    // What it waits for may not hold this one back.
+                    flight.held = None;
                     self.changed.notify_all();
                 }
             }
@@ -410,11 +424,12 @@ impl Core {
         shared.flight = Some(Terms {
             id,
             want: want.clone(),
-            worked_for: rank(want),
+            worked_for: want.clone(),
             logouts: shared.logouts,
             until,
             held: None,
             blocked: None,
+            asking: false,
         });
         let core = Arc::clone(self);
         if let Err(error) = spawn("cdse-auth", move || Landing { core, id, result: None }.fly()) {
@@ -435,7 +450,7 @@ impl Core {
         match &mut shared.flight {
             Some(flight) => {
                 flight.held = None;
-                flight.worked_for = rank(&flight.want);
+                flight.worked_for = flight.want.clone();
                 Ok((flight.want.clone(), flight.until))
             }
             None => Err(shut_down()),
@@ -450,8 +465,10 @@ impl Core {
         }
     }
 
-    /// The flight sleeps until then on the wall clock, or until it is wanted for something else.
+    /// The flight sleeps until then on the wall clock, or until it is wanted for something else; no longer than that was
+    /// when it began, for the clock may be set back meanwhile.
     pub(super) fn sleep(&self, until: Millis, hold: Option<Hold>) {
+        let end = End::at(until, self.clock.now());
         let before = {
             let mut shared = self.shared();
             shared.changed = true;
@@ -465,7 +482,7 @@ impl Core {
         while !shared.closing
             && self.check_overtaken(&shared).is_ok()
             && shared.flight.as_ref().map(|flight| &flight.want) == before.as_ref()
-            && self.clock.now().wall < until
+            && !end.has_come(self.clock.now())
         {
             shared = self.clock.wait(&self.changed, shared, until);
         }
@@ -488,13 +505,20 @@ impl Core {
 
     /// Reads the store and takes over what it holds, unless this process knows better.
     pub(super) fn look(&self) -> Result<()> {
-        let stored = self.store.records().read(&self.slot);
-        let mut shared = self.shared();
-        for warning in self.store.records().take_warnings() {
-            note(&mut shared, warning);
+        loop {
+            let before = self.shared().publishes;
+            let stored = self.store.records().read(&self.slot);
+            let mut shared = self.shared();
+            for warning in self.store.records().take_warnings() {
+                note(&mut shared, warning);
+            }
+            let stored = stored?;
+            // What was read before something was published here may be older than that.
+            if shared.publishes == before {
+                self.adopt(&mut shared, stored);
+                return Ok(());
+            }
         }
-        self.adopt(&mut shared, stored?);
-        Ok(())
     }
 
     fn adopt(&self, shared: &mut Shared, stored: Option<Record>) {
@@ -509,16 +533,22 @@ impl Core {
             shared.seen = None;
         }
         let Some(stored) = stored else {
-            if shared.seen.as_ref().is_none_or(|seen| seen.stored) {
+            if shared.seen.as_ref().is_none_or(|seen| seen.base.is_some()) {
                 let nothing = self.nothing(now);
                 self.publish(shared, nothing);
             }
             return;
         };
         let mut anchor = plan::anchor(&stored, now);
-        if let Some(seen) = &shared.seen {
+        if let Some(seen) = &mut shared.seen {
             let known = seen.record.version();
-            if seen.stored && known.lineage == stored.lineage && known.generation >= stored.generation {
+            if seen.base.is_some() && known.lineage == stored.lineage && known.generation > stored.generation {
+                // An older state was put back (from a backup, say): the next commit replaces it.
+                seen.base = version;
+                return;
+            }
+            if *seen.record == stored {
+                seen.base = version;
                 return;
             }
             // The same token keeps the anchor that was taken when it was new.
@@ -526,7 +556,7 @@ impl Core {
                 anchor = seen.anchor;
             }
         }
-        self.publish(shared, Seen { record: Arc::new(stored), anchor, stored: true });
+        self.publish(shared, Seen { record: Arc::new(stored), anchor, base: version });
     }
 
     /// From now on this is what everybody here sees.
@@ -537,9 +567,41 @@ impl Core {
             }
             _ => self.header.clear(),
         }
+        let before = shared.seen.as_ref().and_then(|seen| seen.record.tokens.as_ref());
+        if before != seen.record.tokens.as_ref() {
+            shared.arrivals += 1;
+        }
+        shared.publishes += 1;
         shared.seen = Some(seen);
         shared.changed = true;
     }
+}
+
+/// The end of a wait: on the wall clock, or when as much time has passed as it was away at first.
+pub(super) struct End {
+    wall: Millis,
+    mono: Millis,
+}
+
+impl End {
+    pub(super) fn at(wall: Millis, now: Now) -> Self {
+        Self { wall, mono: now.mono.saturating_add(wall.saturating_sub(now.wall)) }
+    }
+
+    pub(super) fn has_come(&self, now: Now) -> bool {
+        now.wall >= self.wall || now.mono >= self.mono
+    }
+}
+
+fn out_of_patience(shared: &Shared, permit: &Permit) -> Error {
+    if let Some(blocked) = shared.flight.as_ref().and_then(|flight| flight.blocked.clone()) {
+        return blocked;
+    }
+    if let Permit::Held(hold) = permit {
+        return hold.error();
+    }
+    let why = "no valid token came within the time that the caller would wait; try again";
+    shared.last_error.clone().unwrap_or_else(|| Error::new(ErrorKind::Network, why))
 }
 
 pub(super) fn note(shared: &mut Shared, problem: String) {
@@ -553,14 +615,16 @@ pub(super) fn was_sent(shared: &Shared, record: &Record, code: &UsedCode) -> boo
     record.otp.as_ref() == Some(code) || shared.sent_codes.contains(code)
 }
 
-/// The result of the flight that the caller waited for, once, if it was for no less than the caller wants.
+/// The result of the flight that the caller waited for, once, if it was for what the caller wants: what kept a new
+/// session from being opened says nothing about renewing the old one.
 fn take_result(shared: &Shared, caller: &mut Caller) -> Option<Result<()>> {
     let ended = shared.ended.as_ref()?;
     if ended.id < caller.flight? {
         return None;
     }
     caller.flight = None;
-    (ended.rank >= rank(&caller.want) && ended.logouts == caller.logouts).then(|| ended.result.clone())
+    let same = std::mem::discriminant(&ended.want) == std::mem::discriminant(&caller.want);
+    (same && ended.logouts == caller.logouts).then(|| ended.result.clone())
 }
 
 /// What the last flight failed with, if that was less than a second ago: it is not tried again for each caller.
@@ -608,18 +672,20 @@ impl Drop for Landing {
             Err(Error::new(ErrorKind::Configuration, why))
         });
         let mut shared = self.core.shared();
-        let (rank, logouts) = shared.flight.take().map_or((0, 0), |flight| (flight.worked_for, flight.logouts));
+        let flight = shared.flight.take();
+        let (want, logouts) = flight.map_or((Want::Fresh, 0), |flight| (flight.worked_for, flight.logouts));
         shared.last_error = result.as_ref().err().cloned();
         let at = self.core.clock.now().mono;
-        shared.ended = Some(Ended { id: self.id, rank, logouts, at, result });
+        shared.ended = Some(Ended { id: self.id, want, logouts, at, result });
         shared.changed = true;
     }
 }
 
-/// Until the flight has ended, something about it has changed, or the limit has come.
+/// Until other tokens have come, the flight has ended or is held, or the limit has come.
 struct Wait<'a> {
     core: &'a Arc<Core>,
     flight: u64,
+    arrivals: Option<u64>,
     limit: Millis,
     deadline: Millis,
     /// The waker that the clock has.
@@ -635,7 +701,8 @@ impl Future for Wait<'_> {
         let held = shared.flight.as_ref().and_then(|flight| flight.held.as_ref());
         let held = held.is_some_and(|hold| outlasts(hold, self.deadline, now));
         let flying = shared.flight.as_ref().is_some_and(|flight| flight.id == self.flight);
-        if !flying || held || now.mono >= self.limit || shared.closing {
+        let arrived = self.arrivals.is_some_and(|arrivals| arrivals != shared.arrivals);
+        if arrived || !flying || held || now.mono >= self.limit || shared.closing {
             return Poll::Ready(());
         }
         shared.wake_me(context.waker());

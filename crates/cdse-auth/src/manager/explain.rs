@@ -14,10 +14,10 @@ pub(super) fn nothing(core: &Core, shared: &Shared, view: &View<'_>) -> Error {
     let means = core.means(shared, record, view.now);
     let why = if core.provider.grant() == Grant::AccessToken {
         "the fixed access token has ended or was refused, and it cannot be renewed; get a new one".to_owned()
-    } else if record.out {
-        return super::core::logged_out();
     } else if means.spent {
         "the one-time code was used or is older than a minute; log in with a new one".to_owned()
+    } else if record.out {
+        return super::core::logged_out();
     } else if let Some(dead) = &record.dead {
         dead_session(&dead.words)
     } else if record.tokens.is_some() {

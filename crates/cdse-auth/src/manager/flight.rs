@@ -34,6 +34,9 @@ use crate::sync::{Arc, lock};
 const SAVING: Millis = 5_000;
 /// A stored code step that is further ahead was written by a clock that has been set back since.
 const STEPS_AHEAD: i64 = 2;
+const SET_ASIDE_TRIES: u32 = 20;
+/// How soon a source that gave a used code is asked again.
+const SAME_CODE: Millis = 5_000;
 
 pub(super) fn run(core: &Core) -> Result<()> {
     let mut flight = Flight { core, code: None, tried_later_code: false, made_room: false };
@@ -55,6 +58,8 @@ struct Flight<'a> {
 #[derive(PartialEq, Eq)]
 enum Turn {
     Again,
+    /// Somebody else has written to the store meanwhile.
+    Moved,
     Landed,
 }
 
@@ -78,15 +83,25 @@ impl Flight<'_> {
             Finding::Send(_) => {}
             other => return self.outside(other, until),
         }
+        // First the section: whoever stops this process must not stop it with the guard.
+        let section = lock(&self.core.section);
         let guard = match self.core.store.records().try_guard(&self.core.slot) {
             Ok(guard) => guard,
             Err(error) => return self.without_store(error),
         };
-        let Some(guard) = guard else { return self.guard_is_taken(&want, until) };
+        let Some(guard) = guard else {
+            drop(section);
+            return self.guard_is_taken(&want, until);
+        };
         self.core.blocked_by(None);
-        let section = lock(&self.core.section);
         match self.look(&want)? {
-            Finding::Send(plan) => self.exchange(guard, plan, &want),
+            Finding::Send(plan) => match self.exchange(guard, plan, &want)? {
+                Turn::Moved => {
+                    drop(section);
+                    self.moved(until)
+                }
+                turn => Ok(turn),
+            },
             other => {
                 drop(guard);
                 drop(section);
@@ -166,13 +181,49 @@ impl Flight<'_> {
                 Ok(Turn::Again)
             }
             Finding::AskForCode => {
-                if let CodeSource::Asked(ask) = self.core.provider.code_source() {
-                    let digits = ask()?;
-                    self.code = Some((digits, self.core.clock.now().mono));
-                }
+                self.ask_for_code(until)?;
                 Ok(Turn::Again)
             }
         }
+    }
+
+    fn ask_for_code(&mut self, until: Millis) -> Result<()> {
+        let CodeSource::Asked(ask) = self.core.provider.code_source() else { return Ok(()) };
+        self.core.asking(true);
+        let answer = ask();
+        self.core.asking(false);
+        let digits = answer?;
+        let used = UsedCode::Given(digits.fingerprint());
+        let now = self.core.clock.now();
+        let stale = {
+            let shared = self.core.shared();
+            let seen = shared.seen.as_ref();
+            seen.is_some_and(|seen| was_sent(&shared, &seen.record, &used))
+        };
+        self.code = Some((digits, now.mono));
+        if !stale {
+            self.core.blocked_by(None);
+            return Ok(());
+        }
+        let why = "the source of one-time codes gives one that was used already; try again with the next one";
+        let error = Error::new(ErrorKind::ReauthRequired, why);
+        if now.mono >= until {
+            return Err(error);
+        }
+        // A generator gives the same code for half a minute.
+        self.core.blocked_by(Some(error));
+        let next = now.mono.saturating_add(SAME_CODE).min(until).saturating_sub(now.mono);
+        self.core.sleep(now.wall.saturating_add(next), None);
+        Ok(())
+    }
+
+    fn moved(&self, until: Millis) -> Result<Turn> {
+        if self.core.clock.now().mono >= until {
+            let why = "the stored session is changed by others all the time; try again";
+            return Err(Error::new(ErrorKind::LockWait, why));
+        }
+        self.core.clock.pause(self.core.random.between(10, 250));
+        Ok(Turn::Again)
     }
 
     fn guard_is_taken(&self, want: &Want, until: Millis) -> Result<Turn> {
@@ -192,7 +243,13 @@ impl Flight<'_> {
     /// A damaged record is moved away under the guard, and said; only a person's login goes on over it.
     fn set_aside(&self, error: &Error, want: &Want) -> Result<()> {
         let records = self.core.store.records();
-        let guard = records.try_guard(&self.core.slot).ok().flatten();
+        // Whoever has the guard is about to find the same, or to give it back.
+        let guard = (0..SET_ASIDE_TRIES).find_map(|nth| {
+            if nth > 0 {
+                self.core.clock.pause(self.core.random.between(10, 50));
+            }
+            records.try_guard(&self.core.slot).ok().flatten()
+        });
         let aside = if guard.is_some() { records.set_aside(&self.core.slot)? } else { None };
         let aside = aside.map_or_else(String::new, |path| format!("; it was set aside as {}", path.display()));
         let error = Error::new(ErrorKind::StoreDamaged, format!("{error}{aside}; log in again"));
@@ -217,12 +274,21 @@ impl Flight<'_> {
         }
         note(&mut shared, format!("{error}; this process uses a session of its own, in memory"));
         let memory = core.store.fallback.get_or_init(MemoryTokenStore::new);
-        // A session that never reached the store is this process's own already.
-        if shared.unsaved.take().is_some() {
-            let _ = memory.commit(&core.slot, None, &seen.record)?;
-        } else {
-            shared.seen = None;
+        let mut own = seen.record.next();
+        // A session that never reached the store is this process's own already; of another one the access token is used
+        // as long as it lasts, and its refresh token is never sent.
+        if !shared.unsaved.take().is_some_and(|unsaved| unsaved.opened_here) {
+            own = logout::without_tokens(&seen.record, core);
+            own.out = false;
+            own.tokens = seen.record.tokens.clone().filter(|_| view.left() > 0);
+            if let Some(tokens) = &mut own.tokens {
+                tokens.refresh = None;
+                tokens.refresh_life = None;
+            }
         }
+        let _ = memory.commit(&core.slot, None, &own)?;
+        let base = Some(own.version());
+        core.publish(&mut shared, Seen { record: Arc::new(own), anchor: seen.anchor, base });
         Ok(Turn::Again)
     }
 
@@ -231,7 +297,7 @@ impl Flight<'_> {
         let core = self.core;
         match save_unsaved(core) {
             Ok(Commit::Done) => {}
-            Ok(Commit::Moved) => return Ok(Turn::Again),
+            Ok(Commit::Moved) => return Ok(Turn::Moved),
             Err(error) => return self.without_store(error),
         }
         let now = core.clock.now();
@@ -240,17 +306,19 @@ impl Flight<'_> {
         if plan == Plan::Login {
             self.end_dead_session(&before.record, now);
         }
-        let base = before.stored.then(|| before.record.version());
-        let intent = plan::intent(&before.record, &attempt, &core.me);
-        match core.store.records().commit(&core.slot, base, &intent) {
+        let mut intent = plan::intent(&before.record, &attempt, &core.me);
+        // A record that was saved without a slot is this one's from now on.
+        intent.slot = Some(core.slot.clone());
+        match core.store.records().commit(&core.slot, before.base, &intent) {
             Ok(Commit::Done) => {}
-            Ok(Commit::Moved) => return Ok(Turn::Again),
+            Ok(Commit::Moved) => return Ok(Turn::Moved),
             Err(error) => return self.without_store(error),
         }
         let nth = {
             let mut shared = core.shared();
             shared.sent_codes.extend(attempt.code.clone());
-            core.publish(&mut shared, Seen { record: Arc::new(intent.clone()), anchor: before.anchor, stored: true });
+            let base = Some(intent.version());
+            core.publish(&mut shared, Seen { record: Arc::new(intent.clone()), anchor: before.anchor, base });
             core.check_overtaken(&shared)?;
             shared.exchanges += 1;
             shared.exchanges
@@ -263,15 +331,14 @@ impl Flight<'_> {
         let dice = Dice { jitter: core.random.between(900, 1101), backoff: core.random.between(500, 1001) };
         let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
         let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), dice);
-        let kept = self.keep(&intent, settled, &attempt, &outcome, nth, before.anchor);
-        if kept && attempt.makes_room && outcome.as_ref().is_err_and(|failure| failure.class == Class::Limit) {
-            self.make_room()?;
-        }
+        let kept = self.keep(&before, &intent, settled, &attempt, &outcome, nth);
+        let full = outcome.as_ref().is_err_and(|failure| failure.class == Class::Limit && failure.is_spoken());
+        let made_room = kept && full && attempt.makes_room && self.make_room()?;
         drop(guard);
         if plan == Plan::Login && outcome.is_ok() && kept {
             self.end_replaced_session(&before.record, now);
         }
-        self.conclude(&outcome, &attempt, kept)
+        self.conclude(&outcome, &attempt, kept, made_room)
     }
 
     fn prepare(&self, record: &Record, plan: Plan, want: &Want, now: Now) -> (Attempt, GrantData) {
@@ -349,62 +416,64 @@ impl Flight<'_> {
         }
     }
 
-    /// The account is full and a person wants a new session in place of the stored one: that one is ended first.
-    fn make_room(&mut self) -> Result<()> {
+    /// The account is full and a person wants a new session in place of the stored one: that one is ended first. Whether
+    /// it was.
+    fn make_room(&mut self) -> Result<bool> {
         let core = self.core;
         self.made_room = true;
-        let Some(seen) = core.shared().seen.clone() else { return Ok(()) };
-        let Some(token) = seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref()) else { return Ok(()) };
-        core.service.logout(core.provider.client_id(), token)?;
+        let Some(seen) = core.shared().seen.clone() else { return Ok(false) };
+        let Some(token) = seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref()) else {
+            return Ok(false);
+        };
+        if core.service.logout(core.provider.client_id(), token).is_err() {
+            return Ok(false);
+        }
         let mut without = seen.record.next();
         without.tokens = None;
         without.hard_end = None;
-        if core.store.records().commit(&core.slot, Some(seen.record.version()), &without)? == Commit::Done {
-            core.publish(&mut core.shared(), Seen { record: Arc::new(without), ..seen });
+        if core.store.records().commit(&core.slot, seen.base, &without)? == Commit::Done {
+            let base = Some(without.version());
+            core.publish(&mut core.shared(), Seen { record: Arc::new(without), anchor: seen.anchor, base });
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Step 8 and 9. Whether what came of the exchange is the slot's record now.
     fn keep(
         &self,
+        before: &Seen,
         intent: &Record,
         settled: Record,
         attempt: &Attempt,
         outcome: &Outcome,
         nth: u64,
-        anchor: Millis,
     ) -> bool {
         let core = self.core;
-        let anchor = if outcome.is_ok() { attempt.begun.mono } else { anchor };
+        let anchor = if outcome.is_ok() { attempt.begun.mono } else { before.anchor };
         let committed = core.store.records().commit(&core.slot, Some(intent.version()), &settled);
         let mut shared = core.shared();
         let overtaken = core.check_overtaken(&shared).is_err();
+        let opened = outcome.is_ok() && attempt.plan == Plan::Login;
         let unsaved = match committed {
             Ok(Commit::Moved) => {
                 drop(shared);
-                self.give_up(outcome, attempt);
+                self.give_up(&settled, outcome, attempt);
                 return false;
             }
             // Whoever logs out or clears waits for the guard and finds the record; but a session that was opened
             // meanwhile is nobody's wish any more.
-            Ok(Commit::Done) if overtaken => {
+            Ok(Commit::Done) | Err(_) if overtaken => {
                 drop(shared);
-                if attempt.plan == Plan::Login {
-                    self.withdraw(&settled, outcome);
+                if opened {
+                    self.withdraw(before, &settled, outcome);
                 }
                 return false;
             }
             Ok(Commit::Done) => None,
-            Err(_) if overtaken => {
-                drop(shared);
-                self.end_opened(outcome);
-                return false;
-            }
             Err(error) => {
                 let what = if outcome.is_ok() { "the new token is used, but it" } else { "what came of the renewal" };
                 note(&mut shared, format!("{what} could not be stored: {error}"));
-                Some(Unsaved { base: Some(intent.version()), error })
+                Some(Unsaved { base: Some(intent.version()), error, opened_here: opened })
             }
         };
         if outcome.is_ok() {
@@ -413,29 +482,34 @@ impl Flight<'_> {
                 shared.last_login = nth;
             }
         }
+        let base = Some(if unsaved.is_some() { intent.version() } else { settled.version() });
         shared.unsaved = unsaved;
-        core.publish(&mut shared, Seen { record: Arc::new(settled), anchor, stored: true });
+        core.publish(&mut shared, Seen { record: Arc::new(settled), anchor, base });
         true
     }
 
     /// Somebody wrote while the exchange ran (a logout that would not wait): what is stored counts, and a session that
     /// nobody will know of is ended.
-    fn give_up(&self, outcome: &Outcome, attempt: &Attempt) {
+    fn give_up(&self, settled: &Record, outcome: &Outcome, attempt: &Attempt) {
         let core = self.core;
         let stored = core.store.records().read(&core.slot).ok().flatten();
         let out = stored.as_ref().is_none_or(|stored| stored.out);
-        let ours = outcome.as_ref().ok().and_then(|granted| granted.session_id.as_deref());
-        let theirs = stored.as_ref().and_then(|stored| stored.tokens.as_ref()).and_then(|tokens| tokens.session_id());
-        if out || attempt.plan == Plan::Login || ours != theirs {
+        let session = |record: &Record| record.tokens.as_ref().and_then(|tokens| tokens.session_id.clone());
+        if out || attempt.plan == Plan::Login || stored.as_ref().and_then(session) != session(settled) {
             self.end_opened(outcome);
         }
         let _ = core.look();
     }
 
-    fn withdraw(&self, settled: &Record, outcome: &Outcome) {
+    /// Ends what was just opened, and puts back what it replaced: the logout or clearing that has overtaken it is about
+    /// that.
+    fn withdraw(&self, before: &Seen, settled: &Record, outcome: &Outcome) {
         let core = self.core;
-        let out = logout::without_tokens(settled, core);
-        let _ = core.store.records().commit(&core.slot, Some(settled.version()), &out);
+        let mut restored = settled.next();
+        restored.tokens.clone_from(&before.record.tokens);
+        restored.hard_end = before.record.hard_end;
+        restored.dead.clone_from(&before.record.dead);
+        let _ = core.store.records().commit(&core.slot, Some(settled.version()), &restored);
         self.end_opened(outcome);
     }
 
@@ -448,7 +522,7 @@ impl Flight<'_> {
         }
     }
 
-    fn conclude(&mut self, outcome: &Outcome, attempt: &Attempt, kept: bool) -> Result<Turn> {
+    fn conclude(&mut self, outcome: &Outcome, attempt: &Attempt, kept: bool, made_room: bool) -> Result<Turn> {
         let failure = match outcome {
             Ok(_) if kept => return Ok(Turn::Landed),
             Ok(_) => return Ok(Turn::Again),
@@ -460,7 +534,11 @@ impl Flight<'_> {
                 self.tried_later_code = true;
                 Ok(Turn::Again)
             }
-            Class::Limit if attempt.makes_room => Ok(Turn::Again),
+            Class::Limit if made_room => Ok(Turn::Again),
+            // A code that was given cannot be sent again.
+            Class::Unsent if login && matches!(self.core.provider.code_source(), CodeSource::Given(_)) => {
+                Err(failure.error.clone())
+            }
             Class::Unsent | Class::Dead => Ok(Turn::Again),
             Class::Lost if !login => Ok(Turn::Again),
             _ => Err(failure.error.clone()),
@@ -481,10 +559,12 @@ fn save_unsaved(core: &Core) -> Result<Commit> {
 
 /// The last try before the manager ends.
 pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
+    // A logout that is under way has the section.
+    drop(lock(&core.section));
     if core.shared().unsaved.is_none() {
         return Ok(());
     }
-    let _guard = logout::wait_for_guard(core);
+    let (_section, _guard) = logout::wait_for_guard(core);
     save_unsaved(core).map(drop)
 }
 
@@ -497,6 +577,15 @@ fn asked(grant: Grant, plan: Plan) -> Asked {
 }
 
 impl Core {
+    fn asking(&self, asking: bool) {
+        let mut shared = self.shared();
+        if let Some(flight) = &mut shared.flight {
+            flight.asking = asking;
+        }
+        drop(shared);
+        self.wake_all();
+    }
+
     fn blocked_by(&self, error: Option<Error>) {
         if let Some(flight) = &mut self.shared().flight {
             flight.blocked = error;

@@ -1,6 +1,6 @@
 //! Renewals that nobody asked for: a session that must not run out while its owner is silent.
 
-use super::core::Core;
+use super::core::{Core, End, Shared};
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{State, Want};
@@ -26,16 +26,22 @@ fn run(core: &Arc<Core>) {
             None => match pollster::block_on(core.reach(Want::Fresh, None)) {
                 // A token that is renewed behind its callers is there in a moment; one on hold may take a minute.
                 Ok(_) => until_due(core).unwrap_or_else(|| held(core).clamp(SOON, LATER)),
+                Err(error) if error.is_transient() => held(core).clamp(SOON, LATER),
                 Err(_) => LATER,
             },
         };
-        let until = core.clock.now().wall.saturating_add(pause);
+        let now = core.clock.now();
+        let until = now.wall.saturating_add(pause);
+        let end = End::at(until, now);
+        let generation = |shared: &Shared| shared.seen.as_ref().map(|seen| seen.record.version());
+        let before = generation(&core.shared());
         let mut shared = lock(&core.shared);
         loop {
             if shared.closing || shared.abandoned {
                 return;
             }
-            if core.clock.now().wall >= until {
+            // Another token has another end.
+            if end.has_come(core.clock.now()) || generation(&shared) != before {
                 break;
             }
             shared = core.clock.wait(&core.changed, shared, until);

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Want;
 use crate::record::{Grant, Record};
 use crate::store::{Commit, Guard, RecordStore};
-use crate::sync::{Arc, lock};
+use crate::sync::{Arc, MutexGuard, lock};
 
 /// How long a logout waits for an exchange of another process.
 const PATIENCE: Millis = 30_000;
@@ -14,8 +14,7 @@ const PATIENCE: Millis = 30_000;
 /// Ends the session at the service, then removes it here; here in any case.
 pub(super) fn logout(core: &Core) -> Result<()> {
     forget(core);
-    let guard = wait_for_guard(core);
-    let _section = lock(&core.section);
+    let (_section, guard) = wait_for_guard(core);
     let read = core.look();
     let ended = end_session(core);
     let removed = remove(core);
@@ -23,11 +22,17 @@ pub(super) fn logout(core: &Core) -> Result<()> {
     read.and(removed).and(ended)
 }
 
+/// Ends the session that only this process knows, at its end.
+pub(super) fn logout_what_is_seen(core: &Core) -> Result<()> {
+    let ended = end_session(core);
+    // A store that did not take the session does not take its end either.
+    ended.and(if core.shared().unsaved.take().is_some() { Ok(()) } else { remove(core) })
+}
+
 /// Removes the session here; at the service it lives on.
 pub(super) fn clear(core: &Core) -> Result<()> {
     forget(core);
-    let guard = wait_for_guard(core);
-    let _section = lock(&core.section);
+    let (_section, guard) = wait_for_guard(core);
     let removed = core.look().and_then(|()| remove(core));
     drop(guard);
     removed
@@ -44,15 +49,18 @@ fn forget(core: &Core) {
     core.wake_all();
 }
 
-/// Without the guard the logout goes on all the same and writes last: whoever overwrites it stores a session that has
-/// ended already.
-pub(super) fn wait_for_guard(core: &Core) -> Option<Box<dyn Guard>> {
+/// The section of this process, and the guard. Without the guard the logout goes on all the same and writes last: whoever
+/// overwrites it stores a session that has ended already.
+pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn Guard>>) {
     let until = core.clock.now().mono.saturating_add(PATIENCE);
     loop {
+        let section = lock(&core.section);
         match core.store.records().try_guard(&core.slot) {
-            Ok(None) if core.clock.now().mono < until => core.clock.pause(core.random.between(10, 100)),
-            Ok(guard) => return guard,
-            Err(_) => return None,
+            Ok(None) if core.clock.now().mono < until => {
+                drop(section);
+                core.clock.pause(core.random.between(10, 100));
+            }
+            guard => return (section, guard.ok().flatten()),
         }
     }
 }
@@ -72,7 +80,7 @@ fn remove(core: &Core) -> Result<()> {
     let now = core.clock.now();
     let mut shared = core.shared();
     let seen = match &stored {
-        Ok(Some(out)) => Seen { record: Arc::new(out.clone()), anchor: now.mono, stored: true },
+        Ok(Some(out)) => Seen { record: Arc::new(out.clone()), anchor: now.mono, base: Some(out.version()) },
         _ => core.nothing(now),
     };
     core.publish(&mut shared, seen);

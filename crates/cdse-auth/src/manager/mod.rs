@@ -19,7 +19,7 @@ use http::HeaderValue;
 use self::core::{Core, Shared, Store};
 use self::header::HeaderCell;
 pub use self::status::{SessionState, Status};
-use crate::clock::{Clock, span};
+use crate::clock::{Clock, Millis, span};
 use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, Service, TransportConfig, jwt_times};
 use crate::error::Result;
 #[cfg(doc)]
@@ -32,7 +32,7 @@ use crate::record::{Grant, Record, Slot};
 use crate::secret::Fingerprint;
 use crate::store::{MemoryTokenStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, lock, spawn};
-use crate::token::{LONGEST_LIFE, TokenSet, check};
+use crate::token::{TokenSet, check};
 
 /// Answers one question for everything above it: what is a valid `Authorization` header right now?
 ///
@@ -211,6 +211,9 @@ fn given(provider: &dyn AuthProvider) -> Option<Fingerprint> {
     form.iter().find(|(name, _)| *name == "refresh_token").map(|(_, token)| token.fingerprint())
 }
 
+/// The life of a fixed token that does not say when it ends: a century.
+const ENDLESS: Millis = 100 * 365 * 24 * 3600 * 1000;
+
 /// The record of a fixed access token.
 fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: &Random) -> Result<Option<Record>> {
     if provider.grant() != Grant::AccessToken {
@@ -219,7 +222,7 @@ fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: 
     let Some((_, access)) = provider.grant_data().into_iter().next() else { return Ok(None) };
     check(&access)?;
     let now = clock.now().wall;
-    let left = jwt_times(access.expose()).expires_at.map_or(LONGEST_LIFE, |end| end.saturating_sub(now));
+    let left = jwt_times(access.expose()).expires_at.map_or(ENDLESS, |end| end.saturating_sub(now));
     let mut record = Record::new(Some(slot.clone()), random);
     record.generation = 1;
     record.tokens = Some(TokenSet {
@@ -227,7 +230,7 @@ fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: 
         refresh: None,
         session_id: None,
         t0: now,
-        life: left.clamp(0, LONGEST_LIFE),
+        life: left.clamp(0, ENDLESS),
         refresh_life: None,
         jitter: 1000,
     });
@@ -394,14 +397,16 @@ impl TokenManager {
     /// When the session could not be ended at the service.
     pub async fn shutdown(&self) -> Result<()> {
         let settled = self.settle().await;
-        if logout::is_private(&self.core) && self.core.slot.grant != Grant::AccessToken {
-            self.logout().await?;
+        let unknown = self.core.shared().unsaved.as_ref().is_some_and(|unsaved| unsaved.opened_here);
+        let private = logout::is_private(&self.core) || unknown;
+        if private && self.core.slot.grant != Grant::AccessToken {
+            self.on_own_thread(logout::logout_what_is_seen).await?;
         }
         settled
     }
 
-    /// No renewal begins any more; waits for one that is under way. The session is left as it is: what a program does
-    /// when it ends, or is told to, and the session is stored.
+    /// No renewal begins any more; waits for one that is under way, and for a logout. The session is left as it is: what a
+    /// program does when it ends, or is told to, and the session is stored.
     ///
     /// # Errors
     ///
@@ -413,7 +418,8 @@ impl TokenManager {
             self.core.header.clear();
         }
         self.core.wake_all();
-        Changed { core: &self.core, done: |shared: &Shared| shared.flight.is_none() }.await;
+        let at_rest = |shared: &Shared| shared.flight.as_ref().is_none_or(|flight| flight.asking);
+        Changed { core: &self.core, done: at_rest }.await;
         self.on_own_thread(flight::save_what_is_unsaved).await
     }
 

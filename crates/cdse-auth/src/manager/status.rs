@@ -22,6 +22,10 @@ pub struct Status {
     pub state: SessionState,
     /// Whether a caller can expect a token without anybody logging in: one is valid, or can be renewed.
     pub logged_in: bool,
+    /// Whether the session can be renewed, as far as is known here; for a machine client, whether its token is valid.
+    pub refreshable: bool,
+    /// Whether the provider can open a session now, with what it was given.
+    pub can_log_in: bool,
     /// When the access token ends.
     pub access_expires_at: Option<SystemTime>,
     /// When the refresh token ends; it may move with each renewal. `None`: no known end, or no refresh token.
@@ -86,6 +90,8 @@ pub(super) fn status(core: &Core) -> Status {
             State::Empty => SessionState::Missing,
         },
         logged_in: !shared.logged_out && (view.left() > 0 || view.session_lives()),
+        refreshable: !shared.logged_out && view.session_lives(),
+        can_log_in: core.means(&shared, record, now).login,
         access_expires_at: tokens.filter(|tokens| !is_endless(core, tokens)).map(TokenSet::access_expires_at),
         session_expires_at: tokens.and_then(TokenSet::refresh_expires_at),
         login_needed_by: tokens.and(record.hard_end).map(moment),

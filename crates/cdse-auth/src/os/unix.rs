@@ -86,9 +86,9 @@ pub(crate) fn is_loose(metadata: &Metadata) -> bool {
     metadata.mode() & 0o077 != 0
 }
 
-/// Whether others may put files into the folder.
+/// Whether others may put files into the folder in place of ours (not so where the sticky bit is set).
 pub(crate) fn is_open_folder(metadata: &Metadata) -> bool {
-    metadata.mode() & 0o022 != 0
+    metadata.mode() & 0o022 != 0 && metadata.mode() & 0o1000 == 0
 }
 
 /// Takes all rights of others away.

@@ -139,9 +139,12 @@ impl FileTokenStore {
         let mut file = match self.step(FileOperation::OpenRecord).and_then(|()| os::open_read(path)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(self.no_folder()),
             Err(error) if os::is_link_refusal(&error) => return Err(self.unsafe_link(path)),
             Err(error) => return Err(self.unreadable(&error)),
         };
+        let folder = std::fs::metadata(self.folder()).map_err(|error| self.unreadable(&error))?;
+        self.check_folder(&folder)?;
         let metadata = file.metadata().map_err(|error| self.unreadable(&error))?;
         self.check_file(path, &metadata)?;
         let size = metadata.len();
@@ -197,18 +200,27 @@ impl FileTokenStore {
                 .and_then(|()| os::create_private_folder(folder))
                 .and_then(|()| std::fs::metadata(folder))
                 .map_err(|error| unwritable(folder, "created", &error))?,
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(self.no_folder()),
             Err(error) => return Err(unwritable(folder, "used", &error)),
         };
-        if !metadata.is_dir() {
-            let why = format!("{} is no folder; move it away or use another state folder", folder.display());
-            return Err(Error::new(ErrorKind::StoreUnsafe, why));
-        }
-        if !os::is_ours(&metadata) {
-            return Err(foreign(folder, &metadata));
-        }
+        self.check_folder(&metadata)?;
         if os::is_open_folder(&metadata) {
-            os::tighten(folder, &metadata).map_err(|error| unwritable(folder, "closed to other users", &error))?;
-            self.warn(format!("other users could put files into {}: its permissions were corrected", folder.display()));
+            // It may be anybody's working folder: its rights are not this store's to change.
+            self.warn(format!(
+                "other users can put files into {}, where your session is; `chmod go-w` it, or use a folder of your own",
+                folder.display()
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_folder(&self, metadata: &Metadata) -> Result<()> {
+        let folder = self.folder();
+        if !metadata.is_dir() {
+            return Err(self.no_folder());
+        }
+        if !os::is_ours(metadata) {
+            return Err(foreign(folder, metadata));
         }
         Ok(())
     }
@@ -262,6 +274,11 @@ impl FileTokenStore {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
+    }
+
+    fn no_folder(&self) -> Error {
+        let why = format!("{} is no folder; move it away or use another state folder", self.folder().display());
+        Error::new(ErrorKind::StoreUnsafe, why)
     }
 
     fn unsafe_link(&self, path: &Path) -> Error {

@@ -47,6 +47,7 @@ impl World {
     pub(crate) fn logged_in(&self) -> blocking::TokenManager {
         let manager = self.manager(user());
         manager.authorization_header().expect("a login");
+        at_rest(&manager);
         manager
     }
 
@@ -76,6 +77,11 @@ fn url_parts(url: &str) -> String {
 
 pub(crate) fn user() -> PasswordAuth {
     PasswordAuth::new(USER, PASSWORD)
+}
+
+/// Waits until what follows an exchange is done too.
+pub(crate) fn at_rest(manager: &blocking::TokenManager) {
+    until("what was begun has ended", || !manager.status().renewing);
 }
 
 /// Waits until another thread has come so far. The limit only ends a test that hangs.

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use data_encoding::BASE64;
 use hyper::Method;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, USER_AGENT};
 use hyper::http::request::Parts;
 
 use super::form::{self, Form};
@@ -101,6 +101,7 @@ impl Received {
             accept: self.header(&ACCEPT).map(str::to_owned),
             user_agent: self.header(&USER_AGENT).map(str::to_owned),
             authorization: self.parts.headers.contains_key(AUTHORIZATION),
+            cookie: self.parts.headers.contains_key(COOKIE),
             status: None,
             processed: false,
             fault: None,

@@ -26,6 +26,8 @@ pub struct Request {
     pub user_agent: Option<String>,
     /// Whether there was an `Authorization` header.
     pub authorization: bool,
+    /// Whether it carried a cookie.
+    pub cookie: bool,
     /// The status of the answer that was decided on; `None` while there is none, and for a request that got none.
     pub status: Option<u16>,
     /// Whether the service's rules saw it.
