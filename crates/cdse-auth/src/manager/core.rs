@@ -160,7 +160,7 @@ pub(super) struct Terms {
     /// The most patient caller's deadline (monotonic).
     pub(super) until: Millis,
     /// The hold that it waits for.
-    pub(super) held: Option<Hold>,
+    pub(super) held: Option<(Hold, End)>,
     /// What it waits for beside a hold, as an error: the holder of the guard, another code.
     pub(super) blocked: Option<Error>,
     /// Somebody is asked for a code: nothing is at stake until there is one.
@@ -324,8 +324,9 @@ impl Core {
                 Ok(()) => {}
             }
         }
-        if let Some(hold) = shared.flight.as_ref().filter(|f| caller.flight == Some(f.id)).and_then(|f| f.held.as_ref())
-            && outlasts(hold, caller.deadline, now)
+        let flight = shared.flight.as_ref().filter(|flight| caller.flight == Some(flight.id));
+        if let Some((hold, end)) = flight.and_then(|flight| flight.held.as_ref())
+            && end.left(now) > caller.deadline.saturating_sub(now.mono)
         {
             return if may_serve { serve() } else { Err(hold.error()) };
         }
@@ -474,7 +475,7 @@ impl Core {
             shared.changed = true;
             let flight = shared.flight.as_mut();
             flight.map(|flight| {
-                flight.held = hold;
+                flight.held = hold.map(|hold| (hold, end));
                 flight.want.clone()
             })
         };
@@ -578,6 +579,7 @@ impl Core {
 }
 
 /// The end of a wait: on the wall clock, or when as much time has passed as it was away at first.
+#[derive(Clone, Copy)]
 pub(super) struct End {
     wall: Millis,
     mono: Millis,
@@ -588,8 +590,12 @@ impl End {
         Self { wall, mono: now.mono.saturating_add(wall.saturating_sub(now.wall)) }
     }
 
-    pub(super) fn has_come(&self, now: Now) -> bool {
-        now.wall >= self.wall || now.mono >= self.mono
+    pub(super) fn has_come(self, now: Now) -> bool {
+        self.left(now) <= 0
+    }
+
+    fn left(self, now: Now) -> Millis {
+        self.wall.saturating_sub(now.wall).min(self.mono.saturating_sub(now.mono))
     }
 }
 
@@ -632,11 +638,6 @@ fn recent_failure(shared: &Shared, now: Now) -> Option<&Error> {
     let ended = shared.ended.as_ref()?;
     let recent = ended.logouts == shared.logouts && now.mono.saturating_sub(ended.at) < 1000;
     ended.result.as_ref().err().filter(|_| recent)
-}
-
-/// Whether the hold lasts longer than the caller will wait.
-fn outlasts(hold: &Hold, deadline: Millis, now: Now) -> bool {
-    hold.until.saturating_sub(now.wall) > deadline.saturating_sub(now.mono)
 }
 
 fn shut_down() -> Error {
@@ -699,7 +700,7 @@ impl Future for Wait<'_> {
         let now = self.core.clock.now();
         let mut shared = self.core.shared();
         let held = shared.flight.as_ref().and_then(|flight| flight.held.as_ref());
-        let held = held.is_some_and(|hold| outlasts(hold, self.deadline, now));
+        let held = held.is_some_and(|(_, end)| end.left(now) > self.deadline.saturating_sub(now.mono));
         let flying = shared.flight.as_ref().is_some_and(|flight| flight.id == self.flight);
         let arrived = self.arrivals.is_some_and(|arrivals| arrivals != shared.arrivals);
         if arrived || !flying || held || now.mono >= self.limit || shared.closing {
