@@ -117,8 +117,11 @@ fn one_expired_token(sandbox: &Sandbox, cdse: &dyn Fn() -> Command) {
     let before = sandbox.counters().token_requests;
     let start = Instant::now();
     let children: Vec<_> = (0..PROCESSES).map(|_| cdse().args(["auth", "token"]).spawn().expect("a process")).collect();
-    let served =
-        children.into_iter().map(|mut child| child.wait().expect("an end")).filter(|end| end.success()).count();
+    let served = children
+        .into_iter()
+        .map(|mut child| child.wait().expect("an end"))
+        .filter(std::process::ExitStatus::success)
+        .count();
     let requests = sandbox.counters().token_requests - before;
     println!(
         "{PROCESSES} processes at one expired token: {requests} request(s), {served} served, the last after {:.0} ms",

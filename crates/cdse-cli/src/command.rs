@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use cdse_auth::{Error, ErrorKind, Secret};
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::outside::without_line_end;
@@ -32,6 +33,11 @@ impl SecretCommand {
         }
     }
 
+    /// The option or variable that holds it.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// What it prints, one line end stripped.
     pub(crate) fn secret(&self) -> Result<Secret, Error> {
         let fail = |why: String| Error::new(ErrorKind::Configuration, format!("the program of {} {why}", self.name));
@@ -43,6 +49,7 @@ impl SecretCommand {
             .spawn()
             .map_err(|error| fail(format!("could not be started: {error}")))?;
         let Some(stdout) = child.stdout.take() else { return Err(fail("has no output".to_owned())) };
+        let deadline = Timestamp::now() + PATIENCE;
         let (send, received) = mpsc::channel();
         // Reading is what may wait, so a thread does it.
         std::thread::spawn(move || {
@@ -64,7 +71,17 @@ impl SecretCommand {
             }
             Err(error) => return Err(fail(format!("could not be read: {error}"))),
         };
-        let status = child.wait().map_err(|error| fail(format!("was lost: {error}")))?;
+        let status = loop {
+            match child.try_wait().map_err(|error| fail(format!("was lost: {error}")))? {
+                Some(status) => break status,
+                None if Timestamp::now() < deadline => std::thread::park_timeout(Duration::from_millis(5)),
+                None => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return Err(fail(format!("did not end within {} s", PATIENCE.as_secs())));
+                }
+            }
+        };
         if !status.success() {
             return Err(fail(format!("failed ({status})")));
         }

@@ -59,6 +59,12 @@ impl Fail {
         Self { message: message.into(), ..self }
     }
 
+    /// With another exit code, as `env` has for a command that cannot be started.
+    #[must_use]
+    pub(crate) fn exit_with(self, exit: u8) -> Self {
+        Self { exit, ..self }
+    }
+
     pub(crate) fn is(&self, kind: ErrorKind) -> bool {
         self.code == kind.code()
     }

@@ -19,6 +19,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
             let why = format!("{shown} is a symbolic link ({error}): remove it and log in again");
             return Err(Error::new(ErrorKind::StoreUnsafe, why));
         }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            let why = format!("{shown} cannot be read: a folder above it is no folder");
+            return Err(Error::new(ErrorKind::StoreUnsafe, why));
+        }
         Err(error) => return Err(Error::new(ErrorKind::StoreUnusable, format!("{shown} cannot be read: {error}"))),
     };
     let unreadable = |error| Error::new(ErrorKind::StoreUnusable, format!("{shown} cannot be read: {error}"));

@@ -79,8 +79,12 @@ impl Profile {
         Self { username: other.username.clone(), ..self.clone() } == *other
     }
 
+    pub(crate) fn path(state: &StateFolder, name: &Name) -> PathBuf {
+        state.profiles().join(format!("{name}.json"))
+    }
+
     pub(crate) fn load(state: &StateFolder, name: &Name) -> Result<Option<Self>, Error> {
-        let path = path(state, name);
+        let path = Self::path(state, name);
         let Some(text) = private_file::read(&path)? else { return Ok(None) };
         parse(&text).map(Some).map_err(|error| {
             Error::new(error.kind(), format!("the profile file {} {}", path.display(), error.message()))
@@ -91,21 +95,17 @@ impl Profile {
         let text = serde_json::to_string_pretty(self).map_err(|error| {
             Error::new(ErrorKind::StoreUnwritable, format!("the profile cannot be written: {error}"))
         })?;
-        private_file::write(&path(state, name), format!("{text}\n").as_bytes())
+        private_file::write(&Self::path(state, name), format!("{text}\n").as_bytes())
     }
 
     /// Says before a login what would keep the profile from being saved after it.
     pub(crate) fn check_writable(state: &StateFolder, name: &Name) -> Result<(), Error> {
-        private_file::check_writable(&path(state, name))
+        private_file::check_writable(&Self::path(state, name))
     }
 
     pub(crate) fn remove(state: &StateFolder, name: &Name) -> Result<(), Error> {
-        private_file::remove(&path(state, name))
+        private_file::remove(&Self::path(state, name))
     }
-}
-
-fn path(state: &StateFolder, name: &Name) -> PathBuf {
-    state.profiles().join(format!("{name}.json"))
 }
 
 fn parse(text: &[u8]) -> Result<Profile, Error> {

@@ -7,9 +7,12 @@ use cdse_auth::Secret;
 
 use crate::fail::{Fail, Result};
 
-/// The terminal of this process, if there is somebody at it.
+/// The terminal of this process, if there is somebody at it. As long as it is open a signal that ends or stops the process
+/// finds the terminal as it was: a hidden question must not leave it without echo.
 #[derive(Debug)]
-pub(crate) struct Terminal(());
+pub(crate) struct Terminal {
+    _restored: Option<Restored>,
+}
 
 #[cfg(unix)]
 const DEVICE: &str = "/dev/tty";
@@ -22,7 +25,8 @@ impl Terminal {
         if no_input || !(io::stdin().is_terminal() || io::stderr().is_terminal()) {
             return None;
         }
-        OpenOptions::new().read(true).write(true).open(DEVICE).is_ok().then_some(Self(()))
+        let terminal = OpenOptions::new().read(true).write(true).open(DEVICE).ok()?;
+        Some(Self { _restored: Restored::watch(terminal) })
     }
 
     /// Asks for something that may be seen.
@@ -49,4 +53,59 @@ impl Terminal {
 
 fn closed(error: &io::Error) -> Fail {
     Fail::usage(format!("the question was not answered: {error}"))
+}
+
+/// The thread that puts the terminal back when a signal comes.
+#[cfg(unix)]
+#[derive(Debug)]
+struct Restored {
+    signals: signal_hook::iterator::Handle,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+#[cfg(unix)]
+impl Restored {
+    fn watch(terminal: std::fs::File) -> Option<Self> {
+        use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+
+        let usual = tcgetattr(&terminal).ok()?;
+        let heeded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
+        let heeded = heeded.into_iter().filter(|signal| !crate::signals::is_ignored(*signal));
+        let mut signals = signal_hook::iterator::Signals::new(heeded).ok()?;
+        let handle = signals.handle();
+        let thread = std::thread::spawn(move || {
+            for signal in signals.forever() {
+                let hidden = tcgetattr(&terminal);
+                let _ = tcsetattr(&terminal, OptionalActions::Now, &usual);
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+                // Only a stop comes back.
+                if let Ok(hidden) = hidden {
+                    let _ = tcsetattr(&terminal, OptionalActions::Now, &hidden);
+                }
+            }
+        });
+        Some(Self { signals: handle, thread: Some(thread) })
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Restored {
+    fn drop(&mut self) {
+        self.signals.close();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(not(unix))]
+#[derive(Debug)]
+struct Restored;
+
+#[cfg(not(unix))]
+impl Restored {
+    fn watch(_: std::fs::File) -> Option<Self> {
+        None
+    }
 }

@@ -15,6 +15,7 @@ use crate::profile::{Name, Profile};
 use crate::signals;
 use crate::source::{self, Source, login_command, not_logged_in};
 use crate::state::StateFolder;
+use crate::time;
 
 /// A session to work with.
 pub(crate) struct Session {
@@ -79,7 +80,10 @@ impl Session {
             StoredSession::new(Slot { token_url, client_id, grant, subject }, profile.username.clone())
         };
         let slot = slot_of(&provider(String::new()), &profile.identity_url).map_err(|error| {
-            Error::new(ErrorKind::StoreDamaged, format!("the profile {name} points to an unusable address: {error}"))
+            let path = Profile::path(&state, name);
+            let why = format!("the profile {name} ({}) points to an unusable address: {error}", path.display());
+            Fail::from(Error::new(ErrorKind::StoreDamaged, why))
+                .hint(format!("remove it and `{}`", login_command(name)))
         })?;
         if realm(environment) != profile.identity_url && environment.identity_url.is_some() {
             check_realm(environment)?;
@@ -109,6 +113,10 @@ impl Session {
         Ok(Self { source: source.clone(), manager, store: Some(store), username })
     }
 
+    fn is_clients(&self) -> bool {
+        self.manager.as_async().slot().grant == Grant::ClientCredentials
+    }
+
     /// What the library says, with the name of what has to be changed.
     pub(crate) fn explain(&self, error: Error) -> Fail {
         let kind = error.kind();
@@ -119,6 +127,20 @@ impl Session {
         let fail = Fail::from(error);
         let login = matches!(kind, ErrorKind::ReauthRequired | ErrorKind::CredentialsRefused | ErrorKind::StoreDamaged);
         match &self.source {
+            Source::Profile(name) if login && self.is_clients() => {
+                let client = self.manager.as_async().slot().client_id.clone();
+                let left = self.manager.status().access_expires_at.filter(|_| self.manager.status().logged_in);
+                let message = match left {
+                    Some(end) => format!(
+                        "the token of the client {client} cannot be renewed without its secret; it is valid until {}",
+                        time::for_people(end)
+                    ),
+                    None => format!("the token of the client {client} has ended; it cannot be renewed without its secret"),
+                };
+                let force = if left.is_some() { " --force" } else { "" };
+                let login = login_command(name);
+                fail.message(message).hint(format!("{login} --client-id {client} --client-secret-stdin{force}"))
+            }
             Source::Profile(name) if login => fail.hint(login_command(name)),
             Source::AccessToken if login => {
                 fail.message("the access token in CDSE_ACCESS_TOKEN has ended or was refused, and it cannot be renewed")
@@ -154,6 +176,12 @@ pub(crate) fn check_realm(environment: &Environment) -> Result<()> {
     slot_of(&AccessTokenAuth::new("x"), realm(environment))
         .map(drop)
         .map_err(|error| Fail::usage(format!("CDSE_IDENTITY_URL: {error}")))
+}
+
+/// Whether two addresses, however they are written, mean the same realm.
+pub(crate) fn is_same_service(one: &str, other: &str) -> bool {
+    let slot = |realm| slot_of(&AccessTokenAuth::new("x"), realm).ok();
+    one == other || slot(one).is_some_and(|one| slot(other).is_some_and(|other| one == other))
 }
 
 /// A manager whose session is kept in its slot's file.
@@ -210,7 +238,8 @@ pub(crate) fn with_environment_code(user: PasswordAuth, environment: &Environmen
         return Ok(user.with_totp_secret(secret));
     }
     if let Some(command) = &environment.totp_command {
-        return Ok(with_code_command(user, SecretCommand::new("CDSE_TOTP_COMMAND", command).map_err(Fail::usage)?));
+        let command = SecretCommand::new("CDSE_TOTP_COMMAND", command).map_err(Fail::usage)?;
+        return Ok(with_code_command(user, command));
     }
     Ok(user)
 }
@@ -219,7 +248,9 @@ pub(crate) fn with_environment_code(user: PasswordAuth, environment: &Environmen
 pub(crate) fn with_code_command(user: PasswordAuth, command: SecretCommand) -> PasswordAuth {
     user.with_code_from(move || {
         let text = command.secret()?;
-        outside::code(text.expose()).map_err(|why| Error::new(ErrorKind::Configuration, why))
+        outside::code(text.expose()).map_err(|why| {
+            Error::new(ErrorKind::Configuration, format!("the program of {} gave none: {why}", command.name()))
+        })
     })
 }
 

@@ -3,6 +3,8 @@
 //! A one-time refresh token that was sent and whose successor was not saved is a lost session. So an exchange that is
 //! under way is finished and saved, no other one begins, and then the process ends as the signal asked for.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use cdse_auth::blocking::TokenManager;
 
 /// From now on signals wait for a running exchange of `manager`; a second one ends the process at once.
@@ -36,10 +38,19 @@ pub(crate) fn protect(manager: &TokenManager) {
                 });
             } else {
                 let _ = manager.settle();
+                let _finished = hold_the_end();
                 std::process::exit(128 + signal);
             }
         }
     });
+}
+
+static UNFINISHED: Mutex<()> = Mutex::new(());
+
+/// As long as this is held a first signal does not end the process: what belongs to an exchange (the profile that points to
+/// a new session) is finished too.
+pub(crate) fn hold_the_end() -> MutexGuard<'static, ()> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Elsewhere a signal ends the process as it always does.

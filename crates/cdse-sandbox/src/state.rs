@@ -16,6 +16,9 @@ use crate::realm::{Realm, Seconds};
 /// The path below which Keycloak lives.
 pub(crate) const BASE_PATH: &str = "/auth";
 
+/// The year 9999 is not reached.
+const LAST: u64 = 250_000_000_000;
+
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) realm: Realm,
@@ -40,7 +43,16 @@ impl Core {
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {
-        self.offset += by;
+        // A calendar has an end, and a clock that is moved over and over stops there.
+        let moved = self.offset.saturating_add(by);
+        if self
+            .clock
+            .now()
+            .checked_add(moved)
+            .is_some_and(|now| now.duration_since(UNIX_EPOCH).is_ok_and(|since| since.as_secs() < LAST))
+        {
+            self.offset = moved;
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl Login {
                 return Err(Fail::usage("--client-secret-stdin needs --client-id"));
             };
             let (_, status) = place.look(&client, Grant::ClientCredentials, None)?;
-            if status.logged_in && !self.force {
+            if status.refreshable && !self.force {
                 return place.already(&client, Grant::ClientCredentials, None, None);
             }
             return place
@@ -87,11 +87,13 @@ impl Login {
         let terminal = Terminal::open(global.no_input || environment.no_input);
 
         let given = self.username.clone().or_else(|| environment.username.clone());
-        let known = place.before.as_ref().filter(|profile| profile.identity_url == session::realm(environment));
-        if let (None, Some(known), false) = (&given, known, self.force) {
+        let here = |profile: &&Profile| session::is_same_service(&profile.identity_url, session::realm(environment));
+        let known = place.before.as_ref().filter(here);
+        let same_client = |known: &Profile| self.client_id.as_ref().is_none_or(|client| *client == known.client_id);
+        if let (None, Some(known), false) = (&given, known.filter(|known| same_client(known)), self.force) {
             // Nobody is named, and somebody is logged in: that is who is meant.
             let (_, status) = place.look(&known.client_id, known.grant, known.subject.clone())?;
-            if status.logged_in {
+            if status.refreshable {
                 return place.already(&known.client_id, known.grant, known.username.clone(), known.subject.clone());
             }
         }
@@ -110,7 +112,7 @@ impl Login {
         };
         let subject = Some(username.to_lowercase());
         let (_, status) = place.look(client, Grant::Password, subject.clone())?;
-        if status.logged_in && !self.force {
+        if status.refreshable && !self.force {
             return place.already(client, Grant::Password, Some(username), subject);
         }
         // The environment's password and codes are those of its own user.
@@ -137,7 +139,10 @@ impl Login {
             (None, Some(command)) => session::with_code_command(user, command),
             (None, None) if environment_code && theirs => session::with_environment_code(user, environment)?,
             (None, None) => match (status.uses_one_time_code, &terminal) {
-                (Some(false), _) => user,
+                (Some(false), _) => {
+                    with_code = false;
+                    user
+                }
                 (_, Some(terminal)) => match ask::code(terminal)? {
                     Some(code) => user.with_code(code),
                     None => {
@@ -158,6 +163,8 @@ impl Login {
                 }
             },
         };
+        // From here on the exchange has the say over signals.
+        drop(terminal);
         place.open(user, self.force).map_err(|fail| {
             if with_code || !fail.is(ErrorKind::CredentialsRefused) {
                 return fail;

@@ -6,8 +6,8 @@ use cdse_auth::{Grant, TokenStore};
 
 use crate::cli::Global;
 use crate::environment::Environment;
-use crate::fail::{Fail, Result};
-use crate::profile::Profile;
+use crate::fail::{Fail, Result, one_line};
+use crate::profile::{Name, Profile};
 use crate::session::Session;
 use crate::source::{self, Source};
 use crate::state::StateFolder;
@@ -19,6 +19,7 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<ExitCode
         return Err(Fail::usage("CDSE_ACCESS_TOKEN is nobody's session here: there is nothing to log out")
             .hint("unset CDSE_ACCESS_TOKEN to log out the session that is stored"));
     }
+    let profile = Pointer::of(&source, environment)?;
     let Some(session) = Session::of(&source, environment)? else {
         return Ok(nothing_to_do(&source));
     };
@@ -27,14 +28,16 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<ExitCode
         None => false,
     };
     if !has_tokens {
-        forget_profile(&source, environment)?;
+        profile.as_ref().map_or(Ok(()), Pointer::forget)?;
         return Ok(nothing_to_do(&source));
     }
     signals::protect(&session.manager);
+    let unfinished = signals::hold_the_end();
     let ended = session.manager.logout();
     if ended.is_ok() || session.store.as_ref().is_some_and(|store| store.load().is_ok_and(|tokens| tokens.is_none())) {
-        forget_profile(&source, environment)?;
+        profile.as_ref().map_or(Ok(()), Pointer::forget)?;
     }
+    drop(unfinished);
     ended.map_err(|error| session.explain(error))?;
     let slot = session.manager.as_async().slot();
     let who = match &session.username {
@@ -42,7 +45,7 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<ExitCode
         None if slot.grant == Grant::ClientCredentials => format!("client {}", slot.client_id),
         None => "the session".to_owned(),
     };
-    output::note(&format!("logged out: {who} ({})", source.describe()));
+    output::note(&format!("logged out: {} ({})", one_line(&who), source.describe()));
     if source.can_log_in() {
         output::note(&format!(
             "note: the credentials are still in the {}, and the next use logs in again",
@@ -57,9 +60,27 @@ fn nothing_to_do(source: &Source) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn forget_profile(source: &Source, environment: &Environment) -> Result<()> {
-    if let Some(name) = source.profile() {
-        Profile::remove(&StateFolder::of(environment)?, name)?;
+/// The profile as it was when the command began.
+struct Pointer<'a> {
+    name: &'a Name,
+    state: StateFolder,
+    before: Option<Profile>,
+}
+
+impl<'a> Pointer<'a> {
+    /// `None` where no profile leads to the session.
+    fn of(source: &'a Source, environment: &Environment) -> Result<Option<Self>> {
+        let Some(name) = source.profile() else { return Ok(None) };
+        let state = StateFolder::of(environment)?;
+        let before = Profile::load(&state, name)?;
+        Ok(Some(Self { name, state, before }))
     }
-    Ok(())
+
+    /// Removes it, unless it has come to point to another session meanwhile.
+    fn forget(&self) -> Result<()> {
+        if Profile::load(&self.state, self.name)? == self.before {
+            Profile::remove(&self.state, self.name)?;
+        }
+        Ok(())
+    }
 }

@@ -7,7 +7,7 @@ use cdse_auth::{
 
 use crate::cli::Global;
 use crate::environment::Environment;
-use crate::fail::{Fail, Result, one_line};
+use crate::fail::{Result, one_line};
 use crate::profile::{Name, Profile};
 use crate::session;
 use crate::source::{self, Source};
@@ -58,18 +58,23 @@ impl Place<'_> {
         check_readable(&store, &manager)?;
         Profile::check_writable(&self.state, &self.name)?;
         signals::protect(&manager);
+        let unfinished = signals::hold_the_end();
+        let profile = Profile::new(self.realm(), &client, grant, username.clone(), subject.clone());
         let done = if force { manager.force_login().map(|()| Done::Opened) } else { manager.login() };
-        let done = done.map_err(|error| {
-            if error.kind() == ErrorKind::ShutDown {
-                signals::wait_for_the_end();
+        if done.as_ref().is_err_and(|error| error.kind() == ErrorKind::ShutDown) {
+            // A signal has come: a login that was under way is finished, and found again.
+            let _ = manager.settle();
+            if manager.status().refreshable {
+                self.point_to(&profile)?;
             }
-            Fail::from(error)
-        })?;
-        if done == Done::AlreadyOpen {
+            drop(unfinished);
+            signals::wait_for_the_end();
+        }
+        if done? == Done::AlreadyOpen {
             return self.already(&client, grant, username, subject);
         }
-        let profile = Profile::new(self.realm(), &client, grant, username.clone(), subject);
         self.point_to(&profile)?;
+        drop(unfinished);
         let who = match (username, grant) {
             (Some(name), _) => one_line(&name),
             (None, Grant::ClientCredentials) => format!("client {client}"),
@@ -86,12 +91,13 @@ impl Place<'_> {
 
     /// From now on the profile means this session. The one it meant before is left as it is.
     fn point_to(&self, profile: &Profile) -> Result<()> {
-        if self.before.as_ref() == Some(profile) {
-            return Ok(());
+        // Somebody may have logged out or in since this command began.
+        let present = Profile::load(&self.state, &self.name)?;
+        if present.as_ref() != Some(profile) {
+            profile.save(&self.state, &self.name)?;
         }
-        profile.save(&self.state, &self.name)?;
-        if let Some(before) = self.before.as_ref().filter(|before| !before.is_same_session(profile)) {
-            let who = before.username.as_deref().unwrap_or(&before.client_id);
+        if let Some(before) = present.filter(|before| !before.is_same_session(profile)) {
+            let who = before.username.as_ref().unwrap_or(&before.client_id);
             output::note(&format!(
                 "note: profile {} was {} before; that session was not ended",
                 self.name,

@@ -63,16 +63,23 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<ExitCode
     let report = report(&session, &status, trouble.as_ref());
     let exit = match trouble {
         Some(error) => Fail::from(error).exit(),
-        None if status.logged_in => 0,
-        None if source.can_log_in() && !refused(&status) => 0,
+        None if can_be_used(&source, &status) => 0,
         None => 4,
     };
     show(&report, Some(&status), &source, global.json, exit)
 }
 
-/// Credentials that the service refused a moment ago will not open a session.
-fn refused(status: &Status) -> bool {
-    status.hold.as_ref().is_some_and(|(_, error)| error.kind() == ErrorKind::CredentialsRefused)
+/// Whether a token can be had without anybody logging in.
+fn can_be_used(source: &Source, status: &Status) -> bool {
+    // Credentials that the service refused a moment ago will not open a session.
+    let refused = |kind| matches!(kind, ErrorKind::CredentialsRefused | ErrorKind::AccountBlocked);
+    let refused = status.hold.as_ref().is_some_and(|(_, error)| refused(error.kind()));
+    status.logged_in || (source.can_log_in() && status.can_log_in && !refused) || is_unused(source, status)
+}
+
+/// A refresh token that was given and not used yet.
+fn is_unused(source: &Source, status: &Status) -> bool {
+    *source == Source::RefreshToken && status.generation == 0
 }
 
 fn missing(source: &Source) -> Report {
@@ -155,7 +162,12 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
         (true, "expired") => format!("logged in as {who}; the next use renews the token"),
         (true, _) => format!("logged in as {who}"),
         (false, "unknown") => "unknown: the session cannot be read".to_owned(),
-        (false, _) if source.can_log_in() => format!("no session of {who} is open; the first use logs in"),
+        (false, _) if status.is_some_and(|status| is_unused(source, status)) => {
+            "a refresh token that was not used yet; the first use renews it".to_owned()
+        }
+        (false, _) if source.can_log_in() && status.is_some_and(|status| can_be_used(source, status)) => {
+            format!("no session of {who} is open; the first use logs in")
+        }
         (false, _) => match source {
             Source::Profile(name) => format!("not logged in; run `{}`", source::login_command(name)),
             _ => format!("{who} cannot be used any more; set {} anew, or unset it", source.describe()),

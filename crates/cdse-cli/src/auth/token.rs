@@ -1,6 +1,6 @@
 //! `cdse auth token`: one line, a valid access token.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cdse_auth::{Error, TokenSet};
 use serde::Serialize;
@@ -30,7 +30,7 @@ struct Described<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_at: Option<String>,
-    expires_in: i64,
+    expires_in: Option<i64>,
     username: Option<&'a str>,
     profile: Option<&'a str>,
 }
@@ -44,17 +44,18 @@ impl Token {
                 .hint("unset CDSE_ACCESS_TOKEN, or leave --force-refresh out"));
         }
         let tokens = self.tokens(&session, fixed).map_err(|error| session.explain(error))?;
-        let expires_in = time::seconds_until(tokens.access_expires_at());
-        if let Some(wanted) = self.min_validity
-            && !tokens.access_valid(wanted)
+        // A fixed token may not say when it ends.
+        let end = if fixed { session.manager.status().access_expires_at } else { Some(tokens.access_expires_at()) };
+        let expires_in = end.map(time::seconds_until);
+        if let (Some(wanted), Some(left)) = (self.min_validity, expires_in)
+            && i64::try_from(wanted.as_secs()).is_ok_and(|wanted| left < wanted)
         {
-            output::note(&format!(
-                "warning: this token is valid for {expires_in} s, and not for the {} s that were asked for: \
-                 nothing here gets one that lasts longer",
+            output::warn(&format!(
+                "this token is valid for {left} s, and not for the {} s that were asked for: it is as new as can be had now",
                 wanted.as_secs()
             ));
         }
-        output::stdout(&self.line(&session, &tokens, global.json, expires_in))
+        output::stdout(&self.line(&session, &tokens, global.json, end))
     }
 
     fn tokens(&self, session: &Session, fixed: bool) -> Result<TokenSet, Error> {
@@ -70,14 +71,14 @@ impl Token {
         session.manager.tokens(wanted)
     }
 
-    fn line(&self, session: &Session, tokens: &TokenSet, json: bool, expires_in: i64) -> Zeroizing<String> {
+    fn line(&self, session: &Session, tokens: &TokenSet, json: bool, end: Option<SystemTime>) -> Zeroizing<String> {
         let mut line = Zeroizing::new(String::with_capacity(tokens.access_token().len() + 512));
         if json {
             let described = Described {
                 access_token: tokens.access_token(),
                 token_type: "Bearer",
-                expires_at: time::rfc3339(tokens.access_expires_at()),
-                expires_in: expires_in.max(0),
+                expires_at: end.and_then(time::rfc3339),
+                expires_in: end.map(|end| time::seconds_until(end).max(0)),
                 username: session.username.as_deref(),
                 profile: session.source.profile().map(Name::as_str),
             };

@@ -8,7 +8,6 @@ use clap::Args;
 
 use super::{Behaviour, environment, throw_away_folder};
 use crate::fail::{Fail, Result};
-use crate::output;
 
 #[derive(Args, Debug)]
 pub(crate) struct Run {
@@ -36,8 +35,9 @@ impl Run {
         match command.spawn() {
             Ok(child) => wait(child),
             Err(error) => {
-                output::note(&format!("error: {} could not be started: {error}", program.to_string_lossy()));
-                Ok(ExitCode::from(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }))
+                let exit = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+                let why = format!("{} could not be started: {error}", program.to_string_lossy());
+                Err(Fail::other(why).exit_with(exit))
             }
         }
     }

@@ -228,3 +228,67 @@ fn cli4_environment_credentials_log_in_again_and_a_profile_does_not() {
     world.cdse(["auth", "token"]).run().token();
     assert_eq!((world.session_files().len(), world.sandbox.counters().sessions_open), (1, 1));
 }
+
+#[test]
+fn cli6_a_login_over_a_dead_session_is_a_login() {
+    let world = World::logged_in();
+    world.sandbox.end_session(&world.sandbox.sessions()[0].id);
+    world.cdse(["auth", "refresh"]).run().exits(4).says("cdse auth login");
+    world.log_in();
+    assert_eq!((world.sandbox.counters().logins_ok, world.sandbox.counters().sessions_open), (2, 1));
+}
+
+#[test]
+fn cli6_another_client_is_another_session_and_a_slash_is_none() {
+    let world = World::logged_in();
+    let login = ["auth", "login", "--client-id", "other-public", "--password-stdin", "--username", USER];
+    world.cdse(login).stdin(PASSWORD).run().ok().says("logged in as");
+    assert_eq!(world.cdse(["auth", "status", "--json"]).run().json()["client_id"], "other-public");
+    let call = world.cdse(["auth", "login"]).env("CDSE_IDENTITY_URL", world.sandbox.realm_url() + "/");
+    call.run().ok().says("already logged in");
+    assert_eq!(world.sandbox.counters().logins_ok, 2);
+}
+
+#[test]
+fn cli5_what_a_client_gave_cannot_be_renewed_without_its_secret() {
+    let world = World::new();
+    let login = ["auth", "login", "--client-id", "sh-client", "--client-secret-stdin"];
+    world.cdse(login).stdin("sh-secret\n").run().ok();
+    world.cdse(["auth", "refresh"]).run().exits(4).says("valid until").says("--client-secret-stdin --force");
+    let login = [&login[..], &["--force"]].concat();
+    world.cdse(login).stdin("sh-secret\n").run().ok();
+    assert_eq!(world.sandbox.counters().client_credentials_ok, 2);
+}
+
+#[test]
+fn cli6_a_profile_that_was_changed_meanwhile_is_not_lost() {
+    let world = World::logged_in();
+    world.sandbox.script(cdse_sandbox::Fault::new(
+        cdse_sandbox::Endpoint::Logout,
+        cdse_sandbox::Action::DelayAnswer(std::time::Duration::from_millis(700)),
+    ));
+    let mut logout = world.cdse(["auth", "logout"]);
+    let child = logout.spawn();
+    crate::support::until("the session is ended", || world.sandbox.counters().sessions_open == 0);
+    let code = world.sandbox.totp_code(MFA).unwrap();
+    let login = world.cdse(["auth", "login", "--username", MFA, "--password-stdin", "--totp", &code]).stdin(PASSWORD);
+    login.run().ok();
+    logout.wait(child).ok();
+    assert_eq!(world.cdse(["auth", "status", "--json"]).run().ok().json()["username"], MFA);
+}
+
+#[test]
+fn cli2_a_program_that_gives_no_code_is_named() {
+    let world = World::new();
+    let call = world.cdse_as(MFA, ["auth", "token"]).env("PATH", "/usr/bin:/bin");
+    call.env("CDSE_TOTP_COMMAND", "echo abc").run().exits(1).says("CDSE_TOTP_COMMAND");
+}
+
+#[test]
+fn cli6_an_account_that_has_got_a_second_factor_is_told_how_to_give_its_code() {
+    let world = World::logged_in();
+    world.cdse(["auth", "logout"]).run().ok();
+    world.sandbox.set_password(USER, "another");
+    let login = world.cdse(["auth", "login", "--username", USER, "--password-stdin"]).stdin(PASSWORD);
+    login.run().exits(4).says("--totp");
+}

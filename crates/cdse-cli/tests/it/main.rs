@@ -15,3 +15,4 @@ mod sandbox;
 mod status;
 mod stores;
 mod support;
+mod terminal;

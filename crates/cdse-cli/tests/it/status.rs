@@ -120,3 +120,38 @@ fn m12_status_shows_a_hold_and_its_reason() {
     assert!(status["hold"]["until"].is_string() && status["hold"]["reason"].is_string(), "{status}");
     assert_eq!(status["hold"].as_object().unwrap().len(), 2);
 }
+
+#[test]
+fn cli4_a_refresh_token_that_was_not_used_yet_can_be_used() {
+    let world = World::logged_in();
+    let token = world.stored_refresh_token();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let with = |arguments: &[&str]| {
+        world.cdse(arguments).env("CDSE_STATE_DIR", elsewhere.path()).env("CDSE_REFRESH_TOKEN", &token)
+    };
+    let done = with(&["auth", "status"]).run().ok();
+    assert!(done.stdout.contains("not used yet"), "{done:?}");
+    with(&["auth", "token"]).run().token();
+    with(&["auth", "status"]).run().ok();
+}
+
+#[test]
+fn cli4_credentials_that_cannot_be_used_are_no_success() {
+    let world = World::new();
+    let blocked = || world.cdse_as("disabled@example.com", ["auth", "status"]);
+    blocked().run().ok();
+    world.cdse_as("disabled@example.com", ["auth", "token"]).run().exits(4);
+    assert_eq!(blocked().run().code, Some(4));
+    let code = world.sandbox.totp_code(crate::support::MFA).unwrap();
+    let with = |arguments: &[&str]| world.cdse_as(crate::support::MFA, arguments).env("CDSE_TOTP", &code);
+    with(&["auth", "token"]).run().token();
+    with(&["auth", "logout"]).run().ok();
+    assert_eq!(with(&["auth", "status"]).run().code, Some(4), "the code is spent");
+}
+
+#[test]
+fn cli12_what_is_not_known_is_null() {
+    let world = World::new();
+    let token = world.cdse(["auth", "token", "--json"]).env("CDSE_ACCESS_TOKEN", "opaque").run().ok().json();
+    assert_eq!((&token["expires_at"], &token["expires_in"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+}

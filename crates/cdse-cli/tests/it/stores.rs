@@ -145,10 +145,8 @@ fn s5_a_state_folder_that_cannot_be_written() {
     // A file where the folder should be.
     fs::write(world.state(), "x").unwrap();
     let login = || world.cdse(["auth", "login", "--username", USER, "--password-stdin"]).stdin(PASSWORD);
-    let done = login().run();
-    assert!(matches!(done.code, Some(1 | 7)) && done.stderr.contains("CDSE_STATE_DIR"), "{done:?}");
-    let done = world.cdse_as(USER, ["auth", "token"]).run();
-    assert!(matches!(done.code, Some(1 | 7)) && done.stderr.contains("CDSE_STATE_DIR"), "{done:?}");
+    login().run().exits(7).says("CDSE_STATE_DIR");
+    world.cdse_as(USER, ["auth", "token"]).run().exits(7).says("CDSE_STATE_DIR");
     assert_eq!(world.sandbox.counters().token_requests, 0);
 }
 

@@ -41,11 +41,11 @@ pub(super) fn answer(core: &mut Core, method: &Method, path: &str, body: &[u8]) 
             core.faults.clear();
             Ok(Answer::empty(204))
         }
-        ("POST", "advance") => parse(body).map(|Advance { seconds }| {
-            core.advance(Duration::from_secs(seconds));
-            Answer::json(200, &json!({ "now": core.seconds() }))
+        ("POST", "advance") => parse(body).and_then(|Advance { seconds }| {
+            core.advance(span(seconds)?);
+            Ok(Answer::json(200, &json!({ "now": core.seconds() })))
         }),
-        ("POST", "lifetimes") => parse(body).map(|change| lifetimes(core, &change)),
+        ("POST", "lifetimes") => parse(body).and_then(|change| lifetimes(core, &change)),
         ("GET", path) if path.starts_with("totp/") => Ok(totp(core, &path["totp/".len()..])),
         _ => Ok(Answer::prose(404, "no such control")),
     };
@@ -71,15 +71,22 @@ fn script(core: &mut Core, body: &[u8]) -> Result<Answer, String> {
     Ok(Answer::empty(204))
 }
 
-fn lifetimes(core: &mut Core, change: &LifetimesJson) -> Answer {
+/// No calendar is left by moving the clock a few times.
+fn span(seconds: u64) -> Result<Duration, String> {
+    const LONGEST: u64 = 100 * 366 * 24 * 3600;
+    if seconds <= LONGEST { Ok(Duration::from_secs(seconds)) } else { Err(format!("at most {LONGEST} seconds")) }
+}
+
+fn lifetimes(core: &mut Core, change: &LifetimesJson) -> Result<Answer, String> {
     let old = core.realm.lifetimes;
     let new = Lifetimes {
-        access: change.access.map_or(old.access, Duration::from_secs),
-        idle: change.idle.map_or(old.idle, Duration::from_secs),
-        max: change.max.map_or(old.max, Duration::from_secs),
+        access: change.access.map_or(Ok(old.access), span)?,
+        idle: change.idle.map_or(Ok(old.idle), span)?,
+        max: change.max.map_or(Ok(old.max), span)?,
     };
     core.realm.lifetimes = new;
-    Answer::json(200, &json!({ "access": new.access.as_secs(), "idle": new.idle.as_secs(), "max": new.max.as_secs() }))
+    let lives = json!({ "access": new.access.as_secs(), "idle": new.idle.as_secs(), "max": new.max.as_secs() });
+    Ok(Answer::json(200, &lives))
 }
 
 fn totp(core: &Core, username: &str) -> Answer {

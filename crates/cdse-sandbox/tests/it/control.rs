@@ -94,3 +94,15 @@ fn what_cannot_be_understood_is_refused() {
     assert_eq!(control(&sandbox, "GET", "nothing", "").status, 404);
     assert_eq!(sandbox.login().expires_in, 600);
 }
+
+#[test]
+fn odd_spans_are_refused_and_harm_nothing() {
+    let sandbox = sandbox();
+    let huge = u64::MAX;
+    assert_eq!(control(&sandbox, "POST", "advance", &format!("{{\"seconds\":{huge}}}")).status, 400);
+    assert_eq!(control(&sandbox, "POST", "lifetimes", &format!("{{\"max\":{huge}}}")).status, 400);
+    for _ in 0..100 {
+        control(&sandbox, "POST", "advance", "{\"seconds\":3000000000}");
+    }
+    sandbox.login();
+}

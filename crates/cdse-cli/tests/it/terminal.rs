@@ -1,0 +1,115 @@
+//! The questions of `auth login`, on a real pseudo-terminal.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+
+use nix::pty::openpty;
+use nix::sys::termios::{LocalFlags, tcgetattr};
+
+use crate::support::{BINARY, Call, MFA, PASSWORD, USER, World, until};
+
+/// The person's side of a terminal.
+struct Screen {
+    master: File,
+    /// Kept open, so that what was set on the terminal can be looked at after the process has ended.
+    slave: File,
+    seen: Arc<Mutex<String>>,
+}
+
+impl Screen {
+    /// Runs a command with the terminal as its own.
+    fn run(world: &World, arguments: &[&str]) -> (Self, Child) {
+        let pair = openpty(None, None).unwrap();
+        let (master, slave) = (File::from(pair.master), File::from(pair.slave));
+        let end = || Stdio::from(slave.try_clone().unwrap());
+        let mut call = Call::new("/usr/bin/setsid", ["--ctty", "--wait", BINARY].iter().chain(arguments))
+            .env("HOME", world.home.path())
+            .env("CDSE_STATE_DIR", world.state())
+            .env("CDSE_IDENTITY_URL", world.sandbox.realm_url());
+        let child = call.command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        let seen = Arc::new(Mutex::new(String::new()));
+        let (mut reader, theirs) = (master.try_clone().unwrap(), Arc::clone(&seen));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            while let Ok(read @ 1..) = reader.read(&mut bytes) {
+                theirs.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+        });
+        (Self { master, slave, seen }, child)
+    }
+
+    fn text(&self) -> String {
+        self.seen.lock().unwrap().clone()
+    }
+
+    fn wait_for(&self, text: &str) {
+        until(text, || self.text().contains(text));
+    }
+
+    fn echoes(&self) -> bool {
+        tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO)
+    }
+
+    fn types(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn cli3_login_asks_for_name_password_and_last_the_code_and_hides_the_password() {
+    let world = World::new();
+    let (mut screen, mut child) = Screen::run(&world, &["auth", "login"]);
+    screen.wait_for("User name: ");
+    screen.types(&format!("{MFA}\n"));
+    screen.wait_for("Password of mfa@example.com: ");
+    until("the password is hidden", || !screen.echoes());
+    screen.types(&format!("{PASSWORD}\n"));
+    screen.wait_for("One-time code (empty if none): ");
+    screen.types(&format!("{}\n", world.sandbox.totp_code(MFA).unwrap()));
+    assert!(child.wait().unwrap().success(), "{}", screen.text());
+    screen.wait_for("logged in as mfa@example.com");
+    assert!(!screen.text().contains(PASSWORD) && screen.echoes());
+    assert_eq!(world.sandbox.counters().login_failures, 0);
+}
+
+#[test]
+fn cli3_no_input_asks_nobody_on_a_terminal_either() {
+    let world = World::new();
+    let (screen, mut child) = Screen::run(&world, &["auth", "login", "--no-input"]);
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+    screen.wait_for("--username");
+    assert!(!screen.text().contains("User name:"));
+}
+
+#[test]
+fn cli3_a_signal_at_a_hidden_question_leaves_the_terminal_as_it_was() {
+    // Ctrl-C, and Ctrl-\.
+    for (key, signal) in [("\u{3}", 2), ("\u{1c}", 3)] {
+        let world = World::new();
+        let (mut screen, mut child) = Screen::run(&world, &["auth", "login", "--username", USER]);
+        screen.wait_for("Password of");
+        until("the password is hidden", || !screen.echoes());
+        screen.types(key);
+        assert_eq!(child.wait().unwrap().signal(), Some(signal));
+        assert!(screen.echoes(), "the terminal was left without echo");
+        assert_eq!(world.sandbox.counters().connections, 0);
+    }
+}
+
+#[test]
+fn cli3_an_answer_that_ends_the_input_is_no_answer() {
+    let world = World::new();
+    for question in ["User name: ", "Password of"] {
+        let arguments: &[&str] =
+            if question == "User name: " { &["auth", "login"] } else { &["auth", "login", "--username", USER] };
+        let (mut screen, mut child) = Screen::run(&world, arguments);
+        screen.wait_for(question);
+        // Ctrl-D.
+        screen.types("\u{4}");
+        assert_eq!(child.wait().unwrap().code(), Some(2), "{}", screen.text());
+        screen.wait_for("was not answered");
+    }
+}
