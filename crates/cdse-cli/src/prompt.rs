@@ -52,6 +52,10 @@ impl Terminal {
 }
 
 fn closed(error: &io::Error) -> Fail {
+    if error.kind() == io::ErrorKind::Interrupted {
+        // Ctrl-C, which a hidden question reads as a key.
+        return Fail::other("interrupted").exit_with(130);
+    }
     Fail::usage(format!("the question was not answered: {error}"))
 }
 
