@@ -54,6 +54,7 @@ fn p2_a_given_code_is_sent_once() {
     let code = world.sandbox.totp_code(MFA).unwrap();
     let manager = world.manager(PasswordAuth::new(MFA, PASSWORD).with_code(code.as_str()));
     manager.authorization_header().unwrap();
+    assert_eq!(manager.force_login().unwrap_err().kind(), ErrorKind::ReauthRequired, "within the minute");
     world.sandbox.restart();
     world.advance(700);
     let error = manager.authorization_header().unwrap_err();

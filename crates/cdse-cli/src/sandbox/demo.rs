@@ -12,6 +12,7 @@ use std::time::Duration;
 use cdse_sandbox::{Action, Config, Counters, Fault, Lifetimes, Rotation, Sandbox};
 use clap::Args;
 
+use super::ending::clear_away;
 use super::{start, throw_away_folder};
 use crate::fail::{Fail, Result};
 use crate::{output, time};
@@ -36,6 +37,7 @@ impl Demo {
         let password = config.users.iter().find(|user| user.username == USER).map(|user| user.password.clone());
         let sandbox = start(config)?;
         let state = throw_away_folder()?;
+        clear_away(state.path().to_owned())?;
         let program = std::env::current_exe()
             .map_err(|error| Fail::other(format!("this program does not know its own place: {error}")))?;
         let mut demo = Journey {

@@ -1,6 +1,7 @@
 //! `cdse sandbox`: the embedded identity service.
 
 mod demo;
+mod ending;
 mod run;
 mod serve;
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::ending::Ending;
 use super::{Behaviour, environment, throw_away_folder};
 use crate::fail::{Fail, Result};
 use crate::output;
@@ -42,41 +43,8 @@ impl Serve {
         output::note(&format!(
             "misbehave:       curl -d '{{\"action\": {{\"kind\": \"answer\", \"status\": 503}}}}' {origin}/sandbox/faults"
         ));
-        let code = ending.wait();
+        let signal = ending.wait();
         drop(sandbox);
-        Ok(code)
-    }
-}
-
-#[cfg(unix)]
-struct Ending(signal_hook::iterator::Signals);
-
-#[cfg(unix)]
-impl Ending {
-    fn catch() -> Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let heeded = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !crate::signals::is_ignored(*signal));
-        signal_hook::iterator::Signals::new(heeded)
-            .map(Self)
-            .map_err(|error| Fail::other(format!("signals cannot be caught: {error}")))
-    }
-
-    fn wait(mut self) -> ExitCode {
-        let signal = self.0.forever().next().unwrap_or(0);
-        ExitCode::from(u8::try_from(128 + signal).unwrap_or(1))
-    }
-}
-
-#[cfg(not(unix))]
-struct Ending;
-
-#[cfg(not(unix))]
-impl Ending {
-    fn catch() -> Result<Self> {
-        Ok(Self)
-    }
-
-    fn wait(self) -> ExitCode {
-        crate::signals::wait_for_the_end()
+        Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(1)))
     }
 }

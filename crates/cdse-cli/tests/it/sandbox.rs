@@ -95,3 +95,15 @@ fn serve_says_when_its_port_is_taken() {
     let port = world.sandbox.address().port().to_string();
     Call::new(BINARY, ["sandbox", "serve", "--port", &port]).run().exits(1).says("taken");
 }
+
+#[test]
+fn demo_that_is_interrupted_leaves_no_folder_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut call = Call::new(BINARY, ["sandbox", "demo"]).env("TMPDIR", folder.path());
+    let mut child = call.command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("log in with")));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
