@@ -175,3 +175,35 @@ fn p5_no_answer_shows_its_body() {
     let shown = format!("{} {:?}", failure.error, failure.error);
     assert!(!shown.contains("canary") && !shown.contains('\u{1b}') && shown.len() < 1500, "{shown}");
 }
+
+/// What two versions of Keycloak were seen to answer, token texts cut: one exchange a line, with the class that the table
+/// of outcomes gives it.
+#[test]
+fn e2_what_keycloak_was_seen_to_answer_is_classified() {
+    #[derive(serde::Deserialize)]
+    struct Recorded {
+        version: String,
+        case: String,
+        asked: String,
+        status: u16,
+        body: String,
+        outcome: String,
+    }
+    let mut seen = 0;
+    for line in include_str!("recorded.jsonl").lines() {
+        let recorded: Recorded = serde_json::from_str(line).unwrap();
+        let asked = match recorded.asked.as_str() {
+            "refresh" => Asked::Refresh,
+            "password" => Asked::Password,
+            "client" => Asked::Client,
+            other => panic!("{other}"),
+        };
+        let outcome = match classify(asked, &answer(recorded.status, &recorded.body), NOW) {
+            Ok(_) => "ok".to_owned(),
+            Err(failure) => format!("{:?}", failure.class).to_lowercase(),
+        };
+        assert_eq!(outcome, recorded.outcome, "{} {}: {}", recorded.version, recorded.case, recorded.body);
+        seen += 1;
+    }
+    assert_eq!(seen, 532);
+}
