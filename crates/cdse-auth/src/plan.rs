@@ -171,6 +171,13 @@ pub(crate) enum Permit {
     Nothing,
 }
 
+impl Permit {
+    /// Held because these credentials were refused.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Held(hold) if hold.class == HoldClass::Refused)
+    }
+}
+
 impl View<'_> {
     pub(crate) fn windows(&self) -> Option<Windows> {
         self.record.tokens.as_ref().map(|tokens| Windows::of(tokens, self.skew))
@@ -362,6 +369,11 @@ impl View<'_> {
                 }
                 Offer::Wait(patience)
             }
+            // Waiting mends nothing: the same credentials would be refused again.
+            _ if self.left() <= 0 && !want.is_explicit_login() && permit.is_refusal() => match permit {
+                Permit::Held(hold) => Offer::Fail(hold.error()),
+                _ => Offer::Wait(patience),
+            },
             Want::Fresh | Want::Not(_) => match self.state() {
                 State::Fresh => Offer::Serve,
                 State::Early if go => Offer::ServeAndRenew,
@@ -450,6 +462,8 @@ pub(crate) struct Attempt {
     pub(crate) code: Option<UsedCode>,
     /// The provider's credentials, for a login.
     pub(crate) credentials: Option<CredentialMark>,
+    /// The refresh token was sent before, and its answer is not known: that it is refused now is no wonder.
+    pub(crate) was_suspect: bool,
     /// A refused code is no strike: another machine may have used it, and a later one will be tried.
     pub(crate) forgive_refusal: bool,
     /// A full account holds nobody back: the session that is to be replaced will be ended first, and the login tried
@@ -566,7 +580,7 @@ fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: 
         }
         Class::Refused => strike(next),
         Class::Dead => {
-            let early = dies_early(next, now);
+            let early = dies_early(next, now) && !attempt.was_suspect;
             if let Sent::Refresh(token) = &attempt.sent {
                 next.dead = Some(Dead { token: token.clone(), words: failure.words.clone(), at: now.wall });
             }

@@ -24,7 +24,8 @@
 //! | `protocol/openid-connect/logout` | with a refresh token |
 //! | `protocol/openid-connect/revoke` | |
 //! | `protocol/openid-connect/userinfo` | |
-//! | `account/sessions`, `account/sessions/ID` | list, end one, end all |
+//! | `protocol/openid-connect/auth/device` | refused: no client may use the device flow |
+//! | `account/sessions`, `account/sessions/ID`, `account/sessions/devices` | list, end one, end all |
 //! | `.well-known/openid-configuration` | |
 //!
 //! And `/odata/v1/Products(ID)/$value`, a protected resource, for bearers of a good access token whose session is open.

@@ -338,7 +338,7 @@ impl Core {
             }
             if now.mono >= caller.deadline {
                 let permit = self.permit(&shared, &view, &caller.want);
-                return Err(out_of_patience(&shared, &permit));
+                return Err(self.out_of_patience(&shared, &view, &permit));
             }
             caller.limit = Some(caller.deadline);
         }
@@ -396,6 +396,24 @@ impl Core {
             Want::Session { .. } => logged_in || view.satisfies(&caller.want),
             Want::Renewal { .. } => view.satisfies(&caller.want),
             Want::Fresh | Want::Validity(_) | Want::Not(_) => false,
+        }
+    }
+
+    fn out_of_patience(&self, shared: &Shared, view: &View<'_>, permit: &Permit) -> Error {
+        if let Some(blocked) = shared.flight.as_ref().and_then(|flight| flight.blocked.clone()) {
+            return blocked;
+        }
+        // A hold that has ended while the caller waited for it says why there is no token; one for others does not.
+        let recent = view.record.hold.as_ref().filter(|hold| {
+            let theirs = hold.credentials.as_ref().is_some_and(|mark| !mark.is_of(&self.provider.grant_data()));
+            !theirs && hold.until > view.now.wall.saturating_sub(self.patience)
+        });
+        match (permit, recent) {
+            (Permit::Held(hold), _) | (_, Some(hold)) => hold.error(),
+            _ => {
+                let why = "no valid token came within the time that the caller would wait; try again";
+                shared.last_error.clone().unwrap_or_else(|| Error::new(ErrorKind::Network, why))
+            }
         }
     }
 
@@ -597,17 +615,6 @@ impl End {
     fn left(self, now: Now) -> Millis {
         self.wall.saturating_sub(now.wall).min(self.mono.saturating_sub(now.mono))
     }
-}
-
-fn out_of_patience(shared: &Shared, permit: &Permit) -> Error {
-    if let Some(blocked) = shared.flight.as_ref().and_then(|flight| flight.blocked.clone()) {
-        return blocked;
-    }
-    if let Permit::Held(hold) = permit {
-        return hold.error();
-    }
-    let why = "no valid token came within the time that the caller would wait; try again";
-    shared.last_error.clone().unwrap_or_else(|| Error::new(ErrorKind::Network, why))
 }
 
 pub(super) fn note(shared: &mut Shared, problem: String) {

@@ -25,7 +25,7 @@ use crate::endpoint::Asked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Attempt, Class, Dice, EXCHANGE, Outcome, Permit, Plan, State, View, Want};
 use crate::provider::{CodeSource, GIVEN_LIFE, GrantData, refresh_grant};
-use crate::record::{Grant, Hold, Record, Sent, UsedCode};
+use crate::record::{Grant, Hold, HoldClass, Record, Sent, UsedCode};
 use crate::secret::{CredentialMark, Secret};
 use crate::store::{Commit, Guard, MemoryTokenStore, RecordStore as _};
 use crate::sync::{Arc, lock};
@@ -126,6 +126,7 @@ impl Flight<'_> {
             return Ok(Finding::Satisfied);
         }
         match self.core.permit(&shared, &view, want) {
+            Permit::Held(hold) if hold.class == HoldClass::Refused && !want.is_explicit_login() => Err(hold.error()),
             Permit::Go(Plan::Login) => self.find_code(&shared, &view),
             Permit::Go(plan) => Ok(Finding::Send(plan)),
             Permit::Held(hold) => Ok(Finding::Sleep { until: hold.until, error: hold.error(), hold: Some(hold) }),
@@ -351,6 +352,7 @@ impl Flight<'_> {
             client: provider.grant() == Grant::ClientCredentials,
             code: None,
             credentials: None,
+            was_suspect: record.suspect.as_ref().is_some_and(|suspect| suspect.sent != Sent::Login),
             forgive_refusal: false,
             makes_room: false,
         };

@@ -64,6 +64,7 @@ impl World {
             client: self.client,
             code: None,
             credentials: (plan == Plan::Login).then(|| CredentialMark::new(1, &self.credentials())),
+            was_suspect: self.record.suspect.is_some(),
             forgive_refusal: false,
             makes_room: false,
         }

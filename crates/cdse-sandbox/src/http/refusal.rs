@@ -54,6 +54,11 @@ fn parts(refusal: &Refusal, version: KeycloakVersion) -> (u16, &'static str, Str
         Refusal::TooManySessions => (401, "generic_authentication_error", "sessionLimitExceeded"),
         Refusal::PublicClient => (401, "unauthorized_client", "Public client not allowed to retrieve service account"),
         Refusal::NoServiceAccount => (401, "unauthorized_client", "Client not enabled to retrieve service account"),
+        Refusal::DeviceFlowDisabled => (
+            400,
+            "unauthorized_client",
+            "Client is not allowed to initiate OAuth 2.0 Device Authorization Grant. The flow is disabled for the client.",
+        ),
         Refusal::NoRefreshToken => (400, "invalid_request", "No refresh token"),
         Refusal::InvalidRefreshToken => (400, "invalid_grant", "Invalid refresh token"),
         Refusal::OtherClientsToken => {

@@ -13,6 +13,8 @@ pub(super) enum Route<'a> {
     Userinfo,
     Sessions,
     Session(&'a str),
+    Devices,
+    DeviceFlow,
     Discovery,
     Resource,
     UnknownRealm,
@@ -41,7 +43,9 @@ impl<'a> Route<'a> {
             "protocol/openid-connect/logout" => Self::Logout,
             "protocol/openid-connect/revoke" => Self::Revoke,
             "protocol/openid-connect/userinfo" => Self::Userinfo,
+            "protocol/openid-connect/auth/device" => Self::DeviceFlow,
             "account/sessions" => Self::Sessions,
+            "account/sessions/devices" => Self::Devices,
             ".well-known/openid-configuration" => Self::Discovery,
             rest => match rest.strip_prefix("account/sessions/") {
                 Some(id) if !id.contains('/') => Self::Session(id),
@@ -56,10 +60,10 @@ impl<'a> Route<'a> {
             Self::Logout => Endpoint::Logout,
             Self::Revoke => Endpoint::Revoke,
             Self::Userinfo => Endpoint::Userinfo,
-            Self::Sessions | Self::Session(_) => Endpoint::Account,
+            Self::Sessions | Self::Session(_) | Self::Devices => Endpoint::Account,
             Self::Discovery => Endpoint::Discovery,
             Self::Resource => Endpoint::Resource,
-            Self::UnknownRealm | Self::Unknown | Self::Control(_) => Endpoint::Any,
+            Self::DeviceFlow | Self::UnknownRealm | Self::Unknown | Self::Control(_) => Endpoint::Any,
         }
     }
 }

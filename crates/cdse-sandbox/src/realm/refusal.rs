@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     // Of service accounts.
     PublicClient,
     NoServiceAccount,
+    // Of the device flow.
+    DeviceFlowDisabled,
     // Of refreshing and logging out.
     NoRefreshToken,
     InvalidRefreshToken,

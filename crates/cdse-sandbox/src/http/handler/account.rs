@@ -1,6 +1,7 @@
 //! `…/account/sessions` and below.
 
 use hyper::Method;
+use serde_json::json;
 
 use super::super::answer::Answer;
 use super::super::received::Received;
@@ -30,6 +31,27 @@ pub(super) fn sessions(core: &mut Core, origin: &str, request: &Received) -> Ans
             let current = request.query().get("current") == Some("true");
             core.realm.account_end_sessions(now, token, current).ok_or(Refused::Token)?;
             Ok(Answer::empty(204))
+        }
+        _ => Err(Refused::Method),
+    })
+}
+
+/// The sessions by device; programs have none that is known.
+pub(super) fn devices(core: &mut Core, origin: &str, request: &Received) -> Answer {
+    let now = core.seconds();
+    answer(core, origin, request, |core, token| match *request.method() {
+        Method::GET => {
+            let sessions = core.realm.account_sessions(now, token).ok_or(Refused::Token)?;
+            let devices = json!([{
+                "os": "Other",
+                "osVersion": "Unknown",
+                "device": "Other",
+                "lastAccess": now,
+                "current": true,
+                "sessions": sessions,
+                "mobile": false,
+            }]);
+            Ok(Answer::json(200, &devices))
         }
         _ => Err(Refused::Method),
     })

@@ -1,6 +1,7 @@
 //! One module per endpoint.
 
 mod account;
+mod device;
 mod discovery;
 mod logout;
 pub(crate) mod resource;
@@ -24,6 +25,8 @@ pub(super) fn answer(core: &mut Core, route: Route<'_>, origin: &str, request: &
         Route::Userinfo => userinfo::answer(core, request),
         Route::Sessions => account::sessions(core, origin, request),
         Route::Session(id) => account::session(core, origin, request, id),
+        Route::Devices => account::devices(core, origin, request),
+        Route::DeviceFlow => device::answer(core, request),
         Route::Discovery => discovery::answer(core, request),
         Route::Resource => return resource::answer(core, request),
         Route::UnknownRealm => Answer::prose(404, "Realm does not exist"),

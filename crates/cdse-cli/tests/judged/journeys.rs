@@ -1,0 +1,316 @@
+//! The journeys. What they need of the service beside tokens they ask of its account API, as anybody could.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use cdse_judge::{Realm, Stage, get};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+pub(crate) type Journey = fn(&dyn Stage);
+
+pub(crate) const ALL: &[(&str, Realm, Journey)] = &[
+    ("login with a code, logout with nothing left open", Realm::Brief, with_a_code),
+    ("x1: 32 processes, ten renewals", Realm::Brief, many_processes),
+    ("x2: signals at any moment lose nothing", Realm::Brief, signals),
+    ("x2: kills leave nothing behind, and credentials heal", Realm::Brief, kills),
+    ("a session that somebody else has ended", Realm::Ordinary, ended_elsewhere),
+    ("a password that was changed", Realm::Ordinary, changed_password),
+    ("tokens that count no more", Realm::Ordinary, not_before),
+    ("m14: the session's maximum comes while a job runs", Realm::Short, session_maximum),
+    ("m14: and without credentials", Realm::Short, session_maximum_without_credentials),
+    ("x3: a full account", Realm::Limited, full_account),
+];
+
+const BINARY: &str = env!("CARGO_BIN_EXE_cdse");
+const USER: &str = "user@example.com";
+const PASSWORD: &str = "s3cret!";
+const TOTP_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+/// A user of a machine.
+struct Person<'a> {
+    stage: &'a dyn Stage,
+    home: tempfile::TempDir,
+    /// Who logs in again by herself.
+    credentials: bool,
+}
+
+impl<'a> Person<'a> {
+    fn new(stage: &'a dyn Stage) -> Self {
+        Self { stage, home: tempfile::tempdir().unwrap(), credentials: false }
+    }
+
+    fn with_credentials(stage: &'a dyn Stage) -> Self {
+        Self { credentials: true, ..Self::new(stage) }
+    }
+
+    fn logged_in(stage: &'a dyn Stage) -> Self {
+        let person = Self::new(stage);
+        person.log_in(&[]);
+        person
+    }
+
+    fn cdse(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).env_clear().env("HOME", self.home.path());
+        command.env("CDSE_STATE_DIR", self.home.path().join("state")).env("CDSE_IDENTITY_URL", self.stage.realm_url());
+        if self.credentials {
+            command.env("CDSE_USERNAME", USER).env("CDSE_PASSWORD", PASSWORD);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.cdse(arguments).output().unwrap()
+    }
+
+    fn log_in(&self, more: &[&str]) {
+        let arguments = [&["auth", "login", "--username", USER, "--password-stdin"], more].concat();
+        let mut child = self.cdse(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+        let done = child.wait_with_output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+
+    #[track_caller]
+    fn exits(&self, arguments: &[&str], code: i32) -> String {
+        let done = self.run(arguments);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {done:?}");
+        String::from_utf8(done.stderr).unwrap()
+    }
+
+    #[track_caller]
+    fn token(&self) -> String {
+        printed(self.run(&["auth", "token"]))
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_slice(&self.run(&["auth", "status", "--json"]).stdout).unwrap()
+    }
+
+    fn record(&self) -> String {
+        let files = std::fs::read_dir(self.home.path().join("state/sessions")).unwrap();
+        let mut records =
+            files.map(|file| file.unwrap().path()).filter(|path| path.extension() == Some("json".as_ref()));
+        let record: PathBuf = records.next().unwrap();
+        std::fs::read_to_string(record).unwrap()
+    }
+
+    /// The stored token becomes older, as if so many seconds had passed on this machine.
+    fn wait_for_expiry(&self) {
+        let record: Value = serde_json::from_str(&self.record()).unwrap();
+        let life = record["tokens"]["expires_in_ms"].as_u64().unwrap();
+        sleep(Duration::from_millis(life + 20));
+    }
+
+    /// The account's sessions, as the bearer of the token sees them; `None` if the service does not take it.
+    fn sessions(&self, token: &str) -> Option<usize> {
+        let (status, body) = get(&format!("{}/account/sessions", self.stage.realm_url()), token);
+        (status == 200).then(|| body.as_array().unwrap().len())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process has the system's clock")]
+fn unix_seconds() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process has the system's clock")]
+fn sleep(time: Duration) {
+    std::thread::sleep(time);
+}
+
+#[track_caller]
+fn printed(done: Output) -> String {
+    assert!(done.status.success(), "{done:?}");
+    String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
+}
+
+/// Enough chance for a moment to stop at (a linear congruential generator, Knuth).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    // It may have ended before.
+    let _ = kill_process(Pid::from_child(child), signal);
+}
+
+fn with_a_code(stage: &dyn Stage) {
+    let person = Person::new(stage);
+    let mut login = person.cdse(&["auth", "login"]);
+    let mfa = [("CDSE_USERNAME", "mfa@example.com"), ("CDSE_PASSWORD", PASSWORD), ("CDSE_TOTP_SECRET", TOTP_SECRET)];
+    let done = login.envs(mfa).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let token = person.token();
+    assert_eq!(person.sessions(&token), Some(1));
+    person.wait_for_expiry();
+    let token = person.token();
+    assert_eq!(person.sessions(&token), Some(1), "a renewal needs no code and opens no session");
+    person.exits(&["auth", "logout"], 0);
+    assert_eq!(person.sessions(&token), None);
+    person.exits(&["auth", "token"], 4);
+}
+
+fn many_processes(stage: &dyn Stage) {
+    let person = Person::logged_in(stage);
+    for _ in 0..10 {
+        person.wait_for_expiry();
+        let before = person.status()["generation"].as_u64().unwrap();
+        let children: Vec<Child> = (0..32).map(|_| person.cdse(&["auth", "token"]).spawn().unwrap()).collect();
+        let tokens: Vec<String> =
+            children.into_iter().map(|child| printed(child.wait_with_output().unwrap())).collect();
+        // What is about to be sent, and what came of it: one exchange is two commits. A slow machine may see the next one.
+        let exchanges = (person.status()["generation"].as_u64().unwrap() - before) / 2;
+        let mut different = tokens.clone();
+        different.sort();
+        different.dedup();
+        assert!(
+            exchanges <= 2 && different.len() as u64 <= exchanges,
+            "{exchanges} exchanges, {} tokens",
+            different.len()
+        );
+        let last = person.token();
+        assert_eq!(person.sessions(&last), Some(1));
+    }
+}
+
+fn signals(stage: &dyn Stage) {
+    let person = Person::logged_in(stage);
+    let mut random = Random(11);
+    for _ in 0..6 {
+        person.wait_for_expiry();
+        let children: Vec<Child> = (0..8).map(|_| person.cdse(&["auth", "token"]).spawn().unwrap()).collect();
+        for (nth, child) in children.iter().enumerate() {
+            sleep(Duration::from_micros(random.below(6_000)));
+            signal(child, [Signal::TERM, Signal::INT, Signal::HUP][nth % 3]);
+        }
+        for child in children {
+            let code = child.wait_with_output().unwrap().status.code();
+            // Before its handlers are there a signal ends a process as it always does.
+            assert!(matches!(code, None | Some(0 | 129 | 130 | 143)), "{code:?}");
+        }
+        let token = person.token();
+        assert_eq!(person.sessions(&token), Some(1), "a login was lost, or another one made");
+    }
+}
+
+fn kills(stage: &dyn Stage) {
+    let person = Person::with_credentials(stage);
+    let mut random = Random(12);
+    person.token();
+    for _ in 0..6 {
+        person.wait_for_expiry();
+        let children: Vec<Child> = (0..4).map(|_| person.cdse(&["auth", "token"]).spawn().unwrap()).collect();
+        for child in &children {
+            sleep(Duration::from_micros(random.below(6_000)));
+            signal(child, Signal::KILL);
+        }
+        children.into_iter().for_each(|child| drop(child.wait_with_output().unwrap()));
+        // No torn record, no lock left behind, no loop; between sending and saving a one-time token may be lost, and with
+        // it the session: then the credentials open another one.
+        let token = person.token();
+        assert!(person.sessions(&token).is_some(), "a token that the service does not take");
+        assert!(person.record().contains("access_token"));
+    }
+}
+
+fn ended_elsewhere(stage: &dyn Stage) {
+    let person = Person::logged_in(stage);
+    let other = Person::logged_in(stage);
+    let token = other.token();
+    assert_eq!(other.sessions(&token), Some(2));
+    let url = format!("{}/account/sessions", stage.realm_url());
+    assert_eq!(cdse_judge::delete(&url, &token), 204);
+    let message = person.exits(&["auth", "refresh"], 4);
+    assert!(message.contains("cdse auth login"), "{message}");
+    person.log_in(&[]);
+    assert_eq!(other.sessions(&token), Some(2), "the dead one gave its place back");
+    other.exits(&["auth", "logout"], 0);
+    person.exits(&["auth", "logout"], 0);
+}
+
+fn changed_password(stage: &dyn Stage) {
+    let person = Person::with_credentials(stage);
+    person.token();
+    stage.set_password(USER, "another");
+    person.exits(&["auth", "refresh"], 0);
+    let message = {
+        person.exits(&["auth", "logout"], 0);
+        person.exits(&["auth", "token"], 4)
+    };
+    assert!(message.contains("CDSE_PASSWORD"), "{message}");
+    // The hold is everybody's who has that password: nothing is sent again.
+    person.exits(&["auth", "token"], 4);
+    stage.set_password(USER, PASSWORD);
+}
+
+fn not_before(stage: &dyn Stage) {
+    let person = Person::logged_in(stage);
+    sleep(Duration::from_millis(1100));
+    stage.push_not_before();
+    let message = person.exits(&["auth", "refresh"], 4);
+    assert!(message.contains("cdse auth login"), "{message}");
+    sleep(Duration::from_millis(1100));
+    person.log_in(&[]);
+    assert!(person.sessions(&person.token()).is_some());
+}
+
+fn session_maximum(stage: &dyn Stage) {
+    let person = Person::with_credentials(stage);
+    let first = person.token();
+    let claims = |token: &str| {
+        let claims = token.split('.').nth(1).unwrap();
+        let claims = data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
+        serde_json::from_slice::<Value>(&claims).unwrap()
+    };
+    let session = |token: &str| claims(token)["sid"].as_str().unwrap().to_owned();
+    let mut seen = vec![session(&first)];
+    // A session of six seconds, and a bit of the next one.
+    for _ in 0..45 {
+        sleep(Duration::from_millis(200));
+        let token = person.token();
+        // A token of two seconds may end on its way.
+        let ended = || claims(&token)["exp"].as_u64().unwrap() <= unix_seconds();
+        assert!(person.sessions(&token).is_some() || ended(), "a caller saw a gap");
+        let session = session(&token);
+        if !seen.contains(&session) {
+            seen.push(session);
+        }
+    }
+    assert!((2..=4).contains(&seen.len()), "{} sessions in nine seconds", seen.len());
+}
+
+fn session_maximum_without_credentials(stage: &dyn Stage) {
+    let person = Person::logged_in(stage);
+    for _ in 0..20 {
+        sleep(Duration::from_millis(500));
+        let done = person.run(&["auth", "token"]);
+        if !done.status.success() {
+            let message = String::from_utf8(done.stderr).unwrap();
+            assert_eq!(done.status.code(), Some(4), "{message}");
+            assert!(message.contains("the session has ended") && message.contains("cdse auth login"), "{message}");
+            return;
+        }
+    }
+    panic!("a session of six seconds lived for ten");
+}
+
+fn full_account(stage: &dyn Stage) {
+    let people: Vec<Person<'_>> = (0..3).map(|_| Person::logged_in(stage)).collect();
+    let fourth = Person::with_credentials(stage);
+    let message = fourth.exits(&["auth", "token"], 6);
+    assert!(message.contains("sessions"), "{message}");
+    // In place of one's own there is room.
+    people[0].log_in(&["--force"]);
+    assert_eq!(people[0].sessions(&people[0].token()), Some(3));
+    people.iter().for_each(|person| drop(person.exits(&["auth", "logout"], 0)));
+}
