@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a surprise ends the test")]
 
 pub mod keycloak;
+mod proxy;
 mod stage;
 
 pub use stage::{Realm, SandboxStage, Stage};

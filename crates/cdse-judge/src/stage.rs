@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cdse_sandbox::{BruteForce, Config, KeycloakVersion, Lifetimes, Rotation, Sandbox};
+use cdse_sandbox::{Action, BruteForce, Config, Fault, KeycloakVersion, Lifetimes, Rotation, Sandbox};
 
 /// The realms of `tests/keycloak/realms`, and their like in the embedded service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +17,7 @@ pub enum Realm {
     Limited,
     /// Three failures, then 4 s.
     Guarded,
-    /// Refresh tokens work once; access 4 s (1 s in the embedded service).
+    /// Refresh tokens work once; access 2 s (1 s in the embedded service).
     Brief,
 }
 
@@ -35,12 +35,24 @@ pub trait Stage {
     /// Gives the user another password.
     fn set_password(&self, username: &str, password: &str);
 
+    /// How many requests the token endpoint has seen since the stage was set.
+    fn token_requests(&self) -> u64;
+
+    /// From now on answers of the token endpoint come so much later; the work is done before.
+    fn delay_answers(&self, time: Duration);
+
+    /// The service is stopped and started again. Whether it has kept its sessions.
+    fn restart(&self) -> bool;
+
     /// Tokens that were issued until now count no more.
     fn push_not_before(&self);
 }
 
 /// A realm of the embedded service, of its own.
-pub struct SandboxStage(Sandbox);
+pub struct SandboxStage {
+    sandbox: Sandbox,
+    version: KeycloakVersion,
+}
 
 impl std::fmt::Debug for SandboxStage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -70,7 +82,7 @@ impl SandboxStage {
                 Config { brute_force, ..usual }
             }
         };
-        Self(Sandbox::start(config).unwrap())
+        Self { sandbox: Sandbox::start(config).unwrap(), version }
     }
 }
 
@@ -80,22 +92,41 @@ fn seconds(number: u64) -> Duration {
 
 impl Stage for SandboxStage {
     fn realm_url(&self) -> String {
-        self.0.realm_url()
+        self.sandbox.realm_url()
     }
 
     fn pass(&self, time: Duration) {
-        self.0.advance(time);
+        self.sandbox.advance(time);
     }
 
     fn set_enabled(&self, username: &str, enabled: bool) {
-        self.0.set_enabled(username, enabled);
+        self.sandbox.set_enabled(username, enabled);
     }
 
     fn set_password(&self, username: &str, password: &str) {
-        self.0.set_password(username, password);
+        self.sandbox.set_password(username, password);
+    }
+
+    fn token_requests(&self) -> u64 {
+        self.sandbox.counters().token_requests
+    }
+
+    fn delay_answers(&self, time: Duration) {
+        self.sandbox.clear_faults();
+        if !time.is_zero() {
+            self.sandbox.script(Fault::token(Action::DelayAnswer(time)).always());
+        }
+    }
+
+    fn restart(&self) -> bool {
+        let keeps = self.version == KeycloakVersion::V26;
+        if !keeps {
+            self.sandbox.restart();
+        }
+        keeps
     }
 
     fn push_not_before(&self) {
-        self.0.push_not_before();
+        self.sandbox.push_not_before();
     }
 }

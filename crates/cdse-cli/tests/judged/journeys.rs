@@ -16,6 +16,8 @@ pub(crate) const ALL: &[(&str, Realm, Journey)] = &[
     ("x1: 32 processes, ten renewals", Realm::Brief, many_processes),
     ("x2: signals at any moment lose nothing", Realm::Brief, signals),
     ("x2: kills leave nothing behind, and credentials heal", Realm::Brief, kills),
+    ("x2: signals in a slow exchange", Realm::Brief, signals_in_a_slow_exchange),
+    ("the service is started again", Realm::Ordinary, restarted),
     ("a session that somebody else has ended", Realm::Ordinary, ended_elsewhere),
     ("a password that was changed", Realm::Ordinary, changed_password),
     ("tokens that count no more", Realm::Ordinary, not_before),
@@ -156,6 +158,7 @@ fn with_a_code(stage: &dyn Stage) {
     let token = person.token();
     assert_eq!(person.sessions(&token), Some(1), "a renewal needs no code and opens no session");
     person.exits(&["auth", "logout"], 0);
+    assert_eq!(stage.token_requests(), 2, "one login, one renewal");
     assert_eq!(person.sessions(&token), None);
     person.exits(&["auth", "token"], 4);
 }
@@ -164,12 +167,13 @@ fn many_processes(stage: &dyn Stage) {
     let person = Person::logged_in(stage);
     for _ in 0..10 {
         person.wait_for_expiry();
-        let before = person.status()["generation"].as_u64().unwrap();
+        let (before, counted) = (person.status()["generation"].as_u64().unwrap(), stage.token_requests());
         let children: Vec<Child> = (0..32).map(|_| person.cdse(&["auth", "token"]).spawn().unwrap()).collect();
         let tokens: Vec<String> =
             children.into_iter().map(|child| printed(child.wait_with_output().unwrap())).collect();
         // What is about to be sent, and what came of it: one exchange is two commits. A slow machine may see the next one.
         let exchanges = (person.status()["generation"].as_u64().unwrap() - before) / 2;
+        assert_eq!(stage.token_requests() - counted, exchanges, "what was sent is what was stored");
         let mut different = tokens.clone();
         different.sort();
         different.dedup();
@@ -201,6 +205,44 @@ fn signals(stage: &dyn Stage) {
         let token = person.token();
         assert_eq!(person.sessions(&token), Some(1), "a login was lost, or another one made");
     }
+}
+
+fn signals_in_a_slow_exchange(stage: &dyn Stage) {
+    let person = Person::logged_in(stage);
+    stage.delay_answers(Duration::from_millis(300));
+    let mut random = Random(13);
+    for stop in [Signal::TERM, Signal::INT, Signal::HUP] {
+        person.wait_for_expiry();
+        let before = stage.token_requests();
+        let child = person.cdse(&["auth", "token"]).spawn().unwrap();
+        while stage.token_requests() == before {
+            sleep(Duration::from_millis(1));
+        }
+        sleep(Duration::from_millis(random.below(200)));
+        signal(&child, stop);
+        let code = child.wait_with_output().unwrap().status.code();
+        assert_eq!(code, Some(128 + stop.as_raw()), "the exchange is finished, and then the process ends as asked");
+        assert_eq!(person.sessions(&person.token()), Some(1), "a login was lost, or another one made");
+        assert!(stage.token_requests() - before <= 2, "{} requests", stage.token_requests() - before);
+    }
+    stage.delay_answers(Duration::ZERO);
+    person.exits(&["auth", "logout"], 0);
+}
+
+fn restarted(stage: &dyn Stage) {
+    let (person, other) = (Person::logged_in(stage), Person::with_credentials(stage));
+    other.token();
+    let kept = stage.restart();
+    if kept {
+        person.exits(&["auth", "refresh"], 0);
+    } else {
+        let message = person.exits(&["auth", "refresh"], 4);
+        assert!(message.contains("cdse auth login"), "{message}");
+    }
+    // Whoever has credentials goes on in any case.
+    other.exits(&["auth", "token", "--force-refresh"], 0);
+    assert_eq!(other.sessions(&other.token()), Some(if kept { 2 } else { 1 }));
+    assert_eq!(stage.token_requests(), if kept { 4 } else { 5 });
 }
 
 fn kills(stage: &dyn Stage) {
@@ -236,6 +278,7 @@ fn ended_elsewhere(stage: &dyn Stage) {
     assert_eq!(other.sessions(&token), Some(2), "the dead one gave its place back");
     other.exits(&["auth", "logout"], 0);
     person.exits(&["auth", "logout"], 0);
+    assert_eq!(stage.token_requests(), 4, "three logins, and a renewal that was refused");
 }
 
 fn changed_password(stage: &dyn Stage) {
@@ -250,6 +293,7 @@ fn changed_password(stage: &dyn Stage) {
     assert!(message.contains("CDSE_PASSWORD"), "{message}");
     // The hold is everybody's who has that password: nothing is sent again.
     person.exits(&["auth", "token"], 4);
+    assert_eq!(stage.token_requests(), 3, "a login, a renewal, a login that was refused");
     stage.set_password(USER, PASSWORD);
 }
 
@@ -262,6 +306,7 @@ fn not_before(stage: &dyn Stage) {
     sleep(Duration::from_millis(1100));
     person.log_in(&[]);
     assert!(person.sessions(&person.token()).is_some());
+    assert_eq!(stage.token_requests(), 3, "a login, a renewal that was refused, a login");
 }
 
 fn session_maximum(stage: &dyn Stage) {
@@ -312,5 +357,6 @@ fn full_account(stage: &dyn Stage) {
     // In place of one's own there is room.
     people[0].log_in(&["--force"]);
     assert_eq!(people[0].sessions(&people[0].token()), Some(3));
+    assert_eq!(stage.token_requests(), 6, "three logins, one that was refused, one that was and its second try");
     people.iter().for_each(|person| drop(person.exits(&["auth", "logout"], 0)));
 }

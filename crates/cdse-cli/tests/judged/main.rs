@@ -12,7 +12,7 @@ use cdse_judge::keycloak::Server;
 use cdse_judge::{Realm, SandboxStage, Stage};
 use cdse_sandbox::KeycloakVersion;
 
-fn play(mut stage: impl FnMut(Realm) -> Box<dyn Stage>) {
+fn play<'a>(mut stage: impl FnMut(Realm) -> Box<dyn Stage + 'a>) {
     for (name, realm, journey) in journeys::ALL {
         // What was played last is what a failure is about.
         eprintln!("{name}");

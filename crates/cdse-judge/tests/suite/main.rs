@@ -59,11 +59,11 @@ fn is_known(version: &str, step: &str) -> bool {
 }
 
 /// Plays every scenario and gives what was observed, by `scenario/step`.
-fn play(mut stage: impl FnMut(Realm) -> Box<dyn Stage>) -> Record {
+fn play<'a>(mut stage: impl FnMut(Realm) -> Box<dyn Stage + 'a>) -> Record {
     let mut record = BTreeMap::new();
     for (name, realm, scenario) in scenarios::ALL {
-        let mut stage = stage(*realm);
-        let mut observed = Observed::new(name, stage.as_mut());
+        let stage = stage(*realm);
+        let mut observed = Observed::new(name, stage.as_ref());
         scenario(&mut observed);
         record.extend(observed.record);
     }

@@ -75,7 +75,7 @@ impl Reply {
 /// A scenario under way: each request is a step with a name, and its answer is put on record.
 pub(crate) struct Observed<'a> {
     name: &'a str,
-    pub(crate) stage: &'a mut dyn Stage,
+    pub(crate) stage: &'a dyn Stage,
     pub(crate) record: Record,
 }
 
@@ -83,7 +83,7 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 pub(crate) const JSON: (&str, &str) = ("accept", "application/json");
 
 impl<'a> Observed<'a> {
-    pub(crate) fn new(name: &'a str, stage: &'a mut dyn Stage) -> Self {
+    pub(crate) fn new(name: &'a str, stage: &'a dyn Stage) -> Self {
         Self { name, stage, record: Record::new() }
     }
 
