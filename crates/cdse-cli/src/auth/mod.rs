@@ -19,6 +19,9 @@ use crate::fail::Result;
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Log in; asks on the terminal for what is missing
+    ///
+    /// The session is stored for this machine alone. Do not copy the state folder to another one: where refresh tokens work
+    /// once, the two copies end each other's session. Log in there too, or give it a CDSE_ACCESS_TOKEN.
     Login(login::Login),
     /// Show who is logged in, from where, and until when; makes no request
     ///

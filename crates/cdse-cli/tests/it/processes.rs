@@ -83,6 +83,43 @@ fn x2_signals_lose_nothing_where_tokens_are_one_time() {
     assert_eq!((world.sandbox.counters().reuse_detected, world.sandbox.counters().sessions_open), (0, 1));
 }
 
+/// 16 processes, a signal at any moment of each, a hundred renewals.
+#[test]
+fn x2_signals_at_random_lose_nothing_in_a_hundred_renewals() {
+    const RENEWALS: u64 = 100;
+    let world = one_time();
+    world.sandbox.clear_log();
+    // A linear congruential generator (Knuth) is chance enough.
+    let mut chance = 5_u64;
+    let mut below = |end: u64| {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (chance >> 33) % end
+    };
+    for _ in 0..RENEWALS {
+        world.age(700);
+        let calls: Vec<_> = (0..16)
+            .map(|_| {
+                let mut call = world.cdse(["auth", "token"]);
+                let child = call.spawn();
+                (call, child)
+            })
+            .collect();
+        for (nth, (_, child)) in calls.iter().enumerate() {
+            std::thread::park_timeout(Duration::from_micros(below(1500)));
+            // It may have ended before.
+            let _ = kill_process(Pid::from_child(child), [Signal::TERM, Signal::INT, Signal::HUP][nth % 3]);
+        }
+        for (call, child) in calls {
+            let done = call.wait(child);
+            assert!(matches!(done.code, None | Some(0 | 129 | 130 | 143)), "{done:?}");
+        }
+        world.cdse(["auth", "token"]).run().token();
+    }
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.refreshes_ok, counters.reuse_detected, counters.token_requests), (RENEWALS, 0, RENEWALS));
+    assert_eq!(counters.sessions_open, 1);
+}
+
 #[test]
 fn x2_a_login_that_is_interrupted_is_finished_and_found_again() {
     let world = World::new();
