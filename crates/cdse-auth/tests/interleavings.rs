@@ -40,7 +40,8 @@ fn answer(status: u16, retry_after: &str) -> Action {
 }
 
 fn slow() -> Action {
-    Action::DelayAnswer(Duration::from_millis(100))
+    // Long enough for a busy machine to come in between.
+    Action::DelayAnswer(Duration::from_millis(300))
 }
 
 // ---- codes ----

@@ -505,7 +505,7 @@ fn m8_a_token_that_could_not_be_saved_is_served_and_saved_later() {
     let manager: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
     manager.authorization_header().unwrap();
     world.advance(700);
-    world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(100))));
+    world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(300))));
     let theirs = manager.clone();
     let renewal = std::thread::spawn(move || theirs.authorization_header());
     until("it was sent", || world.sandbox.counters().refreshes_ok == 1);
@@ -526,7 +526,7 @@ fn m9_logout_and_clear_win_over_a_renewal_in_flight() {
     for clear in [false, true] {
         let world = World::new();
         let manager = world.manager(user());
-        world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(100))));
+        world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(300))));
         let theirs = manager.clone();
         let caller = std::thread::spawn(move || theirs.authorization_header());
         until("the login was processed", || world.sandbox.counters().logins_ok == 1);

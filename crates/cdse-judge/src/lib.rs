@@ -4,7 +4,9 @@
 //! same stages. [`keycloak::Server`] needs what `tests/keycloak/prepare` has made, and Java.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a surprise ends the test")]
 
+#[cfg(unix)]
 pub mod keycloak;
+#[cfg(unix)]
 mod proxy;
 mod stage;
 
