@@ -417,6 +417,34 @@ fn s4_an_opened_session_that_was_never_stored_is_ended_by_shutdown() {
 }
 
 #[test]
+fn s4_an_opened_session_that_somebody_elses_login_has_overtaken_is_ended() {
+    for shutdown in [false, true] {
+        let (world, files) = (World::new(), Files::new());
+        let store = files.store();
+        let manager: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
+        world.sandbox.script(Fault::token(slow()));
+        let theirs = manager.clone();
+        let login = spawn(move || theirs.authorization_header());
+        until("the login was processed", || world.sandbox.counters().logins_ok == 1);
+        store.set_faults([(FileOperation::Write, ENOSPC)]);
+        login.join().unwrap().expect("the token is used");
+        at_rest(&manager);
+        store.set_faults([]);
+        files.manager(&world).force_login().unwrap();
+        assert_eq!(world.sandbox.counters().sessions_open, 2);
+        if shutdown {
+            manager.shutdown().expect_err("it says that it could not be stored");
+        } else {
+            let _ = manager.status();
+            world.advance(700);
+            manager.authorization_header().unwrap();
+            at_rest(&manager);
+        }
+        assert_eq!(world.sandbox.counters().sessions_open, 1, "shutdown: {shutdown}");
+    }
+}
+
+#[test]
 fn s4_a_renewal_that_was_not_stored_is_no_reason_to_end_the_session() {
     let (world, files) = (World::new(), Files::new());
     let store = files.store();

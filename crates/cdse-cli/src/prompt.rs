@@ -7,12 +7,9 @@ use cdse_auth::Secret;
 
 use crate::fail::{Fail, Result};
 
-/// The terminal of this process, if there is somebody at it. As long as it is open a signal that ends or stops the process
-/// finds the terminal as it was: a hidden question must not leave it without echo.
+/// The terminal of this process, if there is somebody at it.
 #[derive(Debug)]
-pub(crate) struct Terminal {
-    _restored: Option<Restored>,
-}
+pub(crate) struct Terminal(());
 
 #[cfg(unix)]
 const DEVICE: &str = "/dev/tty";
@@ -25,8 +22,7 @@ impl Terminal {
         if no_input || !(io::stdin().is_terminal() || io::stderr().is_terminal()) {
             return None;
         }
-        let terminal = OpenOptions::new().read(true).write(true).open(DEVICE).ok()?;
-        Some(Self { _restored: Restored::watch(terminal) })
+        OpenOptions::new().read(true).write(true).open(DEVICE).is_ok().then_some(Self(()))
     }
 
     /// Asks for something that may be seen.
@@ -47,6 +43,7 @@ impl Terminal {
 
     /// Asks for something that must not be seen.
     pub(crate) fn ask_hidden(&self, question: &str) -> Result<Secret> {
+        let _restored = Restored::watch();
         rpassword::prompt_password(question).map(Secret::new).map_err(|error| closed(&error))
     }
 }
@@ -59,7 +56,7 @@ fn closed(error: &io::Error) -> Fail {
     Fail::usage(format!("the question was not answered: {error}"))
 }
 
-/// The thread that puts the terminal back when a signal comes.
+/// The thread that puts the terminal back when a signal comes at a hidden question, which must not leave it without echo.
 #[cfg(unix)]
 #[derive(Debug)]
 struct Restored {
@@ -69,22 +66,31 @@ struct Restored {
 
 #[cfg(unix)]
 impl Restored {
-    fn watch(terminal: std::fs::File) -> Option<Self> {
+    fn watch() -> Option<Self> {
+        use rustix::process::getpgrp;
+        use rustix::termios::tcgetpgrp;
         use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
         use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 
+        let terminal = OpenOptions::new().read(true).write(true).open(DEVICE).ok()?;
         let usual = tcgetattr(&terminal).ok()?;
         let heeded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
-        let heeded = heeded.into_iter().filter(|signal| !crate::signals::is_ignored(*signal));
+        let heeded: Vec<i32> = heeded.into_iter().filter(|signal| !crate::signals::is_ignored(*signal)).collect();
+        crate::signals::leave_to_default(&heeded);
         let mut signals = signal_hook::iterator::Signals::new(heeded).ok()?;
+        crate::signals::catch();
         let handle = signals.handle();
         let thread = std::thread::spawn(move || {
+            // In the background the terminal is another's, and touching it would stop this process.
+            let is_ours = || tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp());
             for signal in signals.forever() {
                 let hidden = tcgetattr(&terminal);
-                let _ = tcsetattr(&terminal, OptionalActions::Now, &usual);
+                if is_ours() {
+                    let _ = tcsetattr(&terminal, OptionalActions::Now, &usual);
+                }
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
                 // Only a stop comes back.
-                if let Ok(hidden) = hidden {
+                if let Some(hidden) = hidden.ok().filter(|_| is_ours()) {
                     let _ = tcsetattr(&terminal, OptionalActions::Now, &hidden);
                 }
             }
@@ -96,6 +102,7 @@ impl Restored {
 #[cfg(unix)]
 impl Drop for Restored {
     fn drop(&mut self) {
+        crate::signals::release();
         self.signals.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -109,7 +116,7 @@ struct Restored;
 
 #[cfg(not(unix))]
 impl Restored {
-    fn watch(_: std::fs::File) -> Option<Self> {
+    fn watch() -> Option<Self> {
         None
     }
 }

@@ -3,18 +3,48 @@
 //! A one-time refresh token that was sent and whose successor was not saved is a lost session. So an exchange that is
 //! under way is finished and saved, no other one begins, and then the process ends as the signal asked for.
 
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(unix)]
+use std::sync::{Arc, OnceLock};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cdse_auth::blocking::TokenManager;
+
+/// Whether a signal that was caught once does what it always does: whoever has stopped catching it cannot give it back to the
+/// system.
+#[cfg(unix)]
+fn left_to_default() -> &'static Arc<AtomicBool> {
+    static LEFT: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    LEFT.get_or_init(Arc::default)
+}
+
+/// These do what they always do, except between [`catch`] and [`release`].
+#[cfg(unix)]
+pub(crate) fn leave_to_default(signals: &[i32]) {
+    for signal in signals {
+        // What cannot be registered keeps its default.
+        let _ = signal_hook::flag::register_conditional_default(*signal, Arc::clone(left_to_default()));
+    }
+}
+
+/// From now on somebody catches signals.
+#[cfg(unix)]
+pub(crate) fn catch() {
+    left_to_default().store(false, Ordering::SeqCst);
+}
+
+/// Nobody catches signals any more.
+#[cfg(unix)]
+pub(crate) fn release() {
+    left_to_default().store(true, Ordering::SeqCst);
+}
 
 /// From now on signals wait for a running exchange of `manager`; a second one ends the process at once.
 ///
 /// It starts a thread, and so is called only when a request may follow.
 #[cfg(unix)]
 pub(crate) fn protect(manager: &TokenManager) {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
-
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
     use signal_hook::iterator::Signals;
     use signal_hook::{flag, low_level};
@@ -29,6 +59,7 @@ pub(crate) fn protect(manager: &TokenManager) {
     }
     let stop = (!is_ignored(SIGTSTP)).then_some(SIGTSTP);
     let Ok(mut signals) = Signals::new(ending.into_iter().chain(stop)) else { return };
+    catch();
     let manager = manager.clone();
     std::thread::spawn(move || {
         for signal in signals.forever() {

@@ -16,7 +16,7 @@ use crate::plan::{self, EXCHANGE, Means, Offer, PATIENCE, Permit, Plan, View, Wa
 use crate::provider::{Ability, AuthProvider, CodeSource, GIVEN_LIFE};
 use crate::random::Random;
 use crate::record::{Hold, Record, Slot, UsedCode, Version};
-use crate::secret::Fingerprint;
+use crate::secret::{Fingerprint, Secret};
 use crate::store::{MemoryTokenStore, RecordStore, SimpleStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, spawn};
 use crate::token::TokenSet;
@@ -97,6 +97,8 @@ pub(super) struct Shared {
     pub(super) last_error: Option<Error>,
     /// The record in `seen` could not be saved over this one.
     pub(super) unsaved: Option<Unsaved>,
+    /// Refresh tokens of sessions that were opened here and that nobody will use: to be ended.
+    pub(super) orphans: Vec<Secret>,
     /// Codes that were sent from here: never again, whatever is stored.
     pub(super) sent_codes: Vec<UsedCode>,
     pub(super) problems: Vec<String>,
@@ -354,6 +356,10 @@ impl Core {
                 _ => {}
             }
         }
+        if self.one_shot && matches!(offer, Offer::ServeAndRenew) {
+            // The token is all that was asked for: from here on this is a caller like any other.
+            caller.want = Want::Fresh;
+        }
         match offer {
             Offer::Serve => serve(),
             Offer::Fail(_) if !caller.looked => {
@@ -493,8 +499,9 @@ impl Core {
             shared.changed = true;
             let flight = shared.flight.as_mut();
             flight.map(|flight| {
-                flight.held = hold.map(|hold| (hold, end));
-                flight.want.clone()
+                // What it is wanted for by now may not be held back by what it worked for.
+                flight.held = hold.filter(|_| flight.want == flight.worked_for).map(|hold| (hold, end));
+                flight.worked_for.clone()
             })
         };
         let mut shared = lock(&self.shared);
@@ -547,9 +554,12 @@ impl Core {
             if unsaved.base == version {
                 return;
             }
-            // Somebody else has written: what is stored counts, whatever its generation.
+            // Somebody else has written: what is stored counts, whatever its generation, and a session that was opened
+            // here is nobody's.
+            let opened_here = unsaved.opened_here;
+            let orphan = shared.seen.take().and_then(|seen| seen.record.tokens.as_ref()?.refresh.clone());
+            shared.orphans.extend(orphan.filter(|_| opened_here));
             shared.unsaved = None;
-            shared.seen = None;
         }
         let Some(stored) = stored else {
             if shared.seen.as_ref().is_none_or(|seen| seen.base.is_some()) {

@@ -40,9 +40,23 @@ const SAME_CODE: Millis = 5_000;
 
 pub(super) fn run(core: &Core) -> Result<()> {
     let mut flight = Flight { core, code: None, tried_later_code: false, made_room: false };
-    loop {
-        if flight.turn()? == Turn::Landed {
-            return Ok(());
+    let landed = loop {
+        match flight.turn() {
+            Ok(Turn::Landed) => break Ok(()),
+            Ok(_) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    end_orphans(core);
+    landed
+}
+
+/// Ends the sessions that were opened here and that nobody will use.
+fn end_orphans(core: &Core) {
+    let orphans = std::mem::take(&mut core.shared().orphans);
+    for token in orphans {
+        if let Err(error) = core.service.logout(core.provider.client_id(), &token) {
+            note(&mut core.shared(), error.message().to_owned());
         }
     }
 }
@@ -307,6 +321,10 @@ impl Flight<'_> {
         if plan == Plan::Login {
             self.end_dead_session(&before.record, now);
         }
+        let lasts = || guard.holds_for(Duration::from_millis((EXCHANGE + SAVING).unsigned_abs()));
+        if !lasts() {
+            return Ok(Turn::Moved);
+        }
         let mut intent = plan::intent(&before.record, &attempt, &core.me);
         // A record that was saved without a slot is this one's from now on.
         intent.slot = Some(core.slot.clone());
@@ -324,8 +342,8 @@ impl Flight<'_> {
             shared.exchanges += 1;
             shared.exchanges
         };
-        if !guard.holds_for(Duration::from_millis((EXCHANGE + SAVING).unsigned_abs())) {
-            return Ok(Turn::Again);
+        if !lasts() {
+            return Ok(Turn::Moved);
         }
         attempt.begun = core.clock.now();
         let outcome = core.service.exchange(asked(core.provider.grant(), plan), &form);
@@ -550,12 +568,26 @@ impl Flight<'_> {
 
 /// Saves a record that could not be saved before, if there is one.
 fn save_unsaved(core: &Core) -> Result<Commit> {
-    let (base, record) = match &*core.shared() {
-        Shared { unsaved: Some(unsaved), seen: Some(seen), .. } => (unsaved.base, Arc::clone(&seen.record)),
+    let (base, record, opened_here) = match &*core.shared() {
+        Shared { unsaved: Some(unsaved), seen: Some(seen), .. } => {
+            (unsaved.base, Arc::clone(&seen.record), unsaved.opened_here)
+        }
         _ => return Ok(Commit::Done),
     };
     let commit = core.store.records().commit(&core.slot, base, &record)?;
-    core.shared().unsaved = None;
+    let mut shared = core.shared();
+    shared.unsaved = None;
+    match commit {
+        Commit::Done => {
+            if let Some(seen) = shared.seen.as_mut().filter(|seen| seen.record.version() == record.version()) {
+                seen.base = Some(record.version());
+            }
+        }
+        Commit::Moved => {
+            let orphan = record.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
+            shared.orphans.extend(orphan.filter(|_| opened_here));
+        }
+    }
     Ok(commit)
 }
 
@@ -566,8 +598,18 @@ pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
     if core.shared().unsaved.is_none() {
         return Ok(());
     }
-    let (_section, _guard) = logout::wait_for_guard(core);
-    save_unsaved(core).map(drop)
+    let saved = {
+        let (_section, _guard) = logout::wait_for_guard(core);
+        save_unsaved(core)
+    };
+    end_orphans(core);
+    match saved? {
+        Commit::Done => Ok(()),
+        Commit::Moved => {
+            let why = "what the last renewal brought could not be stored, and the store holds something else by now";
+            Err(Error::new(ErrorKind::StoreUnwritable, why))
+        }
+    }
 }
 
 fn asked(grant: Grant, plan: Plan) -> Asked {

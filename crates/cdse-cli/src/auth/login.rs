@@ -163,8 +163,6 @@ impl Login {
                 }
             },
         };
-        // From here on the exchange has the say over signals.
-        drop(terminal);
         place.open(user, self.force).map_err(|fail| {
             if with_code || !fail.is(ErrorKind::CredentialsRefused) {
                 return fail;

@@ -73,6 +73,11 @@ impl Place<'_> {
         if done? == Done::AlreadyOpen {
             return self.already(&client, grant, username, subject);
         }
+        if let Err(error) = manager.settle() {
+            // A session that could not be stored is of no use to the next command: it is given back.
+            let _ = manager.shutdown();
+            return Err(error.into());
+        }
         self.point_to(&profile)?;
         drop(unfinished);
         let who = match (username, grant) {

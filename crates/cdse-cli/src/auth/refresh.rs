@@ -15,6 +15,7 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
     }
     signals::protect(&session.manager);
     session.manager.force_refresh().map_err(|error| session.explain(error))?;
+    session.manager.settle().map_err(|error| session.explain(error))?;
     let status = session.manager.status();
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
     output::note(&format!("renewed ({}): the access token is valid until {end}", session.source.describe()));

@@ -62,13 +62,20 @@ impl Token {
         let wanted = self.min_validity.filter(|_| !fixed).unwrap_or_default();
         // Reads the store. A token that is fresh is printed without anything that could be interrupted.
         let _ = session.manager.status();
-        if self.force_refresh || !wanted.is_zero() || session.manager.as_async().fresh_header().is_none() {
-            signals::protect(&session.manager);
+        let may_exchange =
+            self.force_refresh || !wanted.is_zero() || session.manager.as_async().fresh_header().is_none();
+        if !may_exchange {
+            return session.manager.tokens(wanted);
         }
+        signals::protect(&session.manager);
         if self.force_refresh {
             session.manager.force_refresh()?;
         }
-        session.manager.tokens(wanted)
+        let tokens = session.manager.tokens(wanted)?;
+        if let Err(error) = session.manager.settle() {
+            output::warn(&format!("the token is good, but the session could not be stored: {error}"));
+        }
+        Ok(tokens)
     }
 
     fn line(&self, session: &Session, tokens: &TokenSet, json: bool, end: Option<SystemTime>) -> Zeroizing<String> {

@@ -292,3 +292,14 @@ fn cli6_an_account_that_has_got_a_second_factor_is_told_how_to_give_its_code() {
     let login = world.cdse(["auth", "login", "--username", USER, "--password-stdin"]).stdin(PASSWORD);
     login.run().exits(4).says("--totp");
 }
+
+#[test]
+fn m4_a_validity_that_is_left_is_served_at_once_however_late_the_token_is() {
+    for (age, asked) in [(520, "60s"), (540, "30s"), (585, "5s")] {
+        let world = World::logged_in();
+        world.age(age);
+        world.cdse(["auth", "token", "--min-validity", asked]).run().token();
+        let requests = world.sandbox.counters().token_requests;
+        assert!(requests <= 2, "{requests} requests");
+    }
+}

@@ -159,7 +159,8 @@ fn s5_a_read_only_state_folder_serves_its_token_and_renews_nothing() {
     let world = World::logged_in();
     let nobody = 65534;
     let binary = world.home.path().join("cdse");
-    fs::copy(BINARY, &binary).unwrap();
+    // By another process: a file that this one has open for writing while another test forks is busy for a moment.
+    assert!(std::process::Command::new("cp").arg(BINARY).arg(&binary).status().unwrap().success());
     fs::set_permissions(world.home.path(), Permissions::from_mode(0o755)).unwrap();
     let folders = [world.state(), world.state().join("sessions"), world.state().join("profiles")];
     let files = [world.session_file(), world.profile_file("default")];

@@ -209,7 +209,7 @@ fn signals(stage: &dyn Stage) {
 
 fn signals_in_a_slow_exchange(stage: &dyn Stage) {
     let person = Person::logged_in(stage);
-    stage.delay_answers(Duration::from_secs(1));
+    stage.delay_answers(Duration::from_millis(500));
     let mut random = Random(13);
     for stop in [Signal::TERM, Signal::INT, Signal::HUP] {
         person.wait_for_expiry();
@@ -218,7 +218,7 @@ fn signals_in_a_slow_exchange(stage: &dyn Stage) {
         while stage.token_requests() == before {
             sleep(Duration::from_millis(1));
         }
-        sleep(Duration::from_millis(random.below(500)));
+        sleep(Duration::from_millis(random.below(200)));
         signal(&child, stop);
         let code = child.wait_with_output().unwrap().status.code();
         assert_eq!(code, Some(128 + stop.as_raw()), "the exchange is finished, and then the process ends as asked");
