@@ -401,10 +401,8 @@ fn s2_a_file_that_was_saved_without_a_slot_belongs_to_who_uses_it_first() {
     assert_eq!(other.authorization_header().unwrap_err().kind(), ErrorKind::StoreUnsafe);
 }
 
-#[test]
-fn s4_an_opened_session_that_was_never_stored_is_ended_by_shutdown() {
-    let (world, files) = (World::new(), Files::new());
-    let store = files.store();
+/// A manager whose login the store did not take.
+fn with_an_unstored_login(world: &World, store: &FileTokenStore) -> blocking::TokenManager {
     let manager: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
     world.sandbox.script(Fault::token(slow()));
     let theirs = manager.clone();
@@ -412,6 +410,14 @@ fn s4_an_opened_session_that_was_never_stored_is_ended_by_shutdown() {
     until("the login was processed", || world.sandbox.counters().logins_ok == 1);
     store.set_faults([(FileOperation::Write, ENOSPC)]);
     login.join().unwrap().expect("the token is used");
+    at_rest(&manager);
+    manager
+}
+
+#[test]
+fn s4_an_opened_session_that_was_never_stored_is_ended_by_shutdown() {
+    let (world, files) = (World::new(), Files::new());
+    let manager = with_an_unstored_login(&world, &files.store());
     manager.shutdown().expect_err("it says that it could not be stored");
     assert_eq!(world.sandbox.counters().sessions_open, 0);
 }
@@ -421,14 +427,7 @@ fn s4_an_opened_session_that_somebody_elses_login_has_overtaken_is_ended() {
     for shutdown in [false, true] {
         let (world, files) = (World::new(), Files::new());
         let store = files.store();
-        let manager: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
-        world.sandbox.script(Fault::token(slow()));
-        let theirs = manager.clone();
-        let login = spawn(move || theirs.authorization_header());
-        until("the login was processed", || world.sandbox.counters().logins_ok == 1);
-        store.set_faults([(FileOperation::Write, ENOSPC)]);
-        login.join().unwrap().expect("the token is used");
-        at_rest(&manager);
+        let manager = with_an_unstored_login(&world, &store);
         store.set_faults([]);
         files.manager(&world).force_login().unwrap();
         assert_eq!(world.sandbox.counters().sessions_open, 2);

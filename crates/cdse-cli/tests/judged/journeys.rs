@@ -101,7 +101,7 @@ impl<'a> Person<'a> {
         std::fs::read_to_string(record).unwrap()
     }
 
-    /// The stored token becomes older, as if so many seconds had passed on this machine.
+    /// Waits until the stored token has ended.
     fn wait_for_expiry(&self) {
         let record: Value = serde_json::from_str(&self.record()).unwrap();
         let life = record["tokens"]["expires_in_ms"].as_u64().unwrap();
