@@ -65,6 +65,17 @@ fn p2_a_given_code_is_sent_once() {
 }
 
 #[test]
+fn p2_a_given_code_is_sent_within_a_minute_or_not_at_all() {
+    for (age, sent) in [(58, 1), (62, 0)] {
+        let world = World::new();
+        let manager = world.manager(PasswordAuth::new(MFA, PASSWORD).with_code(world.sandbox.totp_code(MFA).unwrap()));
+        world.advance(age);
+        assert_eq!(manager.login().is_ok(), sent == 1, "{age} s after it was given");
+        assert_eq!(world.sandbox.counters().token_requests, sent);
+    }
+}
+
+#[test]
 fn p2_a_given_code_is_not_sent_again_after_a_lost_answer() {
     let world = World::new();
     world.sandbox.script(Fault::token(Action::Reset { processed: true }));
