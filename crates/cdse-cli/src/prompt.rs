@@ -1,9 +1,15 @@
 //! Questions on the terminal. Only `auth login` asks any.
 
+#[cfg(unix)]
+use std::fs::File;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+#[cfg(unix)]
+use std::sync::Arc;
 
 use cdse_auth::Secret;
+#[cfg(unix)]
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 use crate::fail::{Fail, Result};
 
@@ -43,7 +49,7 @@ impl Terminal {
 
     /// Asks for something that must not be seen.
     pub(crate) fn ask_hidden(&self, question: &str) -> Result<Secret> {
-        let _restored = Restored::watch();
+        let _hidden = Hidden::begin();
         rpassword::prompt_password(question).map(Secret::new).map_err(|error| closed(&error))
     }
 }
@@ -56,52 +62,64 @@ fn closed(error: &io::Error) -> Fail {
     Fail::usage(format!("the question was not answered: {error}"))
 }
 
-/// The thread that puts the terminal back when a signal comes at a hidden question, which must not leave it without echo.
+/// A terminal that shows nothing of what is typed, from before the question is seen until after it was answered: programs
+/// type as soon as they see it.
+///
+/// A thread puts the terminal back when a signal comes, which must not leave it without echo.
 #[cfg(unix)]
 #[derive(Debug)]
-struct Restored {
+struct Hidden {
+    terminal: Arc<File>,
+    usual: Termios,
     signals: signal_hook::iterator::Handle,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 #[cfg(unix)]
-impl Restored {
-    fn watch() -> Option<Self> {
+impl Hidden {
+    fn begin() -> Option<Self> {
         use rustix::process::getpgrp;
         use rustix::termios::tcgetpgrp;
-        use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
         use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 
-        let terminal = OpenOptions::new().read(true).write(true).open(DEVICE).ok()?;
-        let usual = tcgetattr(&terminal).ok()?;
+        let terminal = Arc::new(OpenOptions::new().read(true).write(true).open(DEVICE).ok()?);
+        let usual = tcgetattr(&*terminal).ok()?;
         let heeded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
         let heeded: Vec<i32> = heeded.into_iter().filter(|signal| !crate::signals::is_ignored(*signal)).collect();
         crate::signals::leave_to_default(&heeded);
         let mut signals = signal_hook::iterator::Signals::new(heeded).ok()?;
         crate::signals::catch();
         let handle = signals.handle();
-        let thread = std::thread::spawn(move || {
+        // As rpassword reads: key by key.
+        let mut keys = usual.clone();
+        keys.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+        keys.special_codes[SpecialCodeIndex::VMIN] = 1;
+        keys.special_codes[SpecialCodeIndex::VTIME] = 0;
+        let _ = tcsetattr(&*terminal, OptionalActions::Now, &keys);
+        let mut hidden = Self { terminal: Arc::clone(&terminal), usual: usual.clone(), signals: handle, thread: None };
+        hidden.thread = Some(std::thread::spawn(move || {
             // In the background the terminal is another's, and touching it would stop this process.
             let is_ours = || tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp());
             for signal in signals.forever() {
-                let hidden = tcgetattr(&terminal);
+                let hidden = tcgetattr(&*terminal);
                 if is_ours() {
-                    let _ = tcsetattr(&terminal, OptionalActions::Now, &usual);
+                    let _ = tcsetattr(&*terminal, OptionalActions::Now, &usual);
                 }
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
                 // Only a stop comes back.
                 if let Some(hidden) = hidden.ok().filter(|_| is_ours()) {
-                    let _ = tcsetattr(&terminal, OptionalActions::Now, &hidden);
+                    let _ = tcsetattr(&*terminal, OptionalActions::Now, &hidden);
                 }
             }
-        });
-        Some(Self { signals: handle, thread: Some(thread) })
+        }));
+        Some(hidden)
     }
 }
 
 #[cfg(unix)]
-impl Drop for Restored {
+impl Drop for Hidden {
     fn drop(&mut self) {
+        let _ = tcsetattr(&*self.terminal, OptionalActions::Now, &self.usual);
         crate::signals::release();
         self.signals.close();
         if let Some(thread) = self.thread.take() {
@@ -112,11 +130,11 @@ impl Drop for Restored {
 
 #[cfg(not(unix))]
 #[derive(Debug)]
-struct Restored;
+struct Hidden;
 
 #[cfg(not(unix))]
-impl Restored {
-    fn watch() -> Option<Self> {
+impl Hidden {
+    fn begin() -> Option<Self> {
         None
     }
 }

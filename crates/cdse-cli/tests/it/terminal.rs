@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
@@ -18,11 +19,12 @@ struct Screen {
     /// Kept open, so that what was set on the terminal can be looked at after the process has ended.
     slave: File,
     seen: Arc<Mutex<String>>,
+    child: Child,
 }
 
 impl Screen {
     /// Runs a command with the terminal as its own.
-    fn run(world: &World, arguments: &[&str]) -> (Self, Child) {
+    fn run(world: &World, arguments: &[&str]) -> Self {
         let pair = openpty(None, None).unwrap();
         let (master, slave) = (File::from(pair.master), File::from(pair.slave));
         let end = || Stdio::from(slave.try_clone().unwrap());
@@ -39,7 +41,19 @@ impl Screen {
                 theirs.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
             }
         });
-        (Self { master, slave, seen }, child)
+        Self { master, slave, seen, child }
+    }
+
+    /// Waits until the command has ended.
+    fn end(&mut self) -> ExitStatus {
+        for _ in 0..30_000 {
+            if let Some(end) = self.child.try_wait().unwrap() {
+                return end;
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        let _ = self.child.kill();
+        panic!("it still waits after: {}", self.text());
     }
 
     fn text(&self) -> String {
@@ -62,15 +76,16 @@ impl Screen {
 #[test]
 fn cli3_login_asks_for_name_password_and_last_the_code_and_hides_the_password() {
     let world = World::new();
-    let (mut screen, mut child) = Screen::run(&world, &["auth", "login"]);
+    let mut screen = Screen::run(&world, &["auth", "login"]);
     screen.wait_for("User name: ");
     screen.types(&format!("{MFA}\n"));
     screen.wait_for("Password of mfa@example.com: ");
-    until("the password is hidden", || !screen.echoes());
+    // Programs type as soon as they see the question.
+    assert!(!screen.echoes(), "what is typed now is seen");
     screen.types(&format!("{PASSWORD}\n"));
     screen.wait_for("One-time code (empty if none): ");
     screen.types(&format!("{}\n", world.sandbox.totp_code(MFA).unwrap()));
-    assert!(child.wait().unwrap().success(), "{}", screen.text());
+    assert!(screen.end().success(), "{}", screen.text());
     screen.wait_for("logged in as mfa@example.com");
     assert!(!screen.text().contains(PASSWORD) && screen.echoes());
     assert_eq!(world.sandbox.counters().login_failures, 0);
@@ -79,8 +94,8 @@ fn cli3_login_asks_for_name_password_and_last_the_code_and_hides_the_password() 
 #[test]
 fn cli3_no_input_asks_nobody_on_a_terminal_either() {
     let world = World::new();
-    let (screen, mut child) = Screen::run(&world, &["auth", "login", "--no-input"]);
-    assert_eq!(child.wait().unwrap().code(), Some(2));
+    let mut screen = Screen::run(&world, &["auth", "login", "--no-input"]);
+    assert_eq!(screen.end().code(), Some(2));
     screen.wait_for("--username");
     assert!(!screen.text().contains("User name:"));
 }
@@ -88,22 +103,22 @@ fn cli3_no_input_asks_nobody_on_a_terminal_either() {
 #[test]
 fn cli3_a_signal_at_a_hidden_question_leaves_the_terminal_as_it_was() {
     let at_the_question = |world: &World| {
-        let (screen, child) = Screen::run(world, &["auth", "login", "--username", USER]);
+        let screen = Screen::run(world, &["auth", "login", "--username", USER]);
         screen.wait_for("Password of");
-        until("the password is hidden", || !screen.echoes());
-        (screen, child)
+        assert!(!screen.echoes(), "what is typed now is seen");
+        screen
     };
     let world = World::new();
-    let (mut screen, mut child) = at_the_question(&world);
+    let mut screen = at_the_question(&world);
     // Ctrl-C: a signal until the question reads it as a key; shells tell both as 130.
     screen.types("\u{3}");
-    let end = child.wait().unwrap();
+    let end = screen.end();
     assert!(end.code() == Some(130) || end.signal() == Some(2), "{end:?}: {}", screen.text());
     assert!(screen.echoes(), "the terminal was left without echo");
     for signal in [Signal::TERM, Signal::HUP] {
-        let (screen, mut child) = at_the_question(&world);
-        kill_process(Pid::from_child(&child), signal).unwrap();
-        assert_eq!(child.wait().unwrap().signal(), Some(signal.as_raw()));
+        let mut screen = at_the_question(&world);
+        kill_process(Pid::from_child(&screen.child), signal).unwrap();
+        assert_eq!(screen.end().signal(), Some(signal.as_raw()));
         assert!(screen.echoes(), "the terminal was left without echo");
     }
     assert_eq!(world.sandbox.counters().connections, 0);
@@ -115,11 +130,11 @@ fn cli3_an_answer_that_ends_the_input_is_no_answer() {
     for question in ["User name: ", "Password of"] {
         let arguments: &[&str] =
             if question == "User name: " { &["auth", "login"] } else { &["auth", "login", "--username", USER] };
-        let (mut screen, mut child) = Screen::run(&world, arguments);
+        let mut screen = Screen::run(&world, arguments);
         screen.wait_for(question);
         // Ctrl-D.
         screen.types("\u{4}");
-        assert_eq!(child.wait().unwrap().code(), Some(2), "{}", screen.text());
+        assert_eq!(screen.end().code(), Some(2), "{}", screen.text());
         screen.wait_for("was not answered");
     }
 }
