@@ -49,8 +49,11 @@ impl Terminal {
 
     /// Asks for something that must not be seen.
     pub(crate) fn ask_hidden(&self, question: &str) -> Result<Secret> {
-        let _hidden = Hidden::begin();
-        rpassword::prompt_password(question).map(Secret::new).map_err(|error| closed(&error))
+        let answer = match Hidden::begin() {
+            Some(hidden) => hidden.ask(question),
+            None => rpassword::prompt_password(question),
+        };
+        answer.map(Secret::new).map_err(|error| closed(&error))
     }
 }
 
@@ -114,17 +117,28 @@ impl Hidden {
         }));
         Some(hidden)
     }
+
+    fn ask(&self, question: &str) -> io::Result<String> {
+        // Not by its path: what rpassword opens itself it also sets, which a signal's restoring must not be overtaken by.
+        let config = rpassword::ConfigBuilder::new()
+            .input_reader(self.terminal.try_clone()?)
+            .output_writer(self.terminal.try_clone()?)
+            .build();
+        let answer = rpassword::prompt_password_with_config(question, config);
+        (&*self.terminal).write_all(b"\n")?;
+        answer
+    }
 }
 
 #[cfg(unix)]
 impl Drop for Hidden {
     fn drop(&mut self) {
-        let _ = tcsetattr(&*self.terminal, OptionalActions::Now, &self.usual);
         crate::signals::release();
         self.signals.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        let _ = tcsetattr(&*self.terminal, OptionalActions::Now, &self.usual);
     }
 }
 
@@ -136,5 +150,9 @@ struct Hidden;
 impl Hidden {
     fn begin() -> Option<Self> {
         None
+    }
+
+    fn ask(&self, question: &str) -> io::Result<String> {
+        rpassword::prompt_password(question)
     }
 }
