@@ -16,8 +16,9 @@ use std::time::Duration;
 use http::HeaderValue;
 use pollster::block_on;
 
+use crate::endpoint::AccountSession;
 use crate::error::Result;
-use crate::manager::{Login, Status};
+use crate::manager::{Login, Status, Verdict};
 use crate::provider::AuthProvider;
 use crate::token::TokenSet;
 
@@ -123,6 +124,33 @@ impl TokenManager {
     /// The same.
     pub fn logout(&self) -> Result<()> {
         block_on(self.0.logout())
+    }
+
+    /// See [`crate::TokenManager::sessions`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn sessions(&self) -> Result<Vec<AccountSession>> {
+        block_on(self.0.sessions())
+    }
+
+    /// See [`crate::TokenManager::end_session`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn end_session(&self, id: &str) -> Result<()> {
+        block_on(self.0.end_session(id))
+    }
+
+    /// See [`crate::TokenManager::verify`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn verify(&self) -> Result<Verdict> {
+        block_on(self.0.verify())
     }
 
     /// See [`crate::TokenManager::clear`].

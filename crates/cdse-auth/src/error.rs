@@ -35,6 +35,8 @@ pub enum ErrorKind {
     ReauthRequired,
     /// The service still refuses a token that was renewed a moment ago.
     StillRefused,
+    /// This kind of credential does not reach that service, whoever holds it.
+    WrongCredential,
     /// The service asks for fewer requests (429).
     RateLimited,
     /// The service is out of order for the moment (5xx).
@@ -77,6 +79,7 @@ impl ErrorKind {
             Self::AccountBlocked => "account_blocked",
             Self::ReauthRequired => "login_required",
             Self::StillRefused => "still_refused",
+            Self::WrongCredential => "wrong_credential",
             Self::RateLimited => "rate_limited",
             Self::ServiceUnavailable => "service_unavailable",
             Self::Network => "network",

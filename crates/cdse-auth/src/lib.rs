@@ -41,6 +41,7 @@ mod os;
 mod plan;
 mod provider;
 mod random;
+mod reach;
 mod record;
 mod secret;
 pub mod store;
@@ -48,15 +49,16 @@ mod sync;
 mod token;
 
 pub use clock::{Clock, ManualClock};
-pub use endpoint::{DEFAULT_REALM_URL, Proxy, TransportConfig};
+pub use endpoint::{AccountSession, DEFAULT_REALM_URL, Proxy, TransportConfig};
 pub use error::{Error, ErrorKind, Result};
 pub use http::HeaderValue;
-pub use manager::{Login, SessionState, Status, TokenManager, TokenManagerBuilder};
+pub use manager::{Login, SessionState, Status, TokenManager, TokenManagerBuilder, Verdict};
 pub use provider::{
     Ability, AccessTokenAuth, AuthProvider, ClientCredentialsAuth, CodeSource, DEFAULT_CLIENT_ID, GrantData,
     OneTimeCode, PasswordAuth, RefreshTokenAuth, StoredSession, TotpSecret,
 };
 pub use random::Random;
+pub use reach::DataService;
 pub use record::{Grant, Record, Slot, Version};
 pub use secret::Secret;
 pub use store::{FileTokenStore, MemoryTokenStore, TokenStore};

@@ -9,6 +9,9 @@ use crate::error::{Error, ErrorKind, Result, cleaned};
 pub(crate) struct Endpoints {
     pub(crate) token: Url,
     pub(crate) logout: Url,
+    pub(crate) userinfo: Url,
+    /// The sessions of Keycloak's account API.
+    pub(crate) sessions: Url,
 }
 
 impl Endpoints {
@@ -21,11 +24,21 @@ impl Endpoints {
 
     pub(crate) fn of_token_endpoint(token: &str) -> Result<Self> {
         let token = checked(token)?;
-        let mut logout = token.clone();
-        if let Ok(mut segments) = logout.path_segments_mut() {
-            segments.pop_if_empty().pop().push("logout");
-        }
-        Ok(Self { token, logout })
+        let sibling = |up: usize, path: &[&str]| {
+            let mut url = token.clone();
+            if let Ok(mut segments) = url.path_segments_mut() {
+                segments.pop_if_empty();
+                (0..up).for_each(|_| {
+                    segments.pop();
+                });
+                segments.extend(path);
+            }
+            url
+        };
+        let (logout, userinfo) = (sibling(1, &["logout"]), sibling(1, &["userinfo"]));
+        // Below the realm, beside `protocol/openid-connect`.
+        let sessions = sibling(3, &["account", "sessions"]);
+        Ok(Self { token, logout, userinfo, sessions })
     }
 }
 
@@ -73,6 +86,8 @@ mod tests {
         let realm = Endpoints::of_realm(super::super::DEFAULT_REALM_URL).unwrap();
         assert!(realm.token.as_str().ends_with("/auth/realms/CDSE/protocol/openid-connect/token"));
         assert!(realm.logout.as_str().ends_with("/auth/realms/CDSE/protocol/openid-connect/logout"));
+        assert!(realm.userinfo.as_str().ends_with("/auth/realms/CDSE/protocol/openid-connect/userinfo"));
+        assert!(realm.sessions.as_str().ends_with("/auth/realms/CDSE/account/sessions"));
         let token = "https://id.example/realms/R/protocol/openid-connect/token";
         assert_eq!(Endpoints::of_realm("https://id.example/realms/R/").unwrap().token.as_str(), token);
         assert_eq!(

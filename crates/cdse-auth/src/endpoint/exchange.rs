@@ -3,8 +3,8 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use reqwest::Client;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, RequestBuilder};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -65,21 +65,44 @@ impl Service {
         })
     }
 
+    /// One request with an access token to what lies beside the token endpoint. Nothing is repeated here.
+    pub(super) fn ask(&self, method: Method, url: &Url, authorization: &HeaderValue) -> Result<Answer, Failure> {
+        let timeout = Duration::from_millis(self.transport.timeout().unsigned_abs());
+        self.send(url, timeout, |client| {
+            // Keycloak 26 ends a session only for who says that JSON is spoken.
+            let json = HeaderValue::from_static("application/json");
+            client.request(method, url.clone()).header(AUTHORIZATION, authorization).header(CONTENT_TYPE, json)
+        })
+    }
+
+    pub(super) fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
     fn post(&self, url: &Url, form: &GrantData, timeout: Duration) -> Result<Answer, Failure> {
+        let body = encode(form);
+        self.send(url, timeout, |client| {
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            client.post(url.clone()).header(CONTENT_TYPE, form).body(bytes::Bytes::from_owner(body))
+        })
+    }
+
+    fn send(
+        &self,
+        url: &Url,
+        timeout: Duration,
+        request: impl FnOnce(&Client) -> RequestBuilder,
+    ) -> Result<Answer, Failure> {
         let client = self.client().map_err(|error| failure(Class::Configuration, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             let why = format!("the request could not be started: {error}; nothing was sent");
             failure(Class::Unsent, Error::new(ErrorKind::Network, why))
         })?;
-        let body = encode(form);
         let result = runtime.block_on(async {
-            let request = client
-                .post(url.clone())
+            let request = request(&client)
                 .header(ACCEPT, HeaderValue::from_static("application/json"))
-                .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
                 .header("Connection", HeaderValue::from_static("close"))
-                .timeout(timeout)
-                .body(bytes::Bytes::from_owner(body));
+                .timeout(timeout);
             match request.send().await {
                 Ok(response) => read(response).await,
                 Err(error) => Err(error),

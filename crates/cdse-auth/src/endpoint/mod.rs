@@ -1,10 +1,13 @@
 //! The identity service: where it is, one request, and what its answer means.
 
+mod account;
 mod address;
 mod answer;
 mod exchange;
 mod transport;
 
+pub use account::AccountSession;
+pub(crate) use account::Asking;
 pub(crate) use address::Endpoints;
 pub(crate) use answer::{Asked, jwt_times};
 pub(crate) use exchange::Service;

@@ -1,5 +1,6 @@
 //! [`TokenManager`]: the lifecycle of a session.
 
+mod account;
 mod core;
 mod explain;
 mod flight;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+pub use self::account::Verdict;
 use self::core::{Core, Shared, Store};
 use self::header::HeaderCell;
 pub use self::status::{SessionState, Status};
@@ -452,20 +454,32 @@ impl TokenManager {
         &self.core.slot
     }
 
-    async fn on_own_thread(&self, work: fn(&Core) -> Result<()>) -> Result<()> {
+    /// Blocking work, which must not hold up whoever polls.
+    async fn on_own_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Core) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let core = Arc::clone(&self.core);
-        let result: Arc<Mutex<Option<Result<()>>>> = Arc::default();
+        let result: Arc<Mutex<Option<Result<T>>>> = Arc::default();
         let theirs = Arc::clone(&result);
+        let work = Arc::new(Mutex::new(Some(work)));
+        let mine = Arc::clone(&work);
+        let take = |work: &Mutex<Option<_>>| lock(work).take();
         let started = spawn("cdse-auth", move || {
-            let done = work(&core);
-            *lock(&theirs) = Some(done);
-            core.wake_all();
+            if let Some(work) = take(&work) {
+                let done = work(&core);
+                *lock(&theirs) = Some(done);
+                core.wake_all();
+            }
         });
-        if started.is_err() {
+        if started.is_err()
+            && let Some(work) = lock(&mine).take()
+        {
             return work(&self.core);
         }
         Changed { core: &self.core, done: |_: &Shared| lock(&result).is_some() }.await;
-        lock(&result).take().unwrap_or(Ok(()))
+        let done = lock(&result).take();
+        done.unwrap_or_else(|| Err(core::logged_out()))
     }
 }
 

@@ -1,0 +1,155 @@
+//! Keycloak's account API: the sessions of an account, as its owner may see and end them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::HeaderValue;
+use reqwest::Method;
+use serde::Deserialize;
+
+use super::answer::{Answer, Asked, classify};
+use super::exchange::Service;
+use crate::error::{Error, ErrorKind, Result, cleaned};
+
+/// How much of a text of the service is kept.
+const WORDS: usize = 200;
+
+/// An open session of an account, as the identity service tells it. Each takes one of the account's places.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct AccountSession {
+    /// Its name, which is `session_state` in token answers.
+    pub id: String,
+    /// Whether it is the session of the token that was asked with.
+    pub current: bool,
+    /// When it was opened.
+    pub started_at: Option<SystemTime>,
+    /// When a token of it was obtained last.
+    pub last_access_at: Option<SystemTime>,
+    /// When it ends at the latest.
+    pub expires_at: Option<SystemTime>,
+    /// The OAuth clients that use it. None are left once a one-time refresh token was used twice: nobody can use such a
+    /// session any more, and it keeps its place.
+    pub clients: Vec<String>,
+    /// The address that it was used from, as the service saw it.
+    pub ip: Option<String>,
+}
+
+/// What became of a request with a token.
+pub(crate) enum Asking<T> {
+    Told(T),
+    /// 401: the token is refused, or does not open this.
+    Refused,
+}
+
+impl Service {
+    /// The sessions of the account that the token belongs to.
+    pub(crate) fn sessions(&self, authorization: &HeaderValue) -> Result<Asking<Vec<AccountSession>>> {
+        let answer = self.ask_account(Method::GET, None, authorization)?;
+        match answer.status {
+            200 => sessions(&answer).map(Asking::Told),
+            _ => other(&answer),
+        }
+    }
+
+    /// Ends one of them. The service says so for a session that it does not know, too.
+    pub(crate) fn end_session(&self, id: &str, authorization: &HeaderValue) -> Result<Asking<()>> {
+        let answer = self.ask_account(Method::DELETE, Some(id), authorization)?;
+        match answer.status {
+            204 => Ok(Asking::Told(())),
+            200 if answer.whole && answer.body.is_empty() => Ok(Asking::Told(())),
+            _ => other(&answer),
+        }
+    }
+
+    /// Whether the userinfo endpoint takes the token; `None` if its answer does not tell: without the scope `openid` it is
+    /// 403 for the living and the dead.
+    pub(crate) fn userinfo(&self, authorization: &HeaderValue) -> Result<Option<bool>> {
+        let url = &self.endpoints().userinfo;
+        let answer = self.ask(Method::GET, url, authorization).map_err(|failure| failure.error)?;
+        match answer.status {
+            200 => Ok(Some(true)),
+            401 => Ok(Some(false)),
+            403 => Ok(None),
+            _ => other(&answer).map(|_: Asking<()>| None),
+        }
+    }
+
+    fn ask_account(&self, method: Method, id: Option<&str>, authorization: &HeaderValue) -> Result<Answer> {
+        let mut url = self.endpoints().sessions.clone();
+        if let (Some(id), Ok(mut segments)) = (id, url.path_segments_mut()) {
+            segments.push(id);
+        }
+        self.ask(method, &url, authorization).map_err(|failure| failure.error)
+    }
+}
+
+/// What is no success.
+fn other<T>(answer: &Answer) -> Result<Asking<T>> {
+    let why = match answer.status {
+        401 => return Ok(Asking::Refused),
+        403 => "the identity service does not let this token see and end the account's sessions",
+        200..=299 => {
+            "the identity service answered something that is no list of sessions (a proxy's or a portal's page?)"
+        }
+        404 | 405 => "the identity service has no account API at this address; check the realm's address",
+        _ => {
+            return Err(match classify(Asked::Refresh, answer, 0) {
+                Err(failure) => failure.error,
+                Ok(_) => {
+                    Error::new(ErrorKind::MalformedAnswer, "the identity service gave an answer that was not asked for")
+                }
+            });
+        }
+    };
+    let kind = match answer.status {
+        403 => ErrorKind::WrongCredential,
+        200..=299 => ErrorKind::MalformedAnswer,
+        _ => ErrorKind::Configuration,
+    };
+    Err(Error::new(kind, why))
+}
+
+fn sessions(answer: &Answer) -> Result<Vec<AccountSession>> {
+    let told: Option<Vec<Told>> = answer.whole.then(|| serde_json::from_slice(&answer.body).ok()).flatten();
+    match told {
+        Some(told) => Ok(told.into_iter().map(AccountSession::from).collect()),
+        None => other(answer).map(|_: Asking<()>| Vec::new()),
+    }
+}
+
+/// An entry of `GET account/sessions`; the times are Unix seconds.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    id: String,
+    ip_address: Option<String>,
+    started: Option<u64>,
+    last_access: Option<u64>,
+    expires: Option<u64>,
+    #[serde(default)]
+    clients: Vec<Client>,
+    #[serde(default)]
+    current: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Client {
+    client_id: String,
+}
+
+impl From<Told> for AccountSession {
+    fn from(told: Told) -> Self {
+        let shown = |text: &str| cleaned(text, WORDS);
+        let at = |seconds: u64| UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+        Self {
+            id: shown(&told.id),
+            current: told.current,
+            started_at: told.started.and_then(at),
+            last_access_at: told.last_access.and_then(at),
+            expires_at: told.expires.and_then(at),
+            clients: told.clients.iter().map(|client| shown(&client.client_id)).collect(),
+            ip: told.ip_address.as_deref().map(shown),
+        }
+    }
+}

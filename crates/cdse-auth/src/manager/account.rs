@@ -1,0 +1,96 @@
+//! What the account's owner may see and do at the identity service.
+
+use http::HeaderValue;
+
+use super::TokenManager;
+use super::core::Core;
+use crate::endpoint::{AccountSession, Asking};
+use crate::error::{Error, ErrorKind, Result};
+use crate::reach::DataService;
+use crate::record::Grant;
+
+/// What the service says of a token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It takes the token.
+    Accepted {
+        /// How many sessions the account has open; `None` if the token does not open the account API.
+        open_sessions: Option<usize>,
+    },
+    /// It does not tell.
+    Unknown,
+}
+
+impl TokenManager {
+    /// The open sessions of the account, this one among them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongCredential`] for a machine client, and for a user who may not; as
+    /// [`authorization_header`](Self::authorization_header); and when the service does not answer. A token that is
+    /// refused is renewed once.
+    pub async fn sessions(&self) -> Result<Vec<AccountSession>> {
+        self.ask_account(|core, header| core.service.sessions(header)).await
+    }
+
+    /// Ends one session of the account, whoever opened it. Its access tokens die with it.
+    ///
+    /// The service says yes for an id that it does not know, too: look for it in [`sessions`](Self::sessions) first.
+    ///
+    /// # Errors
+    ///
+    /// As [`sessions`](Self::sessions).
+    pub async fn end_session(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.ask_account(move |core, header| core.service.end_session(&id, header)).await
+    }
+
+    /// Asks the service whether it takes the token; one that has ended or is refused is renewed once. Credentials at hand
+    /// open a new session for one that has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ReauthRequired`] when it does not; otherwise as [`sessions`](Self::sessions), but a machine client can
+    /// ask.
+    pub async fn verify(&self) -> Result<Verdict> {
+        match self.sessions().await {
+            Ok(sessions) => return Ok(Verdict::Accepted { open_sessions: Some(sessions.len()) }),
+            Err(error) if !matches!(error.kind(), ErrorKind::StillRefused | ErrorKind::WrongCredential) => {
+                return Err(error);
+            }
+            Err(_) => {}
+        }
+        let header = self.authorization_header().await?;
+        match self.on_own_thread(move |core| core.service.userinfo(&header)).await? {
+            Some(true) => Ok(Verdict::Accepted { open_sessions: None }),
+            Some(false) => Err(Error::new(ErrorKind::ReauthRequired, "the identity service refuses the access token")),
+            // Whether the session can be renewed tells.
+            None if matches!(self.slot().grant, Grant::Password | Grant::RefreshToken) => {
+                self.force_refresh().await.map(|_| Verdict::Accepted { open_sessions: None })
+            }
+            None => Ok(Verdict::Unknown),
+        }
+    }
+
+    async fn ask_account<T: Send + 'static>(
+        &self,
+        ask: impl Fn(&Core, &HeaderValue) -> Result<Asking<T>> + Clone + Send + 'static,
+    ) -> Result<T> {
+        let grant = self.slot().grant;
+        grant.check_reach(DataService::Account)?;
+        let header = self.authorization_header().await?;
+        let (first, theirs) = (ask.clone(), header.clone());
+        if let Asking::Told(told) = self.on_own_thread(move |core| first(core, &theirs)).await? {
+            return Ok(told);
+        }
+        if grant != Grant::AccessToken {
+            let renewed = self.force_refresh_after(&header).await?;
+            if let Asking::Told(told) = self.on_own_thread(move |core| ask(core, &renewed)).await? {
+                return Ok(told);
+            }
+        }
+        let why = "the account API refuses this token; it may lack the roles of the account";
+        Err(Error::new(ErrorKind::StillRefused, why))
+    }
+}

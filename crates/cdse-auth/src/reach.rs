@@ -1,0 +1,115 @@
+//! Which services a credential reaches.
+//!
+//! A token looks the same whoever obtained it, and the wrong one is refused late and without a reason that helps: a
+//! machine client's token gets `DAT-ZIP-609` from the download service.
+
+use std::fmt;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::Grant;
+
+/// A service of the Copernicus Data Space Ecosystem that takes an access token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum DataService {
+    /// Product downloads (OData `$value`).
+    Download,
+    /// The manager of S3 keys.
+    S3Keys,
+    /// Subscriptions to new products.
+    Subscriptions,
+    /// The OData catalogue.
+    Catalogue,
+    /// The STAC catalogue.
+    Stac,
+    /// Sentinel Hub.
+    SentinelHub,
+    /// openEO.
+    OpenEo,
+    /// The account's own sessions, at the identity service.
+    Account,
+}
+
+impl DataService {
+    /// Every one of them.
+    pub const ALL: &[Self] = &[
+        Self::Download,
+        Self::S3Keys,
+        Self::Subscriptions,
+        Self::Catalogue,
+        Self::Stac,
+        Self::SentinelHub,
+        Self::OpenEo,
+        Self::Account,
+    ];
+
+    /// A stable name for programs, such as `s3-keys`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Download => "download",
+            Self::S3Keys => "s3-keys",
+            Self::Subscriptions => "subscriptions",
+            Self::Catalogue => "catalogue",
+            Self::Stac => "stac",
+            Self::SentinelHub => "sentinel-hub",
+            Self::OpenEo => "openeo",
+            Self::Account => "account",
+        }
+    }
+}
+
+impl fmt::Display for DataService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+const USER: &[DataService] = &[
+    DataService::Download,
+    DataService::S3Keys,
+    DataService::Subscriptions,
+    DataService::Catalogue,
+    DataService::Stac,
+    DataService::Account,
+];
+const CLIENT: &[DataService] = &[DataService::SentinelHub, DataService::OpenEo, DataService::Catalogue];
+
+impl Grant {
+    /// The services that a credential of this kind reaches; none are named for a token from outside, for nobody here
+    /// knows whose it is.
+    #[must_use]
+    pub fn reach(self) -> &'static [DataService] {
+        match self {
+            Self::ClientCredentials => CLIENT,
+            Self::AccessToken => &[],
+            _ => USER,
+        }
+    }
+
+    /// Says before a request that this kind of credential does not reach `service`. A token from outside may.
+    ///
+    /// ```
+    /// use cdse_auth::{DataService, ErrorKind, Grant};
+    ///
+    /// assert!(Grant::Password.check_reach(DataService::Download).is_ok());
+    /// let error = Grant::ClientCredentials.check_reach(DataService::Download).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::WrongCredential);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongCredential`].
+    pub fn check_reach(self, service: DataService) -> Result<()> {
+        if self == Self::AccessToken || self.reach().contains(&service) {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.reach().iter().map(|service| service.name()).collect();
+        let (this, other) = match self {
+            Self::ClientCredentials => ("an OAuth client's token", "log in as a user"),
+            _ => ("a user's token", "use the id and secret of an OAuth client"),
+        };
+        let why = format!("{this} does not reach {service}, only {}; {other} for that", names.join(", "));
+        Err(Error::new(ErrorKind::WrongCredential, why))
+    }
+}
