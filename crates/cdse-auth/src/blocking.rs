@@ -16,7 +16,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use pollster::block_on;
 
-use crate::endpoint::AccountSession;
+use crate::endpoint::{AccountSession, Probe};
 use crate::error::Result;
 use crate::manager::{Login, Status, Verdict};
 use crate::provider::AuthProvider;
@@ -151,6 +151,15 @@ impl TokenManager {
     /// The same.
     pub fn verify(&self) -> Result<Verdict> {
         block_on(self.0.verify())
+    }
+
+    /// See [`crate::TokenManager::probe`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn probe(&self) -> Result<Probe> {
+        block_on(self.0.probe())
     }
 
     /// See [`crate::TokenManager::clear`].

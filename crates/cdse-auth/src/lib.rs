@@ -49,7 +49,7 @@ mod sync;
 mod token;
 
 pub use clock::{Clock, ManualClock};
-pub use endpoint::{AccountSession, DEFAULT_REALM_URL, Proxy, TransportConfig};
+pub use endpoint::{AccountSession, DEFAULT_REALM_URL, Probe, Proxy, TransportConfig};
 pub use error::{Error, ErrorKind, Result};
 pub use http::HeaderValue;
 pub use manager::{Login, SessionState, Status, TokenManager, TokenManagerBuilder, Verdict};

@@ -22,10 +22,10 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 other, 2 bad argument or environment value, 4 log in again, 5 temporary: try later, \
-6 a limit of the account, 7 refused for safety, 128+n ended by signal n.";
+6 a limit of the account, 7 refused for safety, 8 the wrong kind of credential for this service, 128+n ended by signal n.";
 
 /// Options of every command.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Global {
     /// Account to use, by the name it was logged in under [env: CDSE_PROFILE; default: default]
     #[arg(long, global = true, value_name = "NAME", value_parser = profile::Name::parse)]
@@ -33,6 +33,9 @@ pub(crate) struct Global {
     /// Report as JSON; errors are then one JSON object on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Where no session is stored, use the user name and password in the netrc file [env: NETRC names it]
+    #[arg(long, global = true)]
+    pub(crate) netrc: bool,
     /// Never ask on the terminal [env: CDSE_NO_INPUT=1]
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
@@ -97,6 +100,12 @@ fn usage(error: &clap::Error) -> Fail {
             Some(why) => format!("{option}: {why}"),
             None => format!("the value of {option} cannot be used"),
         },
+        (ErrorKind::InvalidValue, Some(option))
+            if text(ContextKind::InvalidValue).is_some_and(|given| !given.is_empty()) =>
+        {
+            let names = text(ContextKind::ValidValue).unwrap_or_default();
+            format!("{option} is one of {names}")
+        }
         (ErrorKind::InvalidValue | ErrorKind::TooFewValues, Some(option)) => format!("{option} needs a value"),
         (ErrorKind::MissingRequiredArgument, Some(option)) => format!("{option} is missing"),
         (ErrorKind::ArgumentConflict, Some(option)) => match prior {

@@ -26,11 +26,25 @@ pub(crate) struct Environment {
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) xdg_state_home: Option<PathBuf>,
     pub(crate) home: Option<PathBuf>,
+    pub(crate) netrc: Option<PathBuf>,
 }
 
 impl Environment {
     pub(crate) fn read() -> Result<Self> {
         Self::from(|name| env::var_os(name))
+    }
+
+    /// As if none were given.
+    pub(crate) fn without_credentials(&self) -> Self {
+        Self {
+            identity_url: self.identity_url.clone(),
+            profile: self.profile.clone(),
+            no_input: self.no_input,
+            state_dir: self.state_dir.clone(),
+            xdg_state_home: self.xdg_state_home.clone(),
+            home: self.home.clone(),
+            ..Self::default()
+        }
     }
 
     fn from(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
@@ -65,6 +79,7 @@ impl Environment {
             state_dir: text("CDSE_STATE_DIR")?.map(PathBuf::from),
             xdg_state_home: raw("XDG_STATE_HOME").map(PathBuf::from),
             home: raw("HOME").map(PathBuf::from),
+            netrc: raw("NETRC").map(PathBuf::from),
         };
         Ok(environment)
     }

@@ -48,6 +48,11 @@ impl Fail {
         Self { code: "other", exit: 1, message: message.into(), hint: None }
     }
 
+    /// A file that is not touched, for it may be somebody's.
+    pub(crate) fn unsafe_file(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::StoreUnsafe, message).into()
+    }
+
     /// What to do about it, in place of what was said before.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
@@ -67,6 +72,14 @@ impl Fail {
 
     pub(crate) fn is(&self, kind: ErrorKind) -> bool {
         self.code == kind.code()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     pub(crate) fn exit(&self) -> u8 {
@@ -107,6 +120,7 @@ fn exit_code(kind: ErrorKind) -> u8 {
         | ErrorKind::StillRefused => 4,
         ErrorKind::Network | ErrorKind::ServiceUnavailable | ErrorKind::RateLimited | ErrorKind::LockWait => 5,
         ErrorKind::SessionLimit => 6,
+        ErrorKind::WrongCredential => 8,
         ErrorKind::StoreUnwritable | ErrorKind::StoreUnsafe | ErrorKind::StoreNewer => 7,
         // Configuration, malformed answers, a damaged or unusable store; and a manager that was shut down, which only
         // a signal does, whose handler ends the process with its own code.

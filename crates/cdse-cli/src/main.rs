@@ -3,22 +3,27 @@
 //! The command line is thin: it reads arguments and environment, decides which credential wins, and leaves tokens,
 //! renewals and storage to `cdse-auth`.
 
+mod active;
 mod auth;
 mod cli;
 mod command;
 mod duration;
 mod environment;
 mod fail;
+mod netrc;
 mod output;
 mod outside;
 mod private_file;
 mod profile;
 mod prompt;
 mod sandbox;
+mod service;
 mod session;
 mod signals;
 mod source;
 mod state;
+mod stored;
+mod table;
 mod time;
 
 use std::process::ExitCode;

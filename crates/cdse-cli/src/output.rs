@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use serde::Serialize;
+
 use crate::fail::{Fail, Result};
 
 /// Writes what was asked for. A reader that has gone away has seen enough: that is no error.
@@ -13,6 +15,12 @@ pub(crate) fn stdout(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// A report as JSON, ready to be written.
+pub(crate) fn json(report: &impl Serialize) -> String {
+    // Plain texts and numbers with string keys, for which serde_json has no error.
+    serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
 }
 
 /// A line for people. There is nobody to tell when it cannot be written.

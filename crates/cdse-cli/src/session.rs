@@ -1,21 +1,35 @@
 //! The session of the credential that wins: its slot, its store, its manager.
 
+use std::path::{Path, PathBuf};
+
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::{
-    AccessTokenAuth, AuthProvider, ClientCredentialsAuth, DEFAULT_REALM_URL, Error, ErrorKind, FileTokenStore, Grant,
-    PasswordAuth, RefreshTokenAuth, Secret, Slot, StoredSession, TotpSecret, TransportConfig,
+    AccessTokenAuth, AuthProvider, ClientCredentialsAuth, DEFAULT_REALM_URL, DataService, Error, ErrorKind,
+    FileTokenStore, Grant, PasswordAuth, RefreshTokenAuth, Secret, Slot, StoredSession, TokenManagerBuilder,
+    TokenStore, TotpSecret, TransportConfig,
 };
 
 use crate::cli::Global;
 use crate::command::SecretCommand;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result};
+use crate::netrc;
 use crate::outside;
 use crate::profile::{Name, Profile};
 use crate::signals;
 use crate::source::{self, Source, login_command, not_logged_in};
 use crate::state::StateFolder;
 use crate::time;
+
+/// How a session is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Pace {
+    /// For a command that uses it once: nothing is renewed behind its back.
+    #[default]
+    OneShot,
+    /// Renewed for as long as the command runs.
+    KeptAlive,
+}
 
 /// A session to work with.
 pub(crate) struct Session {
@@ -29,15 +43,33 @@ pub(crate) struct Session {
 impl Session {
     /// The session of whatever wins. No request, and no file but the profile's is read.
     pub(crate) fn open(global: &Global, environment: &Environment) -> Result<Self> {
+        Self::open_at(Pace::OneShot, global, environment)
+    }
+
+    pub(crate) fn open_at(pace: Pace, global: &Global, environment: &Environment) -> Result<Self> {
+        let (source, session) = Self::find_at(pace, global, environment)?;
+        session.ok_or_else(|| not_logged_in(&source))
+    }
+
+    /// The winner, and its session if there is one.
+    pub(crate) fn find(global: &Global, environment: &Environment) -> Result<(Source, Option<Self>)> {
+        Self::find_at(Pace::OneShot, global, environment)
+    }
+
+    fn find_at(pace: Pace, global: &Global, environment: &Environment) -> Result<(Source, Option<Self>)> {
         let source = source::choose(global, environment)?;
-        match Self::of(&source, environment)? {
-            Some(session) => Ok(session),
-            None => Err(not_logged_in(&source)),
+        let session = Self::of(&source, environment, pace)?;
+        let stored = |session: &Self| session.source.profile().is_none() || session.manager.status().logged_in;
+        if !global.netrc || source.profile().is_none() || session.as_ref().is_some_and(stored) {
+            return Ok((source, session));
         }
+        let source = Source::Netrc(netrc::path(environment)?);
+        let session = Self::of(&source, environment, pace)?;
+        Ok((source, session))
     }
 
     /// `None` where the profile points to nothing.
-    pub(crate) fn of(source: &Source, environment: &Environment) -> Result<Option<Self>> {
+    pub(crate) fn of(source: &Source, environment: &Environment, pace: Pace) -> Result<Option<Self>> {
         let realm = realm(environment);
         let variable = |variable: &Option<Secret>| variable.clone().unwrap_or_else(|| Secret::new(""));
         let name = |variable: &Option<String>| variable.clone().unwrap_or_default();
@@ -45,7 +77,7 @@ impl Session {
             Source::AccessToken => {
                 check_realm(environment)?;
                 let provider = AccessTokenAuth::new(variable(&environment.access_token));
-                let manager = build(provider, realm, None).map_err(|_| {
+                let manager = build(provider, realm, None, pace).map_err(|_| {
                     Fail::usage("CDSE_ACCESS_TOKEN is no access token: it holds characters that no token has")
                 })?;
                 Self { source: source.clone(), manager, store: None, username: None }
@@ -53,23 +85,28 @@ impl Session {
             Source::RefreshToken => {
                 let token = variable(&environment.refresh_token);
                 check_token("CDSE_REFRESH_TOKEN", &token)?;
-                Self::stored(source, RefreshTokenAuth::new(token), environment)?
+                Self::stored(source, RefreshTokenAuth::new(token), environment, pace)?
             }
             Source::Client => {
                 let provider =
                     ClientCredentialsAuth::new(name(&environment.client_id), variable(&environment.client_secret));
-                Self::stored(source, provider, environment)?
+                Self::stored(source, provider, environment, pace)?
             }
             Source::User => {
                 let user = PasswordAuth::new(name(&environment.username), variable(&environment.password));
-                Self::stored(source, with_environment_code(user, environment)?, environment)?
+                Self::stored(source, with_environment_code(user, environment)?, environment, pace)?
             }
-            Source::Profile(name) => return Self::of_profile(name, environment),
+            Source::Netrc(_) => {
+                let user = netrc::user(environment, realm, is_same_service(realm, DEFAULT_REALM_URL))?;
+                Self::stored(source, with_environment_code(user, environment)?, environment, pace)?
+            }
+            Source::Profile(name) => return Self::of_profile(name, environment, pace),
+            Source::Stored(path) => return Self::of_file(path, pace),
         };
         Ok(Some(session))
     }
 
-    fn of_profile(name: &Name, environment: &Environment) -> Result<Option<Self>> {
+    fn of_profile(name: &Name, environment: &Environment, pace: Pace) -> Result<Option<Self>> {
         let state = StateFolder::of(environment)?;
         let Some(profile) = Profile::load(&state, name)? else {
             check_realm(environment)?;
@@ -100,17 +137,65 @@ impl Session {
             }
         }
         let store = state.session(&slot);
-        let manager = build(provider(slot.token_url.clone()), &profile.identity_url, Some(store.clone()))?;
+        let manager = build(provider(slot.token_url.clone()), &profile.identity_url, Some(store.clone()), pace)?;
         let username = profile.username.clone();
         Ok(Some(Self { source: Source::Profile(name.clone()), manager, store: Some(store), username }))
     }
 
-    fn stored(source: &Source, provider: impl AuthProvider + 'static, environment: &Environment) -> Result<Self> {
+    /// What a session file holds, though no profile points to it.
+    fn of_file(path: &Path, pace: Pace) -> Result<Option<Self>> {
+        let store = FileTokenStore::new(path);
+        let Some(slot) = store.slot()? else { return Ok(None) };
+        let username = slot.subject.clone().filter(|_| slot.grant == Grant::Password);
+        let token_url = slot.token_url.clone();
+        let provider = StoredSession::new(slot, username.clone());
+        let builder = cdse_auth::TokenManager::builder(provider).token_url(&token_url);
+        let manager = with_settings(builder, Some(store.clone()), pace)?;
+        Ok(Some(Self { source: Source::Stored(path.to_owned()), manager, store: Some(store), username }))
+    }
+
+    fn stored(
+        source: &Source,
+        provider: impl AuthProvider + 'static,
+        environment: &Environment,
+        pace: Pace,
+    ) -> Result<Self> {
         let state = StateFolder::of(environment)?;
         check_realm(environment)?;
         let username = provider.username().map(str::to_owned);
-        let (manager, store) = manager(provider, realm(environment), &state)?;
+        let (manager, store) = manager(provider, realm(environment), &state, pace)?;
         Ok(Self { source: source.clone(), manager, store: Some(store), username })
+    }
+
+    /// Says before any request that this kind of credential does not reach the service.
+    pub(crate) fn check_reach(&self, service: Option<DataService>) -> Result<()> {
+        let grant = self.manager.as_async().slot().grant;
+        service.map_or(Ok(()), |service| grant.check_reach(service)).map_err(|error| self.explain(error))
+    }
+
+    /// Whose session it is, for people.
+    pub(crate) fn who(&self) -> String {
+        let slot = self.manager.as_async().slot();
+        match &self.username {
+            Some(name) => name.clone(),
+            None if slot.grant == Grant::ClientCredentials => format!("client {}", slot.client_id),
+            None => "the session".to_owned(),
+        }
+    }
+
+    /// Whether there is anything to use, renew or end.
+    pub(crate) fn holds_tokens(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.load().is_ok_and(|tokens| tokens.is_some()))
+    }
+
+    pub(crate) fn store_path(&self) -> Option<PathBuf> {
+        self.store.as_ref().map(|store| store.path().to_owned())
+    }
+
+    /// What stands in the way of reading what is stored.
+    pub(crate) fn trouble(&self) -> Option<Error> {
+        let slot = self.manager.as_async().slot();
+        self.store.as_ref().and_then(|store| store.records()?.read(slot).err())
     }
 
     fn is_clients(&self) -> bool {
@@ -127,6 +212,7 @@ impl Session {
         let fail = Fail::from(error);
         let login = matches!(kind, ErrorKind::ReauthRequired | ErrorKind::CredentialsRefused | ErrorKind::StoreDamaged);
         match &self.source {
+            source if kind == ErrorKind::WrongCredential => fail.message(format!("{}: {message}", source.describe())),
             Source::Profile(name) if login && self.is_clients() => {
                 let client = self.manager.as_async().slot().client_id.clone();
                 let left = self.manager.status().access_expires_at.filter(|_| self.manager.status().logged_in);
@@ -149,6 +235,9 @@ impl Session {
             Source::RefreshToken if login => fail
                 .message(format!("CDSE_REFRESH_TOKEN: {message}"))
                 .hint("set CDSE_REFRESH_TOKEN to a new one, or unset it and `cdse auth login`"),
+            Source::Netrc(path) if login => fail
+                .message(format!("--netrc: {}: {message}", path.display()))
+                .hint("correct it, or `cdse auth login`; an account with a second factor needs CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND"),
             Source::User if kind == ErrorKind::CredentialsRefused => fail
                 .message(format!("CDSE_USERNAME, CDSE_PASSWORD: {message}"))
                 .hint("correct them; an account with a second factor needs CDSE_TOTP, CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND"),
@@ -189,18 +278,28 @@ pub(crate) fn manager(
     provider: impl AuthProvider + 'static,
     realm: &str,
     state: &StateFolder,
+    pace: Pace,
 ) -> Result<(TokenManager, FileTokenStore)> {
     let store = state.session(&slot_of(&provider, realm)?);
-    Ok((build(provider, realm, Some(store.clone()))?, store))
+    Ok((build(provider, realm, Some(store.clone()), pace)?, store))
 }
 
 fn build(
     provider: impl AuthProvider + 'static,
     realm: &str,
     store: Option<FileTokenStore>,
+    pace: Pace,
+) -> Result<TokenManager, Error> {
+    with_settings(cdse_auth::TokenManager::builder(provider).realm_url(realm), store, pace)
+}
+
+fn with_settings(
+    builder: TokenManagerBuilder,
+    store: Option<FileTokenStore>,
+    pace: Pace,
 ) -> Result<TokenManager, Error> {
     let transport = TransportConfig::new().with_user_agent(concat!("cdse/", env!("CARGO_PKG_VERSION")));
-    let builder = cdse_auth::TokenManager::builder(provider).realm_url(realm).transport(transport).one_shot(true);
+    let builder = builder.transport(transport).one_shot(pace == Pace::OneShot).keep_alive(pace == Pace::KeptAlive);
     let builder = match store {
         Some(store) => builder.store(store),
         None => builder,
@@ -258,4 +357,10 @@ pub(crate) fn with_code_command(user: PasswordAuth, command: SecretCommand) -> P
 pub(crate) fn check_token(name: &str, token: &Secret) -> Result<()> {
     let fits = !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic());
     if fits { Ok(()) } else { Err(Fail::usage(format!("{name} is no token: it holds characters that no token has"))) }
+}
+
+/// A manager of nobody's session, to ask the service who it is.
+pub(crate) fn of_nobody(environment: &Environment) -> Result<TokenManager> {
+    check_realm(environment)?;
+    Ok(build(AccessTokenAuth::new("none"), realm(environment), None, Pace::OneShot)?)
 }

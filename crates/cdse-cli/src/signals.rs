@@ -43,8 +43,13 @@ pub(crate) fn release() {
 /// From now on signals wait for a running exchange of `manager`; a second one ends the process at once.
 ///
 /// It starts a thread, and so is called only when a request may follow.
-#[cfg(unix)]
 pub(crate) fn protect(manager: &TokenManager) {
+    protect_all(vec![manager.clone()]);
+}
+
+/// The same for several managers; to be called once.
+#[cfg(unix)]
+pub(crate) fn protect_all(managers: Vec<TokenManager>) {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
     use signal_hook::iterator::Signals;
     use signal_hook::{flag, low_level};
@@ -60,20 +65,30 @@ pub(crate) fn protect(manager: &TokenManager) {
     let stop = (!is_ignored(SIGTSTP)).then_some(SIGTSTP);
     let Ok(mut signals) = Signals::new(ending.into_iter().chain(stop)) else { return };
     catch();
-    let manager = manager.clone();
     std::thread::spawn(move || {
         for signal in signals.forever() {
             if signal == SIGTSTP {
-                manager.as_async().between_exchanges(|| {
+                between_exchanges(&managers, &|| {
                     let _ = low_level::emulate_default_handler(SIGTSTP);
                 });
             } else {
-                let _ = manager.settle();
+                for manager in &managers {
+                    let _ = manager.settle();
+                }
                 let _finished = hold_the_end();
                 std::process::exit(128 + signal);
             }
         }
     });
+}
+
+/// Runs `action` while none of them exchanges anything.
+#[cfg(unix)]
+fn between_exchanges(managers: &[TokenManager], action: &dyn Fn()) {
+    match managers {
+        [] => action(),
+        [first, others @ ..] => first.as_async().between_exchanges(|| between_exchanges(others, action)),
+    }
 }
 
 static UNFINISHED: Mutex<()> = Mutex::new(());
@@ -86,7 +101,7 @@ pub(crate) fn hold_the_end() -> MutexGuard<'static, ()> {
 
 /// Elsewhere a signal ends the process as it always does.
 #[cfg(not(unix))]
-pub(crate) fn protect(_: &TokenManager) {}
+pub(crate) fn protect_all(_: Vec<TokenManager>) {}
 
 /// Waits for the signal's handler to end the process, where a call failed because of it.
 pub(crate) fn wait_for_the_end() -> ! {

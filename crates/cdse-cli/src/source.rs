@@ -1,12 +1,16 @@
 //! Which credential wins.
 //!
 //! The order: a flag, then `CDSE_ACCESS_TOKEN`, `CDSE_REFRESH_TOKEN`, `CDSE_CLIENT_ID` with `CDSE_CLIENT_SECRET`,
-//! `CDSE_USERNAME` with `CDSE_PASSWORD`, then what the profile points to.
+//! `CDSE_USERNAME` with `CDSE_PASSWORD`, then what the profile points to, then, with `--netrc`, the netrc file.
 
+use std::path::PathBuf;
+
+use crate::active;
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result};
 use crate::profile::Name;
+use crate::state::StateFolder;
 
 /// Where the credential in use comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +20,10 @@ pub(crate) enum Source {
     Client,
     User,
     Profile(Name),
+    /// With `--netrc`, where the profile has no session.
+    Netrc(PathBuf),
+    /// A stored session that no profile points to.
+    Stored(PathBuf),
 }
 
 impl Source {
@@ -26,12 +34,14 @@ impl Source {
             Self::Client => "environment CDSE_CLIENT_ID".to_owned(),
             Self::User => "environment CDSE_USERNAME".to_owned(),
             Self::Profile(name) => format!("profile {name}"),
+            Self::Netrc(path) => format!("netrc {}", path.display()),
+            Self::Stored(path) => format!("session file {}", path.display()),
         }
     }
 
     /// Can open a session by itself.
     pub(crate) fn can_log_in(&self) -> bool {
-        matches!(self, Self::Client | Self::User)
+        matches!(self, Self::Client | Self::User | Self::Netrc(_))
     }
 
     pub(crate) fn profile(&self) -> Option<&Name> {
@@ -77,7 +87,15 @@ pub(crate) fn choose(global: &Global, environment: &Environment) -> Result<Sourc
             (false, false) => {}
         }
     }
-    Ok(Source::Profile(environment.profile.clone().unwrap_or_default()))
+    profile_in_use(global, environment).map(Source::Profile)
+}
+
+/// The profile of a call: as the flag says, the environment, the last `cdse auth switch`.
+pub(crate) fn profile_in_use(global: &Global, environment: &Environment) -> Result<Name> {
+    if let Some(name) = global.profile.as_ref().or(environment.profile.as_ref()) {
+        return Ok(name.clone());
+    }
+    Ok(active::load(&StateFolder::of(environment)?)?.unwrap_or_default())
 }
 
 fn half(given: &str, missing: &str) -> Fail {

@@ -1,6 +1,6 @@
 //! The state folder: one file per session under `sessions/`, and the profiles that point to them under `profiles/`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cdse_auth::{FileTokenStore, Slot};
 
@@ -27,7 +27,15 @@ impl StateFolder {
     }
 
     pub(crate) fn session(&self, slot: &Slot) -> FileTokenStore {
-        FileTokenStore::new(self.0.join("sessions").join(format!("{}.json", slot.id())))
+        FileTokenStore::new(self.sessions().join(format!("{}.json", slot.id())))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn sessions(&self) -> PathBuf {
+        self.0.join("sessions")
     }
 
     pub(crate) fn profiles(&self) -> PathBuf {

@@ -18,9 +18,14 @@ pub(crate) fn seconds_until(moment: SystemTime) -> i64 {
 /// `2027-01-15T08:00:00Z (in 59 min)`.
 pub(crate) fn for_people(moment: SystemTime) -> String {
     let Some(text) = rfc3339(moment) else { return "a moment that no calendar has".to_owned() };
+    format!("{text} ({})", from_now(moment))
+}
+
+/// `in 59 min`, `2 h ago`.
+pub(crate) fn from_now(moment: SystemTime) -> String {
     match seconds_until(moment) {
-        left if left > 0 => format!("{text} (in {})", length(left)),
-        left => format!("{text} ({} ago)", length(left.saturating_neg())),
+        left if left > 0 => format!("in {}", length(left)),
+        left => format!("{} ago", length(left.saturating_neg())),
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) struct Endpoints {
     pub(crate) token: Url,
     pub(crate) logout: Url,
     pub(crate) userinfo: Url,
+    pub(crate) discovery: Url,
     /// The sessions of Keycloak's account API.
     pub(crate) sessions: Url,
 }
@@ -38,7 +39,8 @@ impl Endpoints {
         let (logout, userinfo) = (sibling(1, &["logout"]), sibling(1, &["userinfo"]));
         // Below the realm, beside `protocol/openid-connect`.
         let sessions = sibling(3, &["account", "sessions"]);
-        Ok(Self { token, logout, userinfo, sessions })
+        let discovery = sibling(3, &[".well-known", "openid-configuration"]);
+        Ok(Self { token, logout, userinfo, discovery, sessions })
     }
 }
 

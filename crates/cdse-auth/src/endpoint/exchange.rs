@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder};
 use url::Url;
 use zeroize::Zeroizing;
@@ -65,6 +65,13 @@ impl Service {
         })
     }
 
+    /// The discovery document, without any credential: the answer, and what the service takes for the time of day.
+    pub(super) fn discovery(&self) -> Result<(Answer, Option<String>), Failure> {
+        let timeout = Duration::from_millis(self.transport.timeout().unsigned_abs());
+        let url = &self.endpoints.discovery;
+        self.send(url, timeout, |client| client.get(url.clone()))
+    }
+
     /// One request with an access token to what lies beside the token endpoint. Nothing is repeated here.
     pub(super) fn ask(&self, method: Method, url: &Url, authorization: &HeaderValue) -> Result<Answer, Failure> {
         let timeout = Duration::from_millis(self.transport.timeout().unsigned_abs());
@@ -73,6 +80,7 @@ impl Service {
             let json = HeaderValue::from_static("application/json");
             client.request(method, url.clone()).header(AUTHORIZATION, authorization).header(CONTENT_TYPE, json)
         })
+        .map(|(answer, _)| answer)
     }
 
     pub(super) fn endpoints(&self) -> &Endpoints {
@@ -85,6 +93,7 @@ impl Service {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             client.post(url.clone()).header(CONTENT_TYPE, form).body(bytes::Bytes::from_owner(body))
         })
+        .map(|(answer, _)| answer)
     }
 
     fn send(
@@ -92,7 +101,7 @@ impl Service {
         url: &Url,
         timeout: Duration,
         request: impl FnOnce(&Client) -> RequestBuilder,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<(Answer, Option<String>), Failure> {
         let client = self.client().map_err(|error| failure(Class::Configuration, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             let why = format!("the request could not be started: {error}; nothing was sent");
@@ -104,7 +113,10 @@ impl Service {
                 .header("Connection", HeaderValue::from_static("close"))
                 .timeout(timeout);
             match request.send().await {
-                Ok(response) => read(response).await,
+                Ok(response) => {
+                    let date = response.headers().get(DATE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+                    read(response).await.map(|answer| (answer, date))
+                }
                 Err(error) => Err(error),
             }
         });

@@ -4,6 +4,7 @@ mod account;
 mod address;
 mod answer;
 mod exchange;
+mod probe;
 mod transport;
 
 pub use account::AccountSession;
@@ -11,6 +12,7 @@ pub(crate) use account::Asking;
 pub(crate) use address::Endpoints;
 pub(crate) use answer::{Asked, jwt_times};
 pub(crate) use exchange::Service;
+pub use probe::Probe;
 pub use transport::{Proxy, TransportConfig};
 
 /// The realm of the Copernicus Data Space Ecosystem.

@@ -4,7 +4,7 @@ use http::HeaderValue;
 
 use super::TokenManager;
 use super::core::Core;
-use crate::endpoint::{AccountSession, Asking};
+use crate::endpoint::{AccountSession, Asking, Probe};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reach::DataService;
 use crate::record::Grant;
@@ -71,6 +71,15 @@ impl TokenManager {
             }
             None => Ok(Verdict::Unknown),
         }
+    }
+
+    /// Asks the service, without any credential, who it is and what time it has.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Network`] when it is not reached; [`ErrorKind::MalformedAnswer`] when something else answers.
+    pub async fn probe(&self) -> Result<Probe> {
+        self.on_own_thread(|core| core.service.probe(|| core.clock.now().wall)).await
     }
 
     async fn ask_account<T: Send + 'static>(

@@ -96,6 +96,15 @@ impl FileTokenStore {
         &self.0.path
     }
 
+    /// Whose session the file holds, or `None` when there is no file, or one that was saved without a slot.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenStore::load`].
+    pub fn slot(&self) -> Result<Option<Slot>> {
+        Ok(self.read_any()?.and_then(|record| record.slot))
+    }
+
     /// From now on these operations fail (feature `testing`).
     #[cfg(any(test, feature = "testing"))]
     pub fn set_faults(&self, faults: impl IntoIterator<Item = Fault>) {

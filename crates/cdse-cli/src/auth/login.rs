@@ -11,7 +11,7 @@ use crate::fail::{Fail, Result};
 use crate::profile::Profile;
 use crate::prompt::Terminal;
 use crate::state::StateFolder;
-use crate::{outside, session};
+use crate::{output, outside, session, source};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Login {
@@ -52,7 +52,7 @@ impl Login {
     pub(crate) fn run(self, global: &Global, environment: &Environment) -> Result<()> {
         session::check_realm(environment)?;
         let state = StateFolder::of(environment)?;
-        let name = global.profile.clone().or_else(|| environment.profile.clone()).unwrap_or_default();
+        let name = source::profile_in_use(global, environment)?;
         let before = Profile::load(&state, &name)?;
         let place = Place { state, name, before, environment };
         if self.refresh_token_stdin {
@@ -130,25 +130,20 @@ impl Login {
                 .hint("CDSE_PASSWORD does as well"));
             }
         };
-        let user = PasswordAuth::new(username, password).with_client_id(client);
+        let user = || PasswordAuth::new(username.clone(), password.clone()).with_client_id(client);
         let environment_code =
             environment.totp.is_some() || environment.totp_secret.is_some() || environment.totp_command.is_some();
-        let mut with_code = true;
-        let user = match (self.totp, totp_command) {
-            (Some(code), _) => user.with_code(code),
-            (None, Some(command)) => session::with_code_command(user, command),
-            (None, None) if environment_code && theirs => session::with_environment_code(user, environment)?,
+        let (provider, with) = match (self.totp, totp_command) {
+            (Some(code), _) => (user().with_code(code), With::Code),
+            (None, Some(command)) => (session::with_code_command(user(), command), With::Code),
+            (None, None) if environment_code && theirs => {
+                (session::with_environment_code(user(), environment)?, With::Code)
+            }
             (None, None) => match (status.uses_one_time_code, &terminal) {
-                (Some(false), _) => {
-                    with_code = false;
-                    user
-                }
+                (Some(false), _) | (None, None) => (user(), With::NoCode),
                 (_, Some(terminal)) => match ask::code(terminal)? {
-                    Some(code) => user.with_code(code),
-                    None => {
-                        with_code = false;
-                        user
-                    }
+                    Some(code) => (user().with_code(code), With::TypedCode(terminal)),
+                    None => (user(), With::NoCode),
                 },
                 (Some(true), None) => {
                     return Err(Fail::usage(
@@ -157,19 +152,31 @@ impl Login {
                     )
                     .hint("CDSE_TOTP, CDSE_TOTP_SECRET and CDSE_TOTP_COMMAND do as well"));
                 }
-                (None, None) => {
-                    with_code = false;
-                    user
-                }
             },
         };
-        place.open(user, self.force).map_err(|fail| {
-            if with_code || !fail.is(ErrorKind::CredentialsRefused) {
-                return fail;
-            }
-            fail.hint(
+        let refused = match place.open(provider, self.force) {
+            Err(fail) if fail.is(ErrorKind::CredentialsRefused) => fail,
+            done => return done,
+        };
+        match with {
+            With::Code => Err(refused),
+            With::NoCode => Err(refused.hint(
                 "if the account has a second factor, pass its code with --totp: a try without it counts as failed",
-            )
-        })
+            )),
+            With::TypedCode(terminal) => {
+                output::note("refused; the code may have run out while it was typed: try once more with a new one");
+                match ask::code(terminal)? {
+                    Some(code) => place.open(user().with_code(code), self.force),
+                    None => Err(refused),
+                }
+            }
+        }
     }
+}
+
+/// Whether a login has a code with it, and whether it was typed a moment ago.
+enum With<'a> {
+    NoCode,
+    Code,
+    TypedCode(&'a Terminal),
 }

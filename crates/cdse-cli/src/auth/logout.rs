@@ -1,63 +1,118 @@
 //! `cdse auth logout`: end the session at the service, then remove it here, in any case.
 
 use std::process::ExitCode;
+use std::time::SystemTime;
 
-use cdse_auth::{Grant, TokenStore};
+use cdse_auth::TokenStore;
 
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result, one_line};
 use crate::profile::{Name, Profile};
 use crate::session::Session;
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::state::StateFolder;
-use crate::{output, signals};
+use crate::stored::{self, Stored};
+use crate::{active, output, signals, time};
 
-pub(crate) fn run(global: &Global, environment: &Environment) -> Result<ExitCode> {
-    let source = source::choose(global, environment)?;
-    if source == Source::AccessToken {
-        return Err(Fail::usage("CDSE_ACCESS_TOKEN is nobody's session here: there is nothing to log out")
-            .hint("unset CDSE_ACCESS_TOKEN to log out the session that is stored"));
-    }
-    let profile = Pointer::of(&source, environment)?;
-    let Some(session) = Session::of(&source, environment)? else {
-        return Ok(nothing_to_do(&source));
-    };
-    let has_tokens = match &session.store {
-        Some(store) => store.load().map_err(|error| session.explain(error))?.is_some(),
-        None => false,
-    };
-    if !has_tokens {
-        profile.as_ref().map_or(Ok(()), Pointer::forget)?;
-        return Ok(nothing_to_do(&source));
-    }
-    signals::protect(&session.manager);
-    let unfinished = signals::hold_the_end();
-    let ended = session.manager.logout();
-    if ended.is_ok() || session.store.as_ref().is_some_and(|store| store.load().is_ok_and(|tokens| tokens.is_none())) {
-        profile.as_ref().map_or(Ok(()), Pointer::forget)?;
-    }
-    drop(unfinished);
-    ended.map_err(|error| session.explain(error))?;
-    let slot = session.manager.as_async().slot();
-    let who = match &session.username {
-        Some(name) => name.clone(),
-        None if slot.grant == Grant::ClientCredentials => format!("client {}", slot.client_id),
-        None => "the session".to_owned(),
-    };
-    output::note(&format!("logged out: {} ({})", one_line(&who), source.describe()));
-    if source.can_log_in() {
-        output::note(&format!(
-            "note: the credentials are still in the {}, and the next use logs in again",
-            source.describe()
-        ));
-    }
-    Ok(ExitCode::SUCCESS)
+#[derive(clap::Args, Debug)]
+pub(crate) struct Command {
+    /// Every session that is stored here, also one that no profile points to
+    #[arg(long, conflicts_with = "profile")]
+    all: bool,
+    /// Remove the session here without telling the service: it stays open there until it ends by itself
+    #[arg(long)]
+    local: bool,
 }
 
-fn nothing_to_do(source: &Source) -> ExitCode {
-    output::note(&format!("not logged in ({}): nothing to do", source.describe()));
-    ExitCode::SUCCESS
+impl Command {
+    pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<ExitCode> {
+        if self.all {
+            return self.all(environment);
+        }
+        let (source, session) = Session::find(global, environment)?;
+        if source == Source::AccessToken {
+            return Err(Fail::usage("CDSE_ACCESS_TOKEN is nobody's session here: there is nothing to log out")
+                .hint("unset CDSE_ACCESS_TOKEN to log out the session that is stored"));
+        }
+        if let Some(session) = &session {
+            signals::protect(&session.manager);
+        }
+        if !self.one(&source, session.as_ref(), environment)? {
+            output::note(&format!("not logged in ({}): nothing to do", source.describe()));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What cannot be logged out is said, and keeps nothing else from being logged out.
+    fn all(&self, environment: &Environment) -> Result<ExitCode> {
+        let stored = stored::all(&StateFolder::of(environment)?, environment)?;
+        let sessions = || stored.iter().filter_map(|stored| stored.session.as_ref().ok()?.as_ref());
+        signals::protect_all(sessions().map(|session| session.manager.clone()).collect());
+        let (mut any, mut exit) = (false, 0);
+        for Stored { source, session } in &stored {
+            let done = match session {
+                Ok(session) => self.one(source, session.as_ref(), environment),
+                Err(fail) => Err(fail.clone()),
+            };
+            match done {
+                Ok(done) => any |= done,
+                Err(fail) => {
+                    output::warn(&format!("{}: {}", source.describe(), fail.text()));
+                    exit = if exit == 0 { fail.exit() } else { exit };
+                }
+            }
+        }
+        if !any && exit == 0 {
+            output::note("nobody is logged in: nothing to do");
+        }
+        Ok(ExitCode::from(exit))
+    }
+
+    /// Whether there was anything to log out.
+    fn one(&self, source: &Source, session: Option<&Session>, environment: &Environment) -> Result<bool> {
+        let profile = Pointer::of(source, environment)?;
+        let Some(session) = session else { return Ok(false) };
+        let has_tokens = match &session.store {
+            Some(store) => store.load().map_err(|error| session.explain(error))?.is_some(),
+            None => false,
+        };
+        if !has_tokens {
+            profile.as_ref().map_or(Ok(()), Pointer::forget)?;
+            return Ok(false);
+        }
+        let unfinished = signals::hold_the_end();
+        let end = session.manager.status().session_expires_at.filter(|_| self.local);
+        let ended = if self.local { session.manager.clear() } else { session.manager.logout() };
+        let gone = || session.store.as_ref().is_some_and(|store| store.load().is_ok_and(|tokens| tokens.is_none()));
+        if ended.is_ok() || gone() {
+            profile.as_ref().map_or(Ok(()), Pointer::forget)?;
+        }
+        drop(unfinished);
+        ended.map_err(|error| session.explain(error))?;
+        self.say(source, session, end);
+        Ok(true)
+    }
+
+    fn say(&self, source: &Source, session: &Session, end: Option<SystemTime>) {
+        let who = one_line(&session.who());
+        if self.local {
+            let end = end
+                .map_or_else(|| "until it ends by itself".to_owned(), |end| format!("until {}", time::for_people(end)));
+            output::note(&format!(
+                "removed here: {who} ({}); the session stays open at the service {end}, and keeps its place there",
+                source.describe()
+            ));
+        } else {
+            output::note(&format!("logged out: {who} ({})", source.describe()));
+        }
+        if source.can_log_in() {
+            output::note(&format!(
+                "note: the credentials are still in the {}, and the next use logs in again",
+                source.describe()
+            ));
+        }
+    }
 }
 
 /// The profile as it was when the command began.
@@ -80,6 +135,7 @@ impl<'a> Pointer<'a> {
     fn forget(&self) -> Result<()> {
         if Profile::load(&self.state, self.name)? == self.before {
             Profile::remove(&self.state, self.name)?;
+            active::forget(&self.state, self.name)?;
         }
         Ok(())
     }

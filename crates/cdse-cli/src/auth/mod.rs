@@ -1,11 +1,17 @@
 //! `cdse auth`.
 
 mod ask;
+mod dir;
+mod doctor;
+mod header_file;
+mod list;
 mod login;
 mod logout;
 mod place;
 mod refresh;
+mod sessions;
 mod status;
+mod switch;
 mod token;
 
 use std::process::ExitCode;
@@ -23,11 +29,11 @@ pub(crate) enum Command {
     /// The session is stored for this machine alone. Do not copy the state folder to another one: where refresh tokens work
     /// once, the two copies end each other's session. Log in there too, or give it a CDSE_ACCESS_TOKEN.
     Login(login::Login),
-    /// Show who is logged in, from where, and until when; makes no request
+    /// Show who is logged in, from where, and until when; makes no request unless told to
     ///
     /// The exit code is 0 if a token can be had without anybody logging in (credentials in the environment that have not
-    /// been used yet can), and 4 if not.
-    Status,
+    /// been used yet can), and 4 if not. With --check it is 5 if the service does not tell.
+    Status(status::Command),
     /// Print a valid access token
     Token(token::Token),
     /// Renew the access token now
@@ -36,17 +42,38 @@ pub(crate) enum Command {
     ///
     /// It is removed here even if the service cannot be reached; the exit code is 5 then. A token in CDSE_ACCESS_TOKEN is
     /// no session: with it the exit code is 2.
-    Logout,
+    Logout(logout::Command),
+    /// Show and end the account's sessions at the service
+    ///
+    /// An account may hold a limited number of them (100 at the Copernicus Data Space Ecosystem), and a session keeps its
+    /// place until it ends.
+    Sessions(sessions::Command),
+    /// Show the accounts that are logged in here
+    List,
+    /// Choose the profile that is meant when nobody names one
+    Switch(switch::Command),
+    /// Print the folder where sessions are stored
+    Dir,
+    /// Write the Authorization header to a file, for GDAL_HTTP_HEADER_FILE and curl -H @PATH
+    HeaderFile(header_file::Command),
+    /// Look for what keeps a login from working; what it prints holds no secret, no name and no account
+    Doctor,
 }
 
 impl Command {
     pub(crate) fn run(self, global: &Global, environment: &Environment) -> Result<ExitCode> {
         let done = match self {
             Self::Login(login) => login.run(global, environment),
-            Self::Status => return status::run(global, environment),
+            Self::Status(status) => return status.run(global, environment),
             Self::Token(token) => token.run(global, environment),
             Self::Refresh => refresh::run(global, environment),
-            Self::Logout => return logout::run(global, environment),
+            Self::Logout(logout) => return logout.run(global, environment),
+            Self::Sessions(sessions) => sessions.run(global, environment),
+            Self::List => list::run(global, environment),
+            Self::Switch(switch) => switch.run(global, environment),
+            Self::Dir => dir::run(global, environment),
+            Self::HeaderFile(header_file) => header_file.run(global, environment),
+            Self::Doctor => return doctor::run(global, environment),
         };
         done.map(|()| ExitCode::SUCCESS)
     }

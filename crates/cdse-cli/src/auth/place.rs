@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Result, one_line};
 use crate::profile::{Name, Profile};
-use crate::session;
+use crate::session::{self, Pace};
 use crate::source::{self, Source};
 use crate::state::StateFolder;
 use crate::{output, signals, time};
@@ -30,7 +30,8 @@ impl Place<'_> {
     /// What is stored for a slot. A damaged file is no obstacle: the login sets it aside.
     pub(super) fn look(&self, client: &str, grant: Grant, subject: Option<String>) -> Result<(FileTokenStore, Status)> {
         let slot = Slot { token_url: String::new(), client_id: client.to_owned(), grant, subject };
-        let (manager, store) = session::manager(StoredSession::new(slot, None), self.realm(), &self.state)?;
+        let (manager, store) =
+            session::manager(StoredSession::new(slot, None), self.realm(), &self.state, Pace::OneShot)?;
         check_readable(&store, &manager)?;
         Ok((store, manager.status()))
     }
@@ -54,7 +55,7 @@ impl Place<'_> {
     pub(super) fn open(&self, provider: impl AuthProvider + 'static, force: bool) -> Result<()> {
         let (client, grant) = (provider.client_id().to_owned(), provider.grant());
         let (username, subject) = (provider.username().map(str::to_owned), provider.subject());
-        let (manager, store) = session::manager(provider, self.realm(), &self.state)?;
+        let (manager, store) = session::manager(provider, self.realm(), &self.state, Pace::OneShot)?;
         check_readable(&store, &manager)?;
         Profile::check_writable(&self.state, &self.name)?;
         signals::protect(&manager);
@@ -113,7 +114,7 @@ impl Place<'_> {
     }
 
     fn note_other_winner(&self) {
-        let global = Global { profile: None, json: false, no_input: false };
+        let global = Global::default();
         match source::choose(&global, self.environment) {
             Ok(Source::Profile(name)) if name == self.name => {}
             Ok(Source::Profile(_)) => output::note(&format!("note: pass --profile {} to use it", self.name)),

@@ -1,9 +1,9 @@
-//! `cdse auth status`: what is known here, without asking anybody.
+//! `cdse auth status`: what is known here, without asking anybody unless told to.
 
 use std::process::ExitCode;
 
 use cdse_auth::store::StoreDescription;
-use cdse_auth::{Error, ErrorKind, Grant, SessionState, Status, TokenStore};
+use cdse_auth::{Error, ErrorKind, Grant, SessionState, Status, Verdict};
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -11,27 +11,31 @@ use crate::environment::Environment;
 use crate::fail::{Fail, Result, one_line};
 use crate::session::Session;
 use crate::source::{self, Source};
-use crate::{output, time};
+use crate::state::StateFolder;
+use crate::stored::{self, Stored};
+use crate::{output, signals, time};
 
 /// The JSON shape; it is part of the interface.
 #[derive(Serialize, Debug)]
-struct Report {
-    profile: Option<String>,
+pub(super) struct Report {
+    pub(super) profile: Option<String>,
     logged_in: bool,
-    state: &'static str,
-    username: Option<String>,
-    client_id: Option<String>,
-    credential: Option<&'static str>,
+    pub(super) state: &'static str,
+    pub(super) username: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) credential: Option<&'static str>,
     source: String,
-    reach: &'static [&'static str],
+    reach: Vec<&'static str>,
     access_expires_at: Option<String>,
     session_expires_at: Option<String>,
     login_needed_by: Option<String>,
     generation: Option<u64>,
     last_renewal_at: Option<String>,
     hold: Option<Hold>,
+    /// Known only after the service was asked.
+    open_sessions: Option<usize>,
     store: Option<Store>,
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 #[derive(Serialize, Debug)]
@@ -46,27 +50,123 @@ struct Store {
     path: Option<String>,
 }
 
-const USER: &[&str] = &["download", "s3-keys", "subscriptions", "catalogue", "stac"];
-const CLIENT: &[&str] = &["sentinel-hub", "openeo", "catalogue"];
+#[derive(clap::Args, Debug)]
+pub(crate) struct Command {
+    /// Ask the service whether it takes the token, and how many sessions the account has open
+    #[arg(long)]
+    check: bool,
+    /// Every session that is stored here, also one that no profile points to
+    #[arg(long, conflicts_with = "profile")]
+    all: bool,
+}
 
-pub(crate) fn run(global: &Global, environment: &Environment) -> Result<ExitCode> {
-    let source = source::choose(global, environment)?;
-    let Some(session) = Session::of(&source, environment)? else {
-        return show(&missing(&source), None, &source, global.json, 4);
-    };
-    let status = session.manager.status();
-    // The status only has sentences; the exit code needs to know what kind of trouble it is.
-    let trouble = session.store.as_ref().and_then(|store| {
-        let slot = session.manager.as_async().slot();
-        store.records().and_then(|records| records.read(slot).err())
-    });
-    let report = report(&session, &status, trouble.as_ref());
-    let exit = match trouble {
-        Some(error) => Fail::from(error).exit(),
-        None if can_be_used(&source, &status) => 0,
-        None => 4,
-    };
-    show(&report, Some(&status), &source, global.json, exit)
+impl Command {
+    pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<ExitCode> {
+        let found = if self.all {
+            examine_all(global, environment)?
+        } else {
+            let (source, session) = Session::find(global, environment)?;
+            vec![(Examined::of(source, session.as_ref()), session)]
+        };
+        if self.check {
+            signals::protect_all(
+                found.iter().flat_map(|(_, session)| session).map(|session| session.manager.clone()).collect(),
+            );
+        }
+        let examined = found.into_iter().map(|(examined, session)| match session {
+            Some(session) if self.check => examined.checked(&session),
+            _ => examined,
+        });
+        let examined: Vec<Examined> = examined.collect();
+        show(&examined, self.all, global.json)
+    }
+}
+
+/// What wins, where that is not stored, and all that is stored.
+fn examine_all(global: &Global, environment: &Environment) -> Result<Vec<(Examined, Option<Session>)>> {
+    let mut found = Vec::new();
+    let (source, session) = Session::find(global, environment)?;
+    if source.profile().is_none() {
+        found.push((Examined::of(source, session.as_ref()), session));
+    }
+    for Stored { source, session } in stored::all(&StateFolder::of(environment)?, environment)? {
+        let entry = match session {
+            Ok(session) => (Examined::of(source, session.as_ref()), session),
+            Err(fail) => (Examined::unusable(source, &fail), None),
+        };
+        found.push(entry);
+    }
+    Ok(found)
+}
+
+/// What is known of one session, and the exit code that says it.
+pub(super) struct Examined {
+    pub(super) report: Report,
+    status: Option<Status>,
+    source: Source,
+    pub(super) exit: u8,
+}
+
+impl Examined {
+    pub(super) fn of(source: Source, session: Option<&Session>) -> Self {
+        let Some(session) = session else {
+            return Self { report: missing(&source), status: None, source, exit: 4 };
+        };
+        let status = session.manager.status();
+        // The status only has sentences; the exit code needs to know what kind of trouble it is.
+        let trouble = session.trouble();
+        let report = report(session, &status, trouble.as_ref());
+        let exit = match trouble {
+            Some(error) => Fail::from(error).exit(),
+            None if can_be_used(&source, &status) => 0,
+            None => 4,
+        };
+        Self { report, status: Some(status), source, exit }
+    }
+
+    /// Where not even the way to the session can be understood.
+    pub(super) fn unusable(source: Source, fail: &Fail) -> Self {
+        let problems = vec![one_line(fail.text())];
+        Self {
+            report: Report { state: "unknown", problems, ..missing(&source) },
+            status: None,
+            exit: fail.exit(),
+            source,
+        }
+    }
+
+    /// After the service was asked. A session that is not open is not opened for it.
+    fn checked(self, session: &Session) -> Self {
+        if !self.status.as_ref().is_some_and(|status| status.logged_in) || session.trouble().is_some() {
+            return self;
+        }
+        let verdict = session.manager.verify();
+        // It may have been renewed.
+        let mut now = Self::of(self.source, Some(session));
+        match verdict {
+            Ok(Verdict::Accepted { open_sessions }) => now.report.open_sessions = open_sessions,
+            Ok(_) => now.unsure("the service does not tell whether it takes this token".to_owned(), 5),
+            Err(error) => {
+                let fail = session.explain(error);
+                match fail.exit() {
+                    4 => {
+                        now.report.logged_in = false;
+                        now.report.state = "expired";
+                        now.report.problems.push(one_line(fail.text()));
+                        now.exit = 4;
+                    }
+                    exit => now.unsure(one_line(fail.text()), exit),
+                }
+            }
+        }
+        now
+    }
+
+    fn unsure(&mut self, why: String, exit: u8) {
+        self.report.state = "unknown";
+        self.report.problems.push(why);
+        self.exit = exit;
+    }
 }
 
 /// Whether a token can be had without anybody logging in.
@@ -91,24 +191,24 @@ fn missing(source: &Source) -> Report {
         client_id: None,
         credential: None,
         source: source.describe(),
-        reach: &[],
+        reach: Vec::new(),
         access_expires_at: None,
         session_expires_at: None,
         login_needed_by: None,
         generation: None,
         last_renewal_at: None,
         hold: None,
+        open_sessions: None,
         store: None,
         problems: Vec::new(),
     }
 }
 
 fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report {
-    let (credential, reach) = match status.grant {
-        Grant::ClientCredentials => ("client", CLIENT),
-        // Nobody here knows whose token it is.
-        Grant::AccessToken => ("access_token", &[][..]),
-        _ => ("user", USER),
+    let credential = match status.grant {
+        Grant::ClientCredentials => "client",
+        Grant::AccessToken => "access_token",
+        _ => "user",
     };
     let StoreDescription { kind, path, .. } = &status.store;
     Report {
@@ -123,7 +223,7 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
         username: session.username.clone(),
         client_id: Some(status.client_id.clone()).filter(|id| !id.is_empty()),
         credential: Some(credential),
-        reach,
+        reach: status.grant.reach().iter().map(|service| service.name()).collect(),
         access_expires_at: status.access_expires_at.and_then(time::rfc3339),
         session_expires_at: status.session_expires_at.and_then(time::rfc3339),
         login_needed_by: status.login_needed_by.and_then(time::rfc3339),
@@ -139,15 +239,24 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
     }
 }
 
-fn show(report: &Report, status: Option<&Status>, source: &Source, json: bool, exit: u8) -> Result<ExitCode> {
+fn show(examined: &[Examined], all: bool, json: bool) -> Result<ExitCode> {
     let text = if json {
-        let text = serde_json::to_string_pretty(report);
-        text.map_err(|error| Fail::other(format!("the report cannot be written: {error}")))? + "\n"
+        let reports: Vec<&Report> = examined.iter().map(|one| &one.report).collect();
+        match reports.first().filter(|_| !all) {
+            Some(report) => output::json(report),
+            None => output::json(&reports),
+        }
     } else {
-        for_people(report, status, source)
+        let texts = examined.iter().map(|one| for_people(&one.report, one.status.as_ref(), &one.source));
+        texts.collect::<Vec<_>>().join("\n")
     };
     output::stdout(&text)?;
-    Ok(ExitCode::from(exit))
+    if examined.is_empty() {
+        output::note("nobody is logged in");
+    }
+    // Each must be usable; the first that is not tells how.
+    let exit = examined.iter().map(|one| one.exit).find(|exit| *exit != 0);
+    Ok(ExitCode::from(exit.unwrap_or(if examined.is_empty() { 4 } else { 0 })))
 }
 
 fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> String {
@@ -189,6 +298,7 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
             status.session_expires_at.map(|at| format!("until {}, if nobody renews it", time::for_people(at))),
         );
         line("login needed", status.login_needed_by.map(|at| format!("by {}", time::for_people(at))));
+        line("open sessions", report.open_sessions.map(|open| format!("{open} in this account")));
         line("last renewal", report.last_renewal_at.as_ref().and(status.last_renewal_at).map(time::for_people));
         line(
             "on hold",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use cdse_auth::{Error, TokenSet};
+use cdse_auth::{DataService, Error, TokenSet};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -12,16 +12,37 @@ use crate::fail::{Fail, Result};
 use crate::profile::Name;
 use crate::session::Session;
 use crate::source::Source;
-use crate::{duration, output, signals, time};
+use crate::{duration, output, service, signals, time};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Token {
     /// A token that is valid for at least this long, or the longest that the service gives (90s, 5m, 1h30m)
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     min_validity: Option<Duration>,
+    /// How it is printed
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Fail, before any request, unless this kind of credential reaches the service
+    #[arg(long = "for", value_name = "SERVICE", value_parser = service::parser())]
+    service: Option<DataService>,
     /// Renew the token whatever is known of it
     #[arg(long)]
     force_refresh: bool,
+}
+
+/// Each is one line.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Format {
+    /// The token alone
+    Raw,
+    /// Authorization: Bearer …
+    Header,
+    /// What --json prints
+    Json,
+    /// export CDSE_ACCESS_TOKEN=…, for a shell's eval
+    Env,
+    /// header = "Authorization: Bearer …", for curl -K
+    CurlConfig,
 }
 
 /// The JSON shape; it is part of the interface.
@@ -37,7 +58,14 @@ struct Described<'a> {
 
 impl Token {
     pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<()> {
+        let format = match (self.format, global.json) {
+            (None, false) => Format::Raw,
+            (None | Some(Format::Json), true) => Format::Json,
+            (Some(format), false) => format,
+            (Some(_), true) => return Err(Fail::usage("--json and another --format exclude each other")),
+        };
         let session = Session::open(global, environment)?;
+        session.check_reach(self.service)?;
         let fixed = session.source == Source::AccessToken;
         if fixed && self.force_refresh {
             return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is: it cannot be renewed")
@@ -55,7 +83,7 @@ impl Token {
                 wanted.as_secs()
             ));
         }
-        output::stdout(&self.line(&session, &tokens, global.json, end))
+        output::stdout(&line(&session, &tokens, format, end))
     }
 
     fn tokens(&self, session: &Session, fixed: bool) -> Result<TokenSet, Error> {
@@ -77,12 +105,17 @@ impl Token {
         }
         Ok(tokens)
     }
+}
 
-    fn line(&self, session: &Session, tokens: &TokenSet, json: bool, end: Option<SystemTime>) -> Zeroizing<String> {
-        let mut line = Zeroizing::new(String::with_capacity(tokens.access_token().len() + 512));
-        if json {
+fn line(session: &Session, tokens: &TokenSet, format: Format, end: Option<SystemTime>) -> Zeroizing<String> {
+    let token = tokens.access_token();
+    let mut line = Zeroizing::new(String::with_capacity(2 * token.len() + 512));
+    match format {
+        Format::Raw => line.push_str(token),
+        Format::Header => line.extend(["Authorization: Bearer ", token]),
+        Format::Json => {
             let described = Described {
-                access_token: tokens.access_token(),
+                access_token: token,
                 token_type: "Bearer",
                 expires_at: end.and_then(time::rfc3339),
                 expires_in: end.map(|end| time::seconds_until(end).max(0)),
@@ -91,10 +124,17 @@ impl Token {
             };
             // Plain text with string keys, for which serde_json has no error.
             line.push_str(&Zeroizing::new(serde_json::to_string(&described).unwrap_or_default()));
-        } else {
-            line.push_str(tokens.access_token());
         }
-        line.push('\n');
-        line
+        Format::Env => {
+            // A token has no character that cannot be quoted: it has been checked for a header.
+            let quoted = shlex::try_quote(token).map(|quoted| Zeroizing::new(quoted.into_owned())).unwrap_or_default();
+            line.extend(["export CDSE_ACCESS_TOKEN=", &quoted]);
+        }
+        Format::CurlConfig => {
+            let escaped = Zeroizing::new(token.replace('\\', "\\\\").replace('"', "\\\""));
+            line.extend(["header = \"Authorization: Bearer ", &escaped, "\""]);
+        }
     }
+    line.push('\n');
+    line
 }

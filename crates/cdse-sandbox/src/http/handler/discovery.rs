@@ -26,4 +26,6 @@ pub(super) fn answer(core: &Core, request: &Received) -> Answer {
     answer
         .header("content-type", "application/json")
         .header("cache-control", "no-cache, must-revalidate, no-transform, no-store")
+        // Keycloak has none; the proxy in front of the real service adds it, and clients compare their clock with it.
+        .header("date", &httpdate::fmt_http_date(core.now()))
 }

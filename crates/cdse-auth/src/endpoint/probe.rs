@@ -1,0 +1,46 @@
+//! Whether the identity service is there, for who looks into a problem.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+
+use super::exchange::Service;
+use crate::clock::Millis;
+use crate::error::{Error, ErrorKind, Result, cleaned};
+
+/// What the identity service says to who asks without a credential.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Probe {
+    /// The realm as the service names itself (OpenID Connect Discovery §3).
+    pub issuer: String,
+    /// What the service takes for the time of day, to the second.
+    pub service_time: Option<SystemTime>,
+    /// How many seconds this machine's clock is ahead of that; negative: behind.
+    pub ahead: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+}
+
+impl Service {
+    /// Reads the discovery document.
+    pub(crate) fn probe(&self, now: impl Fn() -> Millis) -> Result<Probe> {
+        let (answer, date) = self.discovery().map_err(|failure| failure.error)?;
+        let document: Option<Document> = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
+        let Some(document) = document else {
+            let why = format!(
+                "the identity service answered {} and no discovery document: check the realm's address and the proxy",
+                answer.status
+            );
+            return Err(Error::new(ErrorKind::MalformedAnswer, why));
+        };
+        let service_time = date.and_then(|date| httpdate::parse_http_date(&date).ok());
+        let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let ours = UNIX_EPOCH + Duration::from_millis(now().unsigned_abs());
+        let ahead = service_time.map(|theirs| seconds(ours).cast_signed() - seconds(theirs).cast_signed());
+        Ok(Probe { issuer: cleaned(&document.issuer, 200), service_time, ahead })
+    }
+}

@@ -1,0 +1,303 @@
+//! `cdse auth doctor`: what keeps a login from working. It is made to be pasted into a report: names, accounts and the home
+//! folder are not in it.
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+use cdse_auth::TokenStore;
+use serde::Serialize;
+
+use super::status::Examined;
+use crate::cli::Global;
+use crate::environment::Environment;
+use crate::fail::{Fail, Result, one_line};
+use crate::profile::Profile;
+use crate::session::{self, Session};
+use crate::source::Source;
+use crate::state::StateFolder;
+use crate::stored::{self, Stored};
+use crate::{output, source};
+
+/// The JSON shape; it is part of the interface.
+#[derive(Serialize, Debug)]
+struct Report {
+    version: &'static str,
+    platform: String,
+    checks: Vec<Check>,
+}
+
+#[derive(Serialize, Debug)]
+struct Check {
+    check: &'static str,
+    state: State,
+    text: String,
+}
+
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Ok,
+    Warning,
+    Problem,
+}
+
+/// A clock that is off by more than this makes codes fail (RFC 6238: a step is 30 s).
+const SKEW: i64 = 20;
+
+pub(crate) fn run(global: &Global, environment: &Environment) -> Result<ExitCode> {
+    let mut doctor = Doctor { environment, checks: Vec::new(), exit: 0 };
+    doctor.variables();
+    doctor.state_folder();
+    doctor.profiles();
+    doctor.session(global);
+    doctor.authorities();
+    doctor.proxy();
+    doctor.service();
+    let redacted = Redacted::of(environment);
+    let checks = doctor.checks.into_iter().map(|check| Check { text: redacted.text(&check.text), ..check }).collect();
+    let platform = format!("{} {}", env::consts::OS, env::consts::ARCH);
+    let report = Report { version: env!("CARGO_PKG_VERSION"), platform, checks };
+    output::stdout(&if global.json { output::json(&report) } else { for_people(&report) })?;
+    Ok(ExitCode::from(doctor.exit))
+}
+
+fn for_people(report: &Report) -> String {
+    let mut text = format!("cdse {} on {}\n", report.version, report.platform);
+    for Check { check, state, text: what } in &report.checks {
+        let state = match state {
+            State::Ok => "ok",
+            State::Warning => "warning",
+            State::Problem => "problem",
+        };
+        text.push_str(&format!("{state:<8} {check:<13} {what}\n"));
+    }
+    text
+}
+
+struct Doctor<'a> {
+    environment: &'a Environment,
+    checks: Vec<Check>,
+    exit: u8,
+}
+
+impl Doctor<'_> {
+    fn say(&mut self, check: &'static str, state: State, text: impl AsRef<str>) {
+        self.checks.push(Check { check, state, text: one_line(text.as_ref()) });
+    }
+
+    /// The exit code is that of the first problem.
+    fn problem(&mut self, check: &'static str, fail: &Fail) {
+        if self.exit == 0 {
+            self.exit = fail.exit();
+        }
+        let hint = fail.advice().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        self.say(check, State::Problem, format!("{}{hint}", fail.text()));
+    }
+
+    fn variables(&mut self) {
+        let mut set: Vec<String> = env::vars_os()
+            .filter_map(|(name, value)| Some(name.into_string().ok()?).filter(|_| !value.is_empty()))
+            .filter(|name| name.starts_with("CDSE_") || name == "NETRC")
+            .map(|name| one_line(&name))
+            .collect();
+        set.sort();
+        let text = if set.is_empty() { "none of CDSE_* is set".to_owned() } else { format!("set: {}", set.join(", ")) };
+        self.say("environment", State::Ok, text);
+    }
+
+    fn state_folder(&mut self) {
+        let state = match StateFolder::of(self.environment) {
+            Ok(state) => state,
+            Err(fail) => return self.problem("state folder", &fail),
+        };
+        let path = state.path().display();
+        if !state.path().exists() {
+            return self.say("state folder", State::Ok, format!("{path} is not there yet; the first login makes it"));
+        }
+        match Profile::check_writable(
+            &state,
+            &source::profile_in_use(&Global::default(), self.environment).unwrap_or_default(),
+        ) {
+            Ok(()) => self.say("state folder", State::Ok, format!("{path} can be written")),
+            Err(error) => self.problem("state folder", &error.into()),
+        }
+        if is_open_to_others(state.path()) {
+            self.say("state folder", State::Warning, format!("other users can look into {path}: `chmod go-rwx` it"));
+        }
+    }
+
+    fn profiles(&mut self) {
+        let Ok(state) = StateFolder::of(self.environment) else { return };
+        let all = match stored::all(&state, self.environment) {
+            Ok(all) => all,
+            Err(fail) => return self.problem("profiles", &fail),
+        };
+        let count = all.iter().filter(|stored| stored.source.profile().is_some()).count();
+        self.say("profiles", State::Ok, format!("{count} here, {} sessions without one", all.len() - count));
+        for (nth, Stored { session, .. }) in all.iter().enumerate() {
+            if let Err(fail) = session {
+                self.problem("profiles", &fail.clone().message(format!("number {}: {}", nth + 1, fail.text())));
+            }
+        }
+    }
+
+    /// The session that would be used.
+    fn session(&mut self, global: &Global) {
+        let (source, session) = match Session::find(global, self.environment) {
+            Ok(found) => found,
+            Err(fail) => return self.problem("credential", &fail),
+        };
+        self.say("credential", State::Ok, format!("from the {}", kind_of(&source)));
+        let Some(session) = session else {
+            return self.say("session", State::Warning, "nobody is logged in; run `cdse auth login`");
+        };
+        if let Some(error) = session.trouble() {
+            return self.problem("session", &error.into());
+        }
+        let examined = Examined::of(source, Some(&session));
+        let state = if examined.exit == 0 { State::Ok } else { State::Warning };
+        self.say(
+            "session",
+            state,
+            format!("{}, {}", examined.report.state, examined.report.credential.unwrap_or("no credential")),
+        );
+        for problem in &examined.report.problems {
+            self.say("session", State::Warning, problem);
+        }
+        self.lock(&session);
+    }
+
+    fn lock(&mut self, session: &Session) {
+        let slot = session.manager.as_async().slot();
+        // A lock would make its folder.
+        if !session.holds_tokens() {
+            return;
+        }
+        let Some(records) = session.store.as_ref().and_then(|store| store.records()) else { return };
+        let tried = records.try_guard(slot).map(|guard| guard.is_some());
+        match tried {
+            Ok(true) => self.say("lock", State::Ok, "can be taken"),
+            Ok(false) => {
+                let holder = records.guard_holder(slot).unwrap_or_else(|| "another process".to_owned());
+                let holder = holder.split('@').next().unwrap_or_default().to_owned();
+                self.say("lock", State::Warning, format!("held by process {holder}: it renews this session"));
+            }
+            Err(error) => self.problem("lock", &error.into()),
+        }
+    }
+
+    fn authorities(&mut self) {
+        for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else { continue };
+            let shown = value.display();
+            // A list of folders is allowed.
+            let fits = match name {
+                "SSL_CERT_FILE" => Path::new(&value).is_file(),
+                _ => env::split_paths(&value).any(|path| path.is_dir()),
+            };
+            if fits {
+                self.say("authorities", State::Ok, format!("{name} is {shown}"));
+            } else {
+                self.problem(
+                    "authorities",
+                    &Fail::other(format!("{name} is {shown}, which is not there: correct or unset it")),
+                );
+            }
+        }
+    }
+
+    fn proxy(&mut self) {
+        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
+        let set =
+            names.into_iter().filter_map(|name| Some((name, env::var(name).ok().filter(|value| !value.is_empty())?)));
+        for (name, value) in set {
+            // What stands before an @ may be a password.
+            let shown = match value.rsplit_once('@') {
+                Some((_, address)) => format!("…@{address}"),
+                None => value,
+            };
+            self.say("proxy", State::Ok, format!("{name} is {shown}"));
+        }
+    }
+
+    fn service(&mut self) {
+        let probed = session::of_nobody(self.environment).and_then(|manager| Ok(manager.probe()?));
+        let probe = match probed {
+            Ok(probe) => probe,
+            Err(fail) => return self.problem("service", &fail),
+        };
+        let realm = session::realm(self.environment).trim_end_matches('/').to_owned();
+        if probe.issuer.trim_end_matches('/') == realm {
+            self.say("service", State::Ok, format!("{realm} answers"));
+        } else {
+            self.say("service", State::Warning, format!("{realm} answers, and calls itself {}", probe.issuer));
+        }
+        match probe.ahead {
+            Some(ahead) if ahead.abs() > SKEW => {
+                let which = if ahead > 0 { "ahead of" } else { "behind" };
+                let text = format!(
+                    "this machine's clock is {} s {which} the service's: set it, or one-time codes fail",
+                    ahead.abs()
+                );
+                self.say("clock", State::Warning, text);
+            }
+            Some(_) => self.say("clock", State::Ok, "agrees with the service's"),
+            None => self.say("clock", State::Ok, "not compared: the service did not tell the time"),
+        }
+    }
+}
+
+/// Without the name that it may hold.
+fn kind_of(source: &Source) -> String {
+    match source {
+        Source::Profile(name) if name.is_default() => "default profile".to_owned(),
+        Source::Profile(_) => "chosen profile".to_owned(),
+        Source::Stored(_) => "session file".to_owned(),
+        Source::Netrc(_) => "netrc file".to_owned(),
+        other => other.describe(),
+    }
+}
+
+#[cfg(unix)]
+fn is_open_to_others(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Path) -> bool {
+    false
+}
+
+/// What stands for what, the longest first.
+struct Redacted(Vec<(String, &'static str)>);
+
+impl Redacted {
+    fn of(environment: &Environment) -> Self {
+        let mut words = Vec::new();
+        let mut hide =
+            |word: Option<String>, name| words.extend(word.filter(|word| word.len() > 2).map(|word| (word, name)));
+        hide(environment.home.as_ref().map(|home| home.to_string_lossy().trim_end_matches('/').to_owned()), "~");
+        hide(environment.username.clone(), "<user>");
+        hide(environment.client_id.clone(), "<client>");
+        for name in ["USER", "LOGNAME", "USERNAME"] {
+            hide(env::var(name).ok(), "<login>");
+        }
+        if let Ok(state) = StateFolder::of(environment) {
+            for profile in stored::profiles(&state).unwrap_or_default() {
+                let Ok(Some(stored)) = Profile::load(&state, &profile) else { continue };
+                hide(stored.username, "<user>");
+                hide(stored.subject, "<user>");
+                hide(Some(stored.client_id).filter(|id| id != cdse_auth::DEFAULT_CLIENT_ID), "<client>");
+                hide(Some(profile.as_str().to_owned()).filter(|_| !profile.is_default()), "<profile>");
+            }
+        }
+        words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+        Self(words)
+    }
+
+    fn text(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (word, name)| text.replace(word, name))
+    }
+}

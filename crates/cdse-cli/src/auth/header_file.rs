@@ -1,0 +1,129 @@
+//! `cdse auth header-file`: the header in a file, for programs that read it from there (`GDAL_HTTP_HEADER_FILE`,
+//! `curl -H @PATH`).
+
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+
+use cdse_auth::{DataService, ErrorKind, HeaderValue};
+use zeroize::Zeroizing;
+
+use crate::cli::Global;
+use crate::environment::Environment;
+use crate::fail::{Fail, Result, one_line};
+use crate::session::{Pace, Session};
+use crate::{output, private_file, service, signals};
+
+const START: &str = "Authorization: Bearer ";
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Command {
+    /// File to write; readable by you alone, replaced as a whole
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Stay, and replace the file with each renewal; it is removed at the end
+    #[arg(long)]
+    watch: bool,
+    /// Fail, before any request, unless this kind of credential reaches the service
+    #[arg(long = "for", value_name = "SERVICE", value_parser = service::parser())]
+    service: Option<DataService>,
+}
+
+impl Command {
+    pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<()> {
+        self.check_path()?;
+        let pace = if self.watch { Pace::KeptAlive } else { Pace::OneShot };
+        let session = Session::open_at(pace, global, environment)?;
+        session.check_reach(self.service)?;
+        signals::protect(&session.manager);
+        if self.watch { self.watch(&session) } else { self.once(&session) }
+    }
+
+    /// Whatever else stands there is somebody's file.
+    fn check_path(&self) -> Result<()> {
+        let shown = one_line(&self.path.to_string_lossy());
+        let refused = |why: &str| {
+            let refused = Fail::unsafe_file(format!("{shown} {why}; it was left as it is"));
+            Err(refused.hint("name a new file, or the one that was written before"))
+        };
+        let metadata = match fs::symlink_metadata(&self.path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Fail::other(format!("{shown} cannot be used: {error}"))),
+        };
+        if !metadata.is_file() {
+            return refused("is no plain file");
+        }
+        let mut start = vec![0; START.len().min(usize::try_from(metadata.len()).unwrap_or(usize::MAX))];
+        let read = fs::File::open(&self.path).and_then(|mut file| file.read_exact(&mut start));
+        if read.is_err() || !START.as_bytes().starts_with(&start) {
+            return refused("is no header file");
+        }
+        Ok(())
+    }
+
+    fn once(&self, session: &Session) -> Result<()> {
+        let header = session.manager.authorization_header().map_err(|error| session.explain(error))?;
+        let written = self.write(&header);
+        session.manager.settle().map_err(|error| session.explain(error))?;
+        written
+    }
+
+    /// Until a signal comes. A session that has ended is waited for: a login elsewhere brings it back.
+    fn watch(&self, session: &Session) -> Result<()> {
+        let unfinished = signals::hold_the_end();
+        let first = session.manager.authorization_header().map_err(|error| session.explain(error))?;
+        let written = self.write(&first);
+        if let Err(fail) = written {
+            let _ = session.manager.settle();
+            return Err(fail);
+        }
+        output::note(&format!("writing {} until a signal comes", one_line(&self.path.to_string_lossy())));
+        let mut last = first;
+        let mut said = None;
+        loop {
+            let generation = session.manager.status().generation;
+            match session.manager.authorization_header() {
+                Ok(header) => {
+                    said = None;
+                    if header != last {
+                        last = header;
+                        self.write(&last).unwrap_or_else(|fail| output::warn(fail.text()));
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::ShutDown => break,
+                Err(error) => {
+                    let text = session.explain(error).text().to_owned();
+                    if said.as_ref() != Some(&text) {
+                        output::warn(&format!("{text}; still watching"));
+                        said = Some(text);
+                    }
+                }
+            }
+            let _ = session.manager.changed(generation);
+        }
+        self.remove(&last);
+        drop(unfinished);
+        signals::wait_for_the_end();
+    }
+
+    fn write(&self, header: &HeaderValue) -> Result<()> {
+        let text = line(header);
+        private_file::write(&self.path, text.as_bytes()).map_err(|error| Fail::other(error.message()))
+    }
+
+    /// Only what was written here.
+    fn remove(&self, last: &HeaderValue) {
+        let ours = fs::read(&self.path).is_ok_and(|text| text == line(last).as_bytes());
+        if ours {
+            let _ = private_file::remove(&self.path);
+        }
+    }
+}
+
+fn line(header: &HeaderValue) -> Zeroizing<String> {
+    let value = header.to_str().unwrap_or_default();
+    let mut line = Zeroizing::new(String::with_capacity(value.len() + 32));
+    line.extend(["Authorization: ", value, "\n"]);
+    line
+}

@@ -1,0 +1,61 @@
+//! `cdse auth list`: the accounts that are logged in here.
+
+use serde::Serialize;
+
+use super::status::Examined;
+use crate::cli::Global;
+use crate::environment::Environment;
+use crate::fail::{Result, one_line};
+use crate::source::{self, Source};
+use crate::state::StateFolder;
+use crate::stored::{self, Stored};
+use crate::{output, table};
+
+/// The JSON shape; it is part of the interface.
+#[derive(Serialize, Debug)]
+struct Entry {
+    profile: Option<String>,
+    active: bool,
+    username: Option<String>,
+    client_id: Option<String>,
+    credential: Option<&'static str>,
+    state: &'static str,
+}
+
+pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
+    let state = StateFolder::of(environment)?;
+    let active = Source::Profile(source::profile_in_use(global, environment)?);
+    let entry = |Stored { source, session }| {
+        let is_active = source == active;
+        let report = match session {
+            Ok(session) => Examined::of(source, session.as_ref()).report,
+            Err(fail) => Examined::unusable(source, &fail).report,
+        };
+        Entry {
+            profile: report.profile,
+            active: is_active,
+            username: report.username,
+            client_id: report.client_id,
+            credential: report.credential,
+            state: report.state,
+        }
+    };
+    let entries: Vec<Entry> = stored::all(&state, environment)?.into_iter().map(entry).collect();
+    if global.json {
+        return output::stdout(&output::json(&entries));
+    }
+    if entries.is_empty() {
+        output::note("nobody is logged in; run `cdse auth login`");
+        return Ok(());
+    }
+    let row = |entry: &Entry| {
+        let who = match (&entry.username, entry.credential, &entry.client_id) {
+            (Some(name), _, _) => one_line(name),
+            (None, Some("client"), Some(id)) => format!("client {}", one_line(id)),
+            _ => "-".to_owned(),
+        };
+        let mark = if entry.active { "*" } else { "" };
+        [mark.to_owned(), entry.profile.clone().unwrap_or_else(|| "-".to_owned()), who, entry.state.to_owned()]
+    };
+    output::stdout(&table::of(["", "PROFILE", "ACCOUNT", "STATE"], entries.iter().map(row)))
+}

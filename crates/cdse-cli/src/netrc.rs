@@ -1,0 +1,83 @@
+//! User name and password from a netrc file, on request (`--netrc`).
+
+use std::fs;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use cdse_auth::PasswordAuth;
+use netrc::Netrc;
+use zeroize::Zeroizing;
+
+use crate::environment::{Environment, check_name};
+use crate::fail::{Fail, Result};
+use crate::output;
+
+/// The machine names that tools for this service look for: its domain, the identity service, the token endpoint's address.
+const MACHINES: &[&str] = &[
+    "identity.dataspace.copernicus.eu",
+    "dataspace.copernicus.eu",
+    "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token",
+];
+
+/// Where it is: `NETRC`, else in the home folder.
+pub(crate) fn path(environment: &Environment) -> Result<PathBuf> {
+    let name = if cfg!(windows) { "_netrc" } else { ".netrc" };
+    let home = || environment.home.as_ref().map(|home| home.join(name));
+    environment
+        .netrc
+        .clone()
+        .or_else(home)
+        .ok_or_else(|| Fail::usage("--netrc: there is no home folder with a netrc file: set NETRC"))
+}
+
+/// The user of the realm's machine. The password of one service is nothing for another, so a realm of another address
+/// (`is_default: false`) has only its own names.
+pub(crate) fn user(environment: &Environment, realm: &str, is_default: bool) -> Result<PasswordAuth> {
+    let path = path(environment)?;
+    let shown = path.display();
+    let text = fs::read_to_string(&path)
+        .map(Zeroizing::new)
+        .map_err(|error| Fail::usage(format!("--netrc: {shown} cannot be read: {error}")))?;
+    warn_if_loose(&path);
+    let netrc = Netrc::from_str(&text).map_err(|error| {
+        // Its words may be a password in the wrong place; the line number stands at the end.
+        let text = error.to_string();
+        let line = text.rfind("(line ").map_or("", |at| &text[at..]);
+        Fail::usage(format!("--netrc: {shown} is no netrc file {line}").trim_end().to_owned())
+    })?;
+    let machines = machines(realm, is_default);
+    let Some(entry) = machines.iter().find_map(|machine| netrc.hosts.get(machine)) else {
+        let why = format!("--netrc: {shown} names no machine {}", machines.join(" or "));
+        return Err(Fail::usage(why).hint("`cdse auth login` does without a netrc file"));
+    };
+    check_name(&entry.login).map_err(|why| Fail::usage(format!("--netrc: the login in {shown} {why}")))?;
+    if entry.password.is_empty() {
+        return Err(Fail::usage(format!("--netrc: {shown} holds no password for {}", machines[0])));
+    }
+    Ok(PasswordAuth::new(entry.login.clone(), entry.password.clone()))
+}
+
+fn machines(realm: &str, is_default: bool) -> Vec<String> {
+    if is_default {
+        return MACHINES.iter().map(|name| (*name).to_owned()).collect();
+    }
+    let host = realm.split("://").nth(1).unwrap_or_default();
+    let host = host.split('/').next().unwrap_or_default();
+    let without_port = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let token = format!("{}/protocol/openid-connect/token", realm.trim_end_matches('/'));
+    let mut names = vec![host.to_owned(), without_port.to_owned(), token];
+    names.dedup();
+    names
+}
+
+#[cfg(unix)]
+fn warn_if_loose(path: &std::path::Path) {
+    use std::os::unix::fs::MetadataExt;
+
+    if fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0) {
+        output::warn(&format!("other users can read the passwords in {}: `chmod 600` it", path.display()));
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_loose(_: &std::path::Path) {}
