@@ -12,6 +12,7 @@ mod journey;
 mod precedence;
 mod processes;
 mod sandbox;
+mod schema;
 mod status;
 mod stores;
 mod support;

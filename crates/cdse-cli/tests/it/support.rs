@@ -11,6 +11,8 @@ use cdse_sandbox::{Config, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::schema;
+
 pub(crate) const USER: &str = "user@example.com";
 pub(crate) const MFA: &str = "mfa@example.com";
 pub(crate) const PASSWORD: &str = "s3cret!";
@@ -144,7 +146,9 @@ impl Call {
     pub(crate) fn wait(self, child: Child) -> Done {
         let before = self.secrets();
         let output = child.wait_with_output().unwrap();
+        let arguments = self.command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
         let done = Done {
+            arguments,
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
@@ -176,6 +180,7 @@ impl Call {
 
 #[derive(Debug)]
 pub(crate) struct Done {
+    arguments: Vec<String>,
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -223,14 +228,19 @@ impl Done {
         token.to_owned()
     }
 
+    /// What was printed; it has the shape that the interface promises.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let json = serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        schema::check_call(&self.arguments, &json);
+        json
     }
 
     #[track_caller]
     pub(crate) fn error_json(&self) -> Value {
-        serde_json::from_str(&self.stderr).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let json = serde_json::from_str(&self.stderr).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        schema::check("error", &json);
+        json
     }
 }
 
