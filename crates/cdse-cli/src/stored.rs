@@ -30,7 +30,7 @@ pub(crate) fn all(state: &StateFolder, environment: &Environment) -> Result<Vec<
         let session = Session::of(&source, &environment, Pace::OneShot);
         all.push(Stored { source, session });
     }
-    let known: Vec<PathBuf> = all.iter().filter_map(|stored| stored.path()).collect();
+    let known: Vec<PathBuf> = all.iter().filter_map(Stored::path).collect();
     for path in files(&state.sessions())?.into_iter().filter(|path| !known.contains(path)) {
         let source = Source::Stored(path);
         match Session::of(&source, &environment, Pace::OneShot) {

@@ -49,7 +49,7 @@ impl Command {
         let stored = stored::all(&StateFolder::of(environment)?, environment)?;
         let sessions = || stored.iter().filter_map(|stored| stored.session.as_ref().ok()?.as_ref());
         signals::protect_all(sessions().map(|session| session.manager.clone()).collect());
-        let (mut any, mut exit) = (false, 0);
+        let (mut any, mut failed) = (false, None);
         for Stored { source, session } in &stored {
             let done = match session {
                 Ok(session) => self.one(source, session.as_ref(), environment),
@@ -58,15 +58,21 @@ impl Command {
             match done {
                 Ok(done) => any |= done,
                 Err(fail) => {
-                    output::warn(&format!("{}: {}", source.describe(), fail.text()));
-                    exit = if exit == 0 { fail.exit() } else { exit };
+                    let why = format!("{}: {}", source.describe(), fail.text());
+                    match failed {
+                        None => failed = Some(fail.message(why)),
+                        Some(_) => output::warn(&why),
+                    }
                 }
             }
         }
-        if !any && exit == 0 {
+        if let Some(fail) = failed {
+            return Err(fail);
+        }
+        if !any {
             output::note("nobody is logged in: nothing to do");
         }
-        Ok(ExitCode::from(exit))
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Whether there was anything to log out.

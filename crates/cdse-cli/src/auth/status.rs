@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result, one_line};
-use crate::session::Session;
+use crate::session::{Pace, Session};
 use crate::source::{self, Source};
 use crate::state::StateFolder;
 use crate::stored::{self, Stored};
@@ -85,8 +85,9 @@ impl Command {
 /// What wins, where that is not stored, and all that is stored.
 fn examine_all(global: &Global, environment: &Environment) -> Result<Vec<(Examined, Option<Session>)>> {
     let mut found = Vec::new();
-    let (source, session) = Session::find(global, environment)?;
+    let source = source::choose(global, environment)?;
     if source.profile().is_none() {
+        let session = Session::of(&source, environment, Pace::OneShot)?;
         found.push((Examined::of(source, session.as_ref()), session));
     }
     for Stored { source, session } in stored::all(&StateFolder::of(environment)?, environment)? {
@@ -248,12 +249,10 @@ fn show(examined: &[Examined], all: bool, json: bool) -> Result<ExitCode> {
         }
     } else {
         let texts = examined.iter().map(|one| for_people(&one.report, one.status.as_ref(), &one.source));
-        texts.collect::<Vec<_>>().join("\n")
+        let texts: Vec<String> = texts.collect();
+        if texts.is_empty() { "nobody is logged in; run `cdse auth login`\n".to_owned() } else { texts.join("\n") }
     };
     output::stdout(&text)?;
-    if examined.is_empty() {
-        output::note("nobody is logged in");
-    }
     // Each must be usable; the first that is not tells how.
     let exit = examined.iter().map(|one| one.exit).find(|exit| *exit != 0);
     Ok(ExitCode::from(exit.unwrap_or(if examined.is_empty() { 4 } else { 0 })))

@@ -6,13 +6,18 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test whose help cannot go on has failed")]
 
+mod accounts;
+mod doctor;
 mod exit_codes;
+mod feeding;
 mod input;
 mod journey;
+mod netrc;
 mod precedence;
 mod processes;
 mod sandbox;
 mod schema;
+mod sessions;
 mod status;
 mod stores;
 mod support;
