@@ -73,6 +73,19 @@ impl Clock {
         changed.wait_timeout(guard, millis(real)).map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard)
     }
 
+    /// Calls `ring` once, on a thread of its own, when `rest` has passed: a machine's sleep counts, and nothing wakes in
+    /// between. `false` if that cannot be had (on a manual clock, or without threads): then [`wait`](Self::wait) it is.
+    pub(crate) fn alarm(&self, rest: Millis, ring: impl FnOnce() + Send + 'static) -> bool {
+        match &self.0 {
+            Source::System => spawn("cdse-alarm", move || {
+                os::sleep(millis(rest));
+                ring();
+            })
+            .is_ok(),
+            Source::Manual(_) => false,
+        }
+    }
+
     /// A short pause between two tries. On a manual clock it takes real time and moves nothing.
     pub(crate) fn pause(&self, length: Millis) {
         let real = match &self.0 {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cdse_auth::store::{Commit, Guard, RecordStore, StoreDescription};
 use cdse_auth::{
     AccessTokenAuth, AuthProvider, ClientCredentialsAuth, ErrorKind, FileTokenStore, Login, MemoryTokenStore,
-    PasswordAuth, Proxy, RefreshTokenAuth, SessionState, TokenManager, TokenSet, TokenStore, TotpSecret,
-    TransportConfig, blocking,
+    PasswordAuth, Proxy, Record, RefreshTokenAuth, Result, SessionState, Slot, TokenManager, TokenSet, TokenStore,
+    TotpSecret, TransportConfig, Version, blocking,
 };
 use cdse_sandbox::{Action, Endpoint, Fault, Lifetimes, Rotation};
 use support::{MFA, PASSWORD, TOTP_SECRET, USER, World, at_rest, until, user};
@@ -661,6 +662,71 @@ fn m14_keep_alive_renews_without_being_asked() {
     drop(manager);
 }
 
+/// Counts who looks.
+#[derive(Debug, Clone, Default)]
+struct Counting(MemoryTokenStore, Arc<AtomicUsize>);
+
+impl TokenStore for Counting {
+    fn load(&self) -> Result<Option<TokenSet>> {
+        self.0.load()
+    }
+
+    fn save(&self, tokens: &TokenSet) -> Result<()> {
+        self.0.save(tokens)
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.0.clear()
+    }
+
+    fn records(&self) -> Option<&dyn RecordStore> {
+        Some(self)
+    }
+}
+
+impl RecordStore for Counting {
+    fn read(&self, slot: &Slot) -> Result<Option<Record>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.records().unwrap().read(slot)
+    }
+
+    fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
+        self.0.records().unwrap().commit(slot, base, record)
+    }
+
+    fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>> {
+        self.0.records().unwrap().try_guard(slot)
+    }
+
+    fn description(&self) -> StoreDescription {
+        self.0.records().unwrap().description()
+    }
+}
+
+#[test]
+fn m14_keep_alive_wakes_for_renewals_only() {
+    let world = World::new();
+    let store = Counting::default();
+    let manager = world.builder(user()).store(store.clone()).keep_alive(true).build().unwrap();
+    until("it logs in by itself", || world.sandbox.counters().logins_ok == 1);
+    let requests = || world.sandbox.counters().token_requests;
+    let mut before = requests();
+    for _ in 0..24 * 60 * 2 {
+        world.advance(30);
+        // Whoever is due comes within a moment; whoever is not does not.
+        std::thread::park_timeout(Duration::from_millis(2));
+        if requests() > before {
+            until("the renewal is done", || manager.fresh_header().is_some());
+            before = requests();
+        }
+    }
+    let (looks, requests) = (store.1.load(Ordering::Relaxed), requests());
+    // A token of 10 min is renewed before its last fifth; each renewal reads the record a few times.
+    assert!((100..300).contains(&requests), "{requests} requests in a day");
+    assert!(looks as u64 <= 8 * requests, "{looks} looks at the store for {requests} requests");
+    drop(manager);
+}
+
 // ---- session economy ----
 
 #[test]
@@ -727,14 +793,14 @@ fn s4_a_simple_store_needs_three_methods() {
     #[derive(Debug, Default)]
     struct Simple(std::sync::Mutex<Option<TokenSet>>);
     impl TokenStore for Simple {
-        fn load(&self) -> cdse_auth::Result<Option<TokenSet>> {
+        fn load(&self) -> Result<Option<TokenSet>> {
             Ok(self.0.lock().unwrap().clone())
         }
-        fn save(&self, tokens: &TokenSet) -> cdse_auth::Result<()> {
+        fn save(&self, tokens: &TokenSet) -> Result<()> {
             *self.0.lock().unwrap() = Some(tokens.clone());
             Ok(())
         }
-        fn clear(&self) -> cdse_auth::Result<()> {
+        fn clear(&self) -> Result<()> {
             *self.0.lock().unwrap() = None;
             Ok(())
         }

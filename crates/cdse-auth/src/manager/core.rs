@@ -622,6 +622,10 @@ impl End {
         self.left(now) <= 0
     }
 
+    pub(super) fn is_before(&self, other: &Self) -> bool {
+        self.mono < other.mono
+    }
+
     fn left(self, now: Now) -> Millis {
         self.wall.saturating_sub(now.wall).min(self.mono.saturating_sub(now.mono))
     }

@@ -4,10 +4,12 @@ use super::core::{Core, End, Shared};
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{State, Want};
-use crate::sync::{Arc, lock, spawn};
+use crate::sync::{Arc, AtomicBool, Ordering, PoisonError, lock, spawn};
 
 /// How soon a token that is due and was not renewed is tried again.
 const SOON: Millis = 1_000;
+/// The coarse clock is behind the exact one by no more than this.
+const TICK: Millis = 10;
 /// How soon what failed for good is tried again, for somebody may have logged in elsewhere.
 const LATER: Millis = 60_000;
 
@@ -18,7 +20,33 @@ pub(super) fn start(core: &Arc<Core>) -> Result<()> {
     })
 }
 
+/// A wake-up that is on its way.
+struct Alarm {
+    end: End,
+    rung: Arc<AtomicBool>,
+}
+
+impl Alarm {
+    /// One that wakes all who wait, a moment after the coarse clock says so too.
+    fn set(core: &Arc<Core>, rest: Millis, end: End) -> Option<Self> {
+        let rung = Arc::new(AtomicBool::new(false));
+        let (core_when_due, theirs) = (Arc::downgrade(core), Arc::clone(&rung));
+        let set = core.clock.alarm(rest.saturating_add(TICK), move || {
+            theirs.store(true, Ordering::Release);
+            if let Some(core) = core_when_due.upgrade() {
+                core.wake_all();
+            }
+        });
+        set.then_some(Self { end, rung })
+    }
+
+    fn has_rung(&self) -> bool {
+        self.rung.load(Ordering::Acquire)
+    }
+}
+
 fn run(core: &Arc<Core>) {
+    let mut alarm: Option<Alarm> = None;
     loop {
         let _ = core.look();
         let pause = match until_due(core) {
@@ -33,6 +61,10 @@ fn run(core: &Arc<Core>) {
         let now = core.clock.now();
         let until = now.wall.saturating_add(pause);
         let end = End::at(until, now);
+        // One that comes earlier is good too: then this is looked at again.
+        if alarm.as_ref().is_none_or(|alarm| alarm.has_rung() || end.is_before(&alarm.end)) {
+            alarm = Alarm::set(core, pause, end);
+        }
         let generation = |shared: &Shared| shared.seen.as_ref().map(|seen| seen.record.version());
         let before = generation(&core.shared());
         let mut shared = lock(&core.shared);
@@ -44,7 +76,11 @@ fn run(core: &Arc<Core>) {
             if end.has_come(core.clock.now()) || generation(&shared) != before {
                 break;
             }
-            shared = core.clock.wait(&core.changed, shared, until);
+            shared = match &alarm {
+                Some(alarm) if alarm.has_rung() => break,
+                Some(_) => core.changed.wait(shared).unwrap_or_else(PoisonError::into_inner),
+                None => core.clock.wait(&core.changed, shared, until),
+            };
         }
     }
 }

@@ -26,6 +26,8 @@ fn millis(length: std::time::Duration) -> Millis {
     Millis::try_from(length.as_millis()).unwrap_or(Millis::MAX)
 }
 
+pub(crate) use super::nap as sleep;
+
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }

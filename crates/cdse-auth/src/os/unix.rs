@@ -4,6 +4,7 @@ use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::time::{ClockId, Timespec, clock_gettime};
@@ -34,6 +35,23 @@ fn nanos(time: Timespec) -> i64 {
 #[inline(always)]
 fn millis(time: Timespec) -> Millis {
     time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
+/// Sleeps for so long, the machine's own sleep counted where the system can do that; perhaps shorter elsewhere.
+pub(crate) fn sleep(length: Duration) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let now = clock_gettime(ClockId::Boottime);
+        let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
+        let nanos = now.tv_nsec + i64::from(length.subsec_nanos());
+        let until = Timespec {
+            tv_sec: now.tv_sec.saturating_add(seconds).saturating_add(nanos / 1_000_000_000),
+            tv_nsec: nanos % 1_000_000_000,
+        };
+        while rustix::thread::clock_nanosleep_absolute(ClockId::Boottime, &until) == Err(rustix::io::Errno::INTR) {}
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    super::nap(length);
 }
 
 /// Creates a file that nobody else can open, under any umask; an existing name, also a link, is an error.
