@@ -146,6 +146,11 @@ impl KeycloakStage<'_> {
         for user in self.admin("GET", "users", None).as_array().unwrap() {
             let id = user["id"].as_str().unwrap();
             self.admin("POST", &format!("users/{id}/logout"), None);
+            // Offline sessions are not among those that a logout ends.
+            for grant in self.admin("GET", &format!("users/{id}/consents"), None).as_array().unwrap() {
+                let client = grant["clientId"].as_str().unwrap();
+                self.admin("DELETE", &format!("users/{id}/consents/{client}"), None);
+            }
             self.admin("DELETE", &format!("attack-detection/brute-force/users/{id}"), None);
         }
         self.admin("PUT", "", Some(json!({ "realm": self.realm, "notBefore": 0 })));

@@ -30,8 +30,7 @@
 //!
 //! And `/odata/v1/Products(ID)/$value`, a protected resource, for bearers of a good access token whose session is open.
 //!
-//! Everything else is 404: the other grants, introspection, keys and CORS are not here, and offline tokens are refused
-//! as for users without the role.
+//! Everything else is 404: the other grants, introspection, keys and CORS are not here.
 //!
 //! # Control over HTTP
 //!
@@ -74,6 +73,7 @@
 //!   [`Sandbox::push_not_before`] also reaches the tokens of the same second.
 //! - `expires_in` is exact; Keycloak sometimes answers a second less.
 //! - The quick-login check of brute-force protection is off unless asked for ([`BruteForce`]).
+//! - Offline sessions do not run out; Keycloak forgets one that nobody has used for a month.
 //! - Pages are short.
 //! - Nothing is computed for a password, so that a login takes no longer than a refresh ([`Config::latency`]).
 //!

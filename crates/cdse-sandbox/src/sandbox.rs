@@ -147,7 +147,7 @@ impl Sandbox {
         core.realm.end_session(now, id)
     }
 
-    /// Forgets all sessions, as 21.1.2 does when it is restarted. Connections stay.
+    /// Forgets all sessions but the offline ones, as 21.1.2 does when it is restarted. Connections stay.
     pub fn restart(&self) {
         self.shared.lock().realm.restart();
     }

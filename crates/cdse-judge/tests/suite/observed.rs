@@ -20,11 +20,17 @@ pub(crate) struct Answer {
     error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error_description: Option<String>,
-    /// The keys of a JSON object, or of all objects in an array, and the types of their values.
+    /// The keys of a JSON object, or of all objects in an array, and the types of their values; what is below them too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     keys: BTreeMap<String, String>,
+    /// The type of each token that is a JWT, and the names of its claims.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tokens: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     length: Option<usize>,
+    /// How long the arrays of objects below are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    lengths: BTreeMap<String, Vec<usize>>,
 }
 
 /// An answer with what the next step needs of it.
@@ -51,25 +57,58 @@ impl Reply {
     fn answer(&self, realm_url: &str) -> Answer {
         let text =
             |key: &str| self.body.get(key).and_then(Value::as_str).map(|text| text.replace(realm_url, "{realm}"));
-        let objects = self.body.as_array().map_or(std::slice::from_ref(&self.body), Vec::as_slice);
-        let members = objects.iter().filter_map(Value::as_object).flatten();
-        let kind = |value: &Value| match value {
-            Value::Null => "null",
-            Value::Bool(_) => "boolean",
-            Value::Number(_) => "number",
-            Value::String(_) => "string",
-            Value::Array(_) => "array",
-            Value::Object(_) => "object",
-        };
+        let (mut keys, mut lengths) = (BTreeMap::new(), BTreeMap::new());
+        describe("", &self.body, &mut keys, &mut lengths);
+        lengths.values_mut().for_each(|lengths: &mut Vec<usize>| lengths.sort_unstable());
+        let tokens = ["access_token", "refresh_token", "id_token"];
         Answer {
             status: self.status,
             content_type: self.content_type.clone(),
             error: text("error"),
             error_description: text("error_description"),
-            keys: members.map(|(key, value)| (key.clone(), kind(value).to_owned())).collect(),
+            keys,
+            tokens: tokens.iter().filter_map(|name| Some(((*name).to_owned(), claims(&text(name)?)?))).collect(),
             length: self.body.as_array().map(Vec::len),
+            lengths,
         }
     }
+}
+
+/// The keys of all objects in a value, by their path, with the types of their values; and the lengths of arrays in them.
+fn describe(
+    path: &str,
+    value: &Value,
+    keys: &mut BTreeMap<String, String>,
+    lengths: &mut BTreeMap<String, Vec<usize>>,
+) {
+    let objects = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    for (key, value) in objects.iter().filter_map(Value::as_object).flatten() {
+        let path = format!("{path}{key}");
+        keys.insert(path.clone(), kind(value).to_owned());
+        if let Some(members) = value.as_array().filter(|members| members.iter().all(Value::is_object)) {
+            lengths.entry(path.clone()).or_default().push(members.len());
+        }
+        describe(&format!("{path}."), value, keys, lengths);
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// `typ` of a JWT and the names of its claims.
+fn claims(token: &str) -> Option<String> {
+    let claims = data_encoding::BASE64URL_NOPAD.decode(token.split('.').nth(1)?.as_bytes()).ok()?;
+    let claims: BTreeMap<String, Value> = serde_json::from_slice(&claims).ok()?;
+    let names: Vec<&str> = claims.keys().map(String::as_str).collect();
+    Some(format!("{}: {}", claims.get("typ")?.as_str()?, names.join(" ")))
 }
 
 /// A scenario under way: each request is a step with a name, and its answer is put on record.
@@ -77,14 +116,17 @@ pub(crate) struct Observed<'a> {
     name: &'a str,
     pub(crate) stage: &'a dyn Stage,
     pub(crate) record: Record,
+    /// How many requests went to the token endpoint.
+    token_requests: u64,
 }
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 pub(crate) const JSON: (&str, &str) = ("accept", "application/json");
+pub(crate) const TOKEN: &str = "protocol/openid-connect/token";
 
 impl<'a> Observed<'a> {
     pub(crate) fn new(name: &'a str, stage: &'a dyn Stage) -> Self {
-        Self { name, stage, record: Record::new() }
+        Self { name, stage, record: Record::new(), token_requests: 0 }
     }
 
     /// One request below the realm.
@@ -122,6 +164,8 @@ impl<'a> Observed<'a> {
         let reply = Reply { status: answer.status().as_u16(), content_type, body };
         let before = self.record.insert(format!("{}/{step}", self.name), reply.answer(&self.stage.realm_url()));
         assert!(before.is_none(), "two steps are called {step}");
+        self.token_requests += u64::from(path == TOKEN);
+        assert_eq!(self.stage.token_requests(), self.token_requests, "requests until {step}");
         reply
     }
 

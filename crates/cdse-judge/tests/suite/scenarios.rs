@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::observed::{JSON, Observed, encode, password_grant, refresh_grant};
+use crate::observed::{JSON, Observed, Reply, TOKEN, encode, password_grant, refresh_grant};
 use cdse_judge::Realm;
 
 pub(crate) type Scenario = fn(&mut Observed<'_>);
@@ -17,6 +17,16 @@ pub(crate) const ALL: &[(&str, Realm, Scenario)] = &[
     ("reuse-of-older", Realm::Rotating, reuse_of_older),
     ("expiry", Realm::Short, expiry),
     ("offline", Realm::Ordinary, offline),
+    ("offline-refused", Realm::Ordinary, offline_refused),
+    ("offline-logout", Realm::Ordinary, offline_logout),
+    ("offline-revoke", Realm::Ordinary, offline_revoke),
+    ("offline-beside-revoked", Realm::Ordinary, offline_beside_revoked),
+    ("offline-account", Realm::Ordinary, offline_account),
+    ("offline-rotation", Realm::Rotating, offline_rotation),
+    ("offline-expiry", Realm::Short, offline_expiry),
+    ("offline-restart", Realm::Ordinary, offline_restart),
+    ("offline-limit", Realm::Limited, offline_limit),
+    ("offline-disabled", Realm::Ordinary, offline_disabled),
     ("logout", Realm::Ordinary, logout),
     ("revoke", Realm::Ordinary, revoke),
     ("account", Realm::Ordinary, account),
@@ -32,16 +42,21 @@ pub(crate) const ALL: &[(&str, Realm, Scenario)] = &[
 ];
 
 const USER: &str = "user@example.com";
+/// The one who may have offline tokens.
+const OFFLINE: &str = "offline@example.com";
 const MFA: &str = "mfa@example.com";
 const PASSWORD: &str = "s3cret!";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const TOKEN: &str = "protocol/openid-connect/token";
+
+fn with_scope<'a>(username: &'a str, scope: &'a str) -> Vec<(&'a str, &'a str)> {
+    let mut fields = password_grant(username, PASSWORD);
+    fields.push(("scope", scope));
+    fields
+}
 
 fn password(o: &mut Observed<'_>) {
     o.login("ok", USER, PASSWORD);
-    let mut openid = password_grant(USER, PASSWORD);
-    openid.push(("scope", "openid"));
-    o.token("openid", &openid);
+    o.token("openid", &with_scope(USER, "openid"));
     o.login("upper case", "USER@example.com", PASSWORD);
     o.login("space after the name", "user@example.com ", PASSWORD);
     o.login("wrong", USER, "wrong");
@@ -62,9 +77,7 @@ fn password(o: &mut Observed<'_>) {
     let mut secret = password_grant(USER, PASSWORD);
     secret.push(("client_secret", "ignored"));
     o.token("secret of a public client", &secret);
-    let mut scope = password_grant(USER, PASSWORD);
-    scope.push(("scope", "nonexistent"));
-    o.token("unknown scope", &scope);
+    o.token("unknown scope", &with_scope(USER, "nonexistent"));
     o.login("disabled", "disabled@example.com", PASSWORD);
     o.login("disabled, wrong", "disabled@example.com", "wrong");
     o.login("action pending", "action@example.com", PASSWORD);
@@ -186,10 +199,183 @@ fn expiry(o: &mut Observed<'_>) {
     o.logout("logout of it", &second.refresh());
 }
 
+fn offline_login(o: &mut Observed<'_>, step: &str) -> Reply {
+    o.token(step, &with_scope(OFFLINE, "offline_access"))
+}
+
 fn offline(o: &mut Observed<'_>) {
-    let mut fields = password_grant(USER, PASSWORD);
-    fields.push(("scope", "offline_access"));
+    let first = offline_login(o, "login");
+    o.sessions("its access token", &first.access());
+    o.userinfo("without openid", &first.access());
+    let second = o.refresh("ok", &first.refresh());
+    o.refresh("the older one again", &first.refresh());
+    o.sessions("the new access token", &second.access());
+    o.token(
+        "another client",
+        &[("client_id", "other-public"), refresh_grant("")[1], ("refresh_token", &second.refresh())],
+    );
+    o.token("scope is ignored", &[&refresh_grant(&second.refresh())[..], &[("scope", "profile")]].concat());
+    let openid = o.token("openid", &with_scope(OFFLINE, "openid offline_access"));
+    o.userinfo("with openid", &openid.access());
+    let online = o.login("without the scope", OFFLINE, PASSWORD);
+    o.sessions("an ordinary session beside it", &online.access());
+    o.refresh("of the ordinary session", &online.refresh());
+}
+
+fn offline_refused(o: &mut Observed<'_>) {
+    let login = o.login("login", USER, PASSWORD);
+    let mut fields = with_scope(USER, "offline_access");
     o.token("without the role", &fields);
+    o.sessions("what it leaves", &login.access());
+    fields[3].1 = "wrong";
+    o.token("without the role and with a wrong password", &fields);
+    fields[2].1 = OFFLINE;
+    o.token("wrong password", &fields);
+    let client = [
+        ("client_id", "sh-client"),
+        ("client_secret", "sh-secret"),
+        ("grant_type", "client_credentials"),
+        ("scope", "offline_access"),
+    ];
+    o.token("a client for itself", &client);
+}
+
+fn offline_logout(o: &mut Observed<'_>) {
+    let online = o.login("ordinary login", OFFLINE, PASSWORD);
+    let first = offline_login(o, "login");
+    let other = offline_login(o, "another");
+    o.sessions("sessions", &online.access());
+    let second = o.refresh("ok", &first.refresh());
+    o.post("another client", "logout", &[("client_id", "other-public"), ("refresh_token", &first.refresh())]);
+    o.logout("logout", &first.refresh());
+    o.logout("again", &first.refresh());
+    o.refresh("refresh after it", &first.refresh());
+    o.refresh("with the newer one", &second.refresh());
+    o.sessions("access token after it", &second.access());
+    o.sessions("sessions after it", &online.access());
+    o.refresh("the other lives", &other.refresh());
+    o.refresh("and the ordinary one", &online.refresh());
+    o.logout("logout of the ordinary one", &online.refresh());
+    o.refresh("the other lives on", &other.refresh());
+}
+
+fn offline_revoke(o: &mut Observed<'_>) {
+    let online = o.login("ordinary login", OFFLINE, PASSWORD);
+    let first = offline_login(o, "login");
+    let other = offline_login(o, "another");
+    let revoke = |o: &mut Observed<'_>, step: &str, token: &str| {
+        o.post(step, "revoke", &[("client_id", "cdse-public"), ("token", token)])
+    };
+    o.post("another client", "revoke", &[("client_id", "other-public"), ("token", &first.refresh())]);
+    revoke(o, "access token", &first.access());
+    o.sessions("it is dead", &first.access());
+    let second = o.refresh("the session lives", &first.refresh());
+    revoke(o, "refresh token", &first.refresh());
+    revoke(o, "again", &first.refresh());
+    o.refresh("refresh after it", &first.refresh());
+    o.refresh("with the newer one", &second.refresh());
+    o.sessions("access token after it", &second.access());
+    o.logout("logout after it", &second.refresh());
+    o.refresh("the other", &other.refresh());
+    o.sessions("access token of the other", &other.access());
+    o.sessions("ordinary sessions", &online.access());
+    o.refresh("the ordinary one", &online.refresh());
+}
+
+/// Whatever else an ordinary token takes along when it is revoked.
+fn offline_beside_revoked(o: &mut Observed<'_>) {
+    let online = o.login("ordinary login", OFFLINE, PASSWORD);
+    let offline = offline_login(o, "login");
+    o.post("revoke the ordinary one", "revoke", &[("client_id", "cdse-public"), ("token", &online.refresh())]);
+    o.refresh("it is dead", &online.refresh());
+    o.refresh("the offline one", &offline.refresh());
+}
+
+fn offline_account(o: &mut Observed<'_>) {
+    let online = o.login("ordinary login", OFFLINE, PASSWORD);
+    let [first, second, third, fourth] = ["first", "second", "third", "fourth"].map(|nth| offline_login(o, nth));
+    o.sessions("sessions", &online.access());
+    o.sessions("sessions for the bearer of an offline one", &first.access());
+    o.bearer("devices", "GET", "account/sessions/devices", &first.access());
+    o.bearer("end one", "DELETE", &format!("account/sessions/{}", first.text("session_state")), &online.access());
+    o.refresh("the one", &first.refresh());
+    o.sessions("its access token", &first.access());
+    o.bearer("end the others", "DELETE", "account/sessions", &online.access());
+    o.refresh("one of the others", &second.refresh());
+    o.sessions("its access token, after that", &second.access());
+    o.bearer("end all", "DELETE", "account/sessions?current=true", &online.access());
+    o.refresh("the ordinary one", &online.refresh());
+    o.refresh("another one", &third.refresh());
+    o.sessions("its access token, after all", &third.access());
+    o.bearer("devices after all", "GET", "account/sessions/devices", &third.access());
+    o.bearer("end all as its bearer", "DELETE", "account/sessions?current=true", &fourth.access());
+    o.refresh("the last one", &fourth.refresh());
+}
+
+fn offline_rotation(o: &mut Observed<'_>) {
+    let first = offline_login(o, "login");
+    let second = o.refresh("ok", &first.refresh());
+    o.sessions("the new access token", &second.access());
+    o.refresh("the one just used", &first.refresh());
+    o.refresh("the newest, after that", &second.refresh());
+    o.sessions("its access token", &second.access());
+    o.logout("logout with a dead token", &second.refresh());
+    o.refresh("after the logout", &second.refresh());
+    let first = offline_login(o, "another login");
+    // Within one second Keycloak does not see it.
+    o.stage.pass(Duration::from_secs(2));
+    let second = o.refresh("once", &first.refresh());
+    o.stage.pass(Duration::from_secs(2));
+    let third = o.refresh("twice", &second.refresh());
+    o.refresh("two behind", &first.refresh());
+    o.refresh("the newest, after two behind", &third.refresh());
+}
+
+fn offline_expiry(o: &mut Observed<'_>) {
+    let online = o.login("ordinary login", OFFLINE, PASSWORD);
+    let first = o.token("login with openid", &with_scope(OFFLINE, "openid offline_access"));
+    o.stage.pass(Duration::from_secs(3));
+    o.userinfo("access token over", &first.access());
+    let second = o.refresh("refresh", &first.refresh());
+    o.stage.pass(Duration::from_secs(6));
+    o.refresh("an ordinary session is over", &online.refresh());
+    let third = o.refresh("it lives beyond that", &second.refresh());
+    o.userinfo("and its access token", &third.access());
+    o.logout("logout of it", &third.refresh());
+    o.refresh("after the logout", &third.refresh());
+}
+
+fn offline_restart(o: &mut Observed<'_>) {
+    let login = offline_login(o, "login");
+    o.stage.restart();
+    let again = o.refresh("it outlives the service", &login.refresh());
+    o.sessions("its access token", &again.access());
+    o.logout("logout", &again.refresh());
+    o.refresh("refresh after it", &again.refresh());
+}
+
+fn offline_limit(o: &mut Observed<'_>) {
+    let first = offline_login(o, "first");
+    offline_login(o, "second");
+    offline_login(o, "third");
+    offline_login(o, "fourth");
+    o.login("ordinary login", OFFLINE, PASSWORD);
+    o.logout("logout", &first.refresh());
+    offline_login(o, "after a logout");
+    offline_login(o, "and one more");
+}
+
+fn offline_disabled(o: &mut Observed<'_>) {
+    let login = offline_login(o, "login");
+    o.stage.set_enabled(OFFLINE, false);
+    o.refresh("refresh", &login.refresh());
+    o.sessions("access token", &login.access());
+    o.stage.set_enabled(OFFLINE, true);
+    o.refresh("enabled again", &login.refresh());
+    o.stage.pass(Duration::from_secs(2));
+    o.stage.push_not_before();
+    o.refresh("stale", &login.refresh());
+    o.logout("logout", &login.refresh());
 }
 
 fn logout(o: &mut Observed<'_>) {
@@ -260,9 +446,7 @@ fn account_end(o: &mut Observed<'_>) {
 fn userinfo(o: &mut Observed<'_>) {
     let login = o.login("login", USER, PASSWORD);
     o.userinfo("without openid", &login.access());
-    let mut fields = password_grant(USER, PASSWORD);
-    fields.push(("scope", "openid"));
-    let openid = o.token("login with openid", &fields);
+    let openid = o.token("login with openid", &with_scope(USER, "openid"));
     o.userinfo("ok", &openid.access());
     o.userinfo("garbage", "garbage");
     o.request("no token", "GET", "protocol/openid-connect/userinfo", &[JSON], "");

@@ -27,6 +27,7 @@ use crate::clock::Clock;
 /// | `mfa@example.com` | needs a TOTP code, secret `GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ` |
 /// | `disabled@example.com` | disabled |
 /// | `action@example.com` | has a required action pending |
+/// | `offline@example.com` | may ask for the scope `offline_access` |
 ///
 /// | client | |
 /// | --- | --- |
@@ -76,6 +77,7 @@ impl Default for Config {
                 },
                 User { enabled: false, ..User::new("disabled@example.com", "s3cret!") },
                 User { required_action: true, ..User::new("action@example.com", "s3cret!") },
+                User { offline_access: true, ..User::new("offline@example.com", "s3cret!") },
             ],
             clients: vec![
                 Client::public("cdse-public"),

@@ -11,6 +11,8 @@ pub struct User {
     pub enabled: bool,
     /// Something the user has to do in a browser before the next login; refreshing goes on working.
     pub required_action: bool,
+    /// Whether the user has the role `offline_access`: a login with the scope of that name opens a session without end.
+    pub offline_access: bool,
 }
 
 impl User {
@@ -22,6 +24,7 @@ impl User {
             totp_secret: None,
             enabled: true,
             required_action: false,
+            offline_access: false,
         }
     }
 }

@@ -67,6 +67,7 @@ fn parts(refusal: &Refusal, version: KeycloakVersion) -> (u16, &'static str, Str
         Refusal::TokenNotActive => (400, "invalid_grant", "Token is not active"),
         Refusal::StaleToken | Refusal::ReuseOfOlder => (400, "invalid_grant", "Stale token"),
         Refusal::SessionNotActive => (400, "invalid_grant", "Session not active"),
+        Refusal::OfflineSessionNotFound => (400, "invalid_grant", "Offline user session not found"),
         Refusal::UserDisabled => (400, "invalid_grant", "User disabled"),
         Refusal::ClientNotInSession => (400, "invalid_grant", "Session doesn't have required client"),
         Refusal::ReuseOfLast => (400, "invalid_grant", "Maximum allowed refresh token reuse exceeded"),

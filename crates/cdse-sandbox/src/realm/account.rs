@@ -2,8 +2,12 @@
 
 use serde::Serialize;
 
-use super::session::Session;
+use super::session::{Kind, Session};
 use super::{Realm, Seconds};
+use crate::config::KeycloakVersion;
+
+/// How long Keycloak remembers an offline session that nobody uses, unless told otherwise.
+const OFFLINE_IDLE: Seconds = 30 * 24 * 3600;
 
 /// An open session, with what the account API shows of it and its user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,8 +20,10 @@ pub struct SessionView {
     pub started: u64,
     /// When it was refreshed last, in Unix seconds.
     pub last_access: u64,
-    /// When it ends at the latest, in Unix seconds.
+    /// When it ends at the latest, in Unix seconds; for an offline session, when Keycloak would forget it.
     pub expires: u64,
+    /// Whether it is an offline session, which has no end.
+    pub offline: bool,
     /// Its clients: one, or none once a refresh token was used twice.
     pub clients: Vec<String>,
 }
@@ -36,6 +42,12 @@ pub(crate) struct AccountSession {
     current: Option<bool>,
 }
 
+impl AccountSession {
+    pub(crate) fn is_current(&self) -> bool {
+        self.current.is_some()
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AccountClient {
@@ -47,37 +59,47 @@ struct AccountClient {
 
 impl Realm {
     pub(crate) fn session_views(&self, now: Seconds) -> Vec<SessionView> {
-        self.valid_sessions(now).into_iter().map(|session| self.view(session)).collect()
+        self.open_sessions(now).into_iter().map(|session| self.view(session)).collect()
     }
 
     /// The sessions of the bearer's user; `None` if the token does not open the account API.
     pub(crate) fn account_sessions(&self, now: Seconds, token: &str) -> Option<Vec<AccountSession>> {
         let own = self.account_session(now, token)?;
-        let sessions = self.valid_sessions(now).into_iter().filter(|session| session.user == own.user);
-        Some(
-            sessions
-                .map(|session| {
-                    let view = self.view(session);
-                    AccountSession {
-                        id: view.id,
-                        ip_address: "127.0.0.1",
-                        started: view.started,
-                        last_access: view.last_access,
-                        expires: view.expires,
-                        clients: view.clients.into_iter().map(AccountClient::new).collect(),
-                        current: (session.id == own.id).then_some(true),
-                    }
-                })
-                .collect(),
-        )
+        Some(self.account_list(own, self.valid_sessions(now)))
+    }
+
+    /// The same as devices show it: 26.7.3 has the offline sessions among them.
+    pub(crate) fn account_devices_sessions(&self, now: Seconds, token: &str) -> Option<Vec<AccountSession>> {
+        let own = self.account_session(now, token)?;
+        let sessions = match self.version {
+            KeycloakVersion::V26 => self.open_sessions(now),
+            KeycloakVersion::V21 => self.valid_sessions(now),
+        };
+        Some(self.account_list(own, sessions))
+    }
+
+    fn account_list(&self, own: &Session, sessions: Vec<&Session>) -> Vec<AccountSession> {
+        let sessions = sessions.into_iter().filter(|session| session.user == own.user);
+        sessions
+            .map(|session| {
+                let view = self.view(session);
+                AccountSession {
+                    id: view.id,
+                    ip_address: "127.0.0.1",
+                    started: view.started,
+                    last_access: view.last_access,
+                    expires: view.expires,
+                    clients: view.clients.into_iter().map(AccountClient::new).collect(),
+                    current: (session.id == own.id).then_some(true),
+                }
+            })
+            .collect()
     }
 
     /// Ends one session of the bearer's user, if there is one of that name.
     pub(crate) fn account_end_session(&mut self, now: Seconds, token: &str, id: &str) -> Option<()> {
         let user = self.account_session(now, token)?.user;
-        if self.sessions.get(id).is_some_and(|session| session.user == user) {
-            self.sessions.remove(id);
-        }
+        self.account_retain(|session| session.user != user || *session.id != *id);
         Some(())
     }
 
@@ -85,8 +107,16 @@ impl Realm {
     pub(crate) fn account_end_sessions(&mut self, now: Seconds, token: &str, current: bool) -> Option<()> {
         let own = self.account_session(now, token)?;
         let (user, id) = (own.user, own.id.clone());
-        self.sessions.retain(|_, session| session.user != user || (!current && session.id == id));
+        self.account_retain(|session| session.user != user || (!current && session.id == id));
         Some(())
+    }
+
+    /// On 21.1.2 the account knows nothing of offline sessions: they live on.
+    fn account_retain(&mut self, stays: impl Fn(&Session) -> bool) {
+        self.sessions.retain(|_, session| stays(session));
+        if self.version == KeycloakVersion::V26 {
+            self.offline.retain(|_, session| stays(session));
+        }
     }
 
     fn account_session(&self, now: Seconds, token: &str) -> Option<&Session> {
@@ -100,7 +130,11 @@ impl Realm {
             username: self.user(session.user).user.username.clone(),
             started: session.started,
             last_access: session.last_access,
-            expires: session.maximum(&self.lifetimes),
+            expires: match session.kind {
+                Kind::Online => session.maximum(&self.lifetimes),
+                Kind::Offline => session.last_access + OFFLINE_IDLE,
+            },
+            offline: self.offline.contains_key(&session.id),
             clients: session.client.iter().map(|&client| self.client(client).id.clone()).collect(),
         }
     }

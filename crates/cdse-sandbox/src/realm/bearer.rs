@@ -45,9 +45,10 @@ impl Realm {
     pub(super) fn open_session(&self, now: Seconds, token: &AccessToken) -> Result<Option<&Session>, BearerRefusal> {
         let session = match &token.session {
             None => None,
-            Some(id) => Some(
-                self.session(now, id).filter(|session| session.client.is_some()).ok_or(BearerRefusal::SessionEnded)?,
-            ),
+            Some(id) => {
+                let session = self.session(now, id).or_else(|| self.offline.get(id));
+                Some(session.filter(|session| session.client.is_some()).ok_or(BearerRefusal::SessionEnded)?)
+            }
         };
         match token.user {
             Some(user) if !self.user(user).user.enabled => Err(BearerRefusal::UserDisabled),

@@ -7,7 +7,9 @@ use super::Seconds;
 /// What every token says.
 #[derive(Serialize)]
 pub(super) struct Common<'a> {
-    pub(super) exp: Seconds,
+    /// An offline token has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exp: Option<Seconds>,
     pub(super) iat: Seconds,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) auth_time: Option<Seconds>,
@@ -38,7 +40,7 @@ pub(super) struct AccessClaims<'a> {
     pub(super) acr: &'static str,
     #[serde(rename = "allowed-origins", skip_serializing_if = "Option::is_none")]
     pub(super) allowed_origins: Option<[&'static str; 1]>,
-    pub(super) realm_access: Roles<2>,
+    pub(super) realm_access: Roles,
     pub(super) resource_access: ResourceAccess,
     pub(super) scope: &'a str,
     #[serde(rename = "sid", skip_serializing_if = "Option::is_none")]
@@ -102,24 +104,25 @@ impl<'a> ServiceAccount<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct Roles<const N: usize>
-where
-    [&'static str; N]: Serialize,
-{
-    roles: [&'static str; N],
+pub(super) struct Roles {
+    roles: &'static [&'static str],
 }
 
 #[derive(Serialize)]
 pub(super) struct ResourceAccess {
-    account: Roles<3>,
+    account: Roles,
 }
 
-/// The realm roles of everyone. `offline_access` is not among them: offline tokens are refused.
-pub(super) const REALM_ACCESS: Roles<2> = Roles { roles: ["uma_authorization", "default-roles-cdse"] };
+/// The realm roles of everyone.
+pub(super) const REALM_ACCESS: Roles = Roles { roles: &["uma_authorization", "default-roles-cdse"] };
+
+/// The realm roles of those who may have offline tokens.
+pub(super) const OFFLINE_REALM_ACCESS: Roles =
+    Roles { roles: &["offline_access", "uma_authorization", "default-roles-cdse"] };
 
 /// The roles that open the account API.
 pub(super) const RESOURCE_ACCESS: ResourceAccess =
-    ResourceAccess { account: Roles { roles: ["manage-account", "manage-account-links", "view-profile"] } };
+    ResourceAccess { account: Roles { roles: &["manage-account", "manage-account-links", "view-profile"] } };
 
 #[derive(Serialize)]
 pub(super) struct RefreshClaims<'a> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::client::ClientIndex;
 use super::mint::TokenAnswer;
 use super::scope::Scope;
-use super::session::Session;
+use super::session::{Kind, Session};
 use super::user::{CodeCheck, UserIndex};
 use super::{Realm, Refusal, Seconds};
 use crate::config::KeycloakVersion;
@@ -35,9 +35,14 @@ impl Realm {
         if self.user(user).user.required_action {
             return Err(Refusal::AccountNotSetUp);
         }
+        if scope.offline && !self.user(user).user.offline_access {
+            return Err(Refusal::OfflineNotAllowed);
+        }
+        let kind = if scope.offline { Kind::Offline } else { Kind::Online };
         let id = self.new_session_id();
         let session = Session {
             id: Arc::clone(&id),
+            kind,
             user,
             client: Some(grant.client),
             openid: scope.openid,
@@ -47,8 +52,13 @@ impl Realm {
             generation: 0,
             used: None,
         };
-        self.sessions.insert(Arc::clone(&id), session);
-        self.mint_for_session(now, &id, "onrtro")
+        // 21.1.2 keeps the session in which an offline one was asked for.
+        if kind == Kind::Offline && self.version == KeycloakVersion::V21 {
+            let beside = Session { kind: Kind::Online, ..session.clone() };
+            self.sessions.insert(Arc::clone(&id), beside);
+        }
+        self.sessions_of(kind).insert(Arc::clone(&id), session);
+        self.mint_for_session(now, kind, &id, "ro")
     }
 
     fn authenticate_user(&mut self, now: Seconds, grant: &PasswordGrant<'_>) -> Result<UserIndex, Refusal> {

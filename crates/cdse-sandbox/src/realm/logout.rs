@@ -4,7 +4,7 @@ use super::client::ClientIndex;
 use super::{Realm, Refusal, Seconds};
 
 impl Realm {
-    /// Ends the session of a refresh token, which may be used up, expired or stale; says whether it was still open.
+    /// Ends the session of a refresh token, which may be used up, expired, stale or offline; says whether it was still open.
     pub(crate) fn logout(&mut self, now: Seconds, client: ClientIndex, token: &str) -> Result<bool, Refusal> {
         let token = self.tokens.refresh(token).ok_or(Refusal::InvalidRefreshToken)?;
         if token.client != client {

@@ -5,12 +5,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::claims::{
-    AccessClaims, Common, IdClaims, Owner, Profile, REALM_ACCESS, RESOURCE_ACCESS, RefreshClaims, ServiceAccount,
-    SessionNames,
+    AccessClaims, Common, IdClaims, OFFLINE_REALM_ACCESS, Owner, Profile, REALM_ACCESS, RESOURCE_ACCESS, RefreshClaims,
+    ServiceAccount, SessionNames,
 };
 use super::client::ClientIndex;
 use super::jwt::{self, Algorithm};
 use super::scope::Scope;
+use super::session::{Kind, Session};
 use super::tables::{AccessToken, RefreshToken};
 use super::{Issue, Realm, Refusal, Seconds};
 use crate::config::{KeycloakVersion, Rotation};
@@ -35,19 +36,32 @@ pub(crate) struct TokenAnswer {
 }
 
 impl Realm {
-    /// New tokens for an open session, whose idle time begins anew. `context` is 26.7.3's prefix of `jti`.
-    pub(super) fn mint_for_session(&mut self, now: Seconds, id: &str, context: &str) -> Result<TokenAnswer, Refusal> {
+    /// New tokens for an open session, whose idle time begins anew. `grant` is what 26.7.3 calls it in the prefix of `jti`.
+    pub(super) fn mint_for_session(
+        &mut self,
+        now: Seconds,
+        kind: Kind,
+        id: &str,
+        grant: &str,
+    ) -> Result<TokenAnswer, Refusal> {
         let issue = self.next_issue();
-        let session = self.sessions.get_mut(id).ok_or(Refusal::SessionNotActive)?;
+        let session = self.sessions_of(kind).get_mut(id).ok_or(Refusal::SessionNotActive)?;
         let client = session.client.ok_or(Refusal::ClientNotInSession)?;
         session.last_access = now;
         session.generation += 1;
+        let session = session.clone();
         let (generation, user) = (session.generation, session.user);
 
-        let session = &self.sessions[id];
-        let rest = session.maximum(&self.lifetimes).saturating_sub(now);
-        let expires_in = self.access_lifespan(client).min(rest);
-        let refresh_expires_in = self.lifetimes.idle.as_secs().min(rest);
+        let rest = match kind {
+            Kind::Online => Some(session.maximum(&self.lifetimes).saturating_sub(now)),
+            Kind::Offline => None,
+        };
+        let expires_in = self.access_lifespan(client).min(rest.unwrap_or(Seconds::MAX));
+        let refresh_expires_in = rest.map(|rest| rest.min(self.lifetimes.idle.as_secs()));
+        let context = match kind {
+            Kind::Online => format!("onrt{grant}"),
+            Kind::Offline => format!("ofrt{grant}"),
+        };
         let client_id = self.client(client).id.as_str();
         let record = self.user(user);
         let names = self.session_names(id);
@@ -56,12 +70,20 @@ impl Realm {
             Algorithm::Rs256,
             &self.access_kid,
             &AccessClaims {
-                common: self.common(now, expires_in, self.jti(context), "account", &record.id, "Bearer", client_id),
+                common: self.common(
+                    now,
+                    Some(expires_in),
+                    self.jti(&context),
+                    "account",
+                    &record.id,
+                    "Bearer",
+                    client_id,
+                ),
                 session_state: names.session_state,
                 sid_first: names.sid_first,
                 acr: "1",
                 allowed_origins: Some(["http://127.0.0.1"]),
-                realm_access: REALM_ACCESS,
+                realm_access: if record.user.offline_access { OFFLINE_REALM_ACCESS } else { REALM_ACCESS },
                 resource_access: RESOURCE_ACCESS,
                 scope: &session.scope,
                 sid_last: names.sid_last,
@@ -73,7 +95,7 @@ impl Realm {
             let owner = Owner::User(Profile::of(&record.user.username));
             self.encode_id(now, expires_in, &access_token, names, &record.id, client_id, owner)
         });
-        let (openid, scope, id) = (session.openid, session.scope.clone(), session.id.clone());
+        let Session { openid, scope, id, .. } = session;
 
         self.tokens.enter_access(
             &access_token,
@@ -89,12 +111,20 @@ impl Realm {
         );
         self.tokens.enter_refresh(
             &refresh_token,
-            RefreshToken { session: id.clone(), user, client, expires: now + refresh_expires_in, issue, generation },
+            RefreshToken {
+                session: id.clone(),
+                user,
+                client,
+                kind,
+                expires: refresh_expires_in.map(|life| now + life),
+                issue,
+                generation,
+            },
         );
         Ok(TokenAnswer {
             access_token,
             expires_in,
-            refresh_expires_in,
+            refresh_expires_in: refresh_expires_in.unwrap_or(0),
             refresh_token: Some(refresh_token),
             token_type: "Bearer",
             id_token,
@@ -114,12 +144,12 @@ impl Realm {
             Algorithm::Rs256,
             &self.access_kid,
             &AccessClaims {
-                common: self.common(now, expires_in, self.jti("trrtcc"), "account", sub, "Bearer", client_id),
+                common: self.common(now, Some(expires_in), self.jti("trrtcc"), "account", sub, "Bearer", client_id),
                 session_state: None,
                 sid_first: None,
                 acr: "1",
                 allowed_origins: None,
-                realm_access: REALM_ACCESS,
+                realm_access: OFFLINE_REALM_ACCESS,
                 resource_access: RESOURCE_ACCESS,
                 scope: &scope.granted,
                 sid_last: None,
@@ -182,28 +212,39 @@ impl Realm {
     fn common<'a>(
         &'a self,
         now: Seconds,
-        life: Seconds,
+        life: Option<Seconds>,
         jti: String,
         aud: &'a str,
         sub: &'a str,
         typ: &'static str,
         azp: &'a str,
     ) -> Common<'a> {
-        Common { exp: now + life, iat: now, auth_time: None, jti, iss: &self.issuer, aud, sub, typ, azp }
+        Common {
+            exp: life.map(|life| now + life),
+            iat: now,
+            auth_time: None,
+            jti,
+            iss: &self.issuer,
+            aud,
+            sub,
+            typ,
+            azp,
+        }
     }
 
     fn encode_refresh(
         &self,
         now: Seconds,
-        life: Seconds,
+        life: Option<Seconds>,
         scope: &str,
         names: SessionNames<'_>,
         sub: &str,
         client_id: &str,
     ) -> String {
         let v26 = self.version == KeycloakVersion::V26;
+        let typ = if life.is_some() { "Refresh" } else { "Offline" };
         let claims = RefreshClaims {
-            common: self.common(now, life, random::uuid(), &self.issuer, sub, "Refresh", client_id),
+            common: self.common(now, life, random::uuid(), &self.issuer, sub, typ, client_id),
             session_state: names.session_state,
             sid_first: names.sid_first,
             scope: if v26 { format!("{scope} basic acr roles web-origins") } else { scope.to_owned() },
@@ -228,7 +269,7 @@ impl Realm {
         owner: Owner<'_>,
     ) -> String {
         let digest = Sha256::digest(access_token.as_bytes());
-        let mut common = self.common(now, life, random::uuid(), client_id, sub, "ID", client_id);
+        let mut common = self.common(now, Some(life), random::uuid(), client_id, sub, "ID", client_id);
         common.auth_time = (self.version == KeycloakVersion::V21).then_some(0);
         let claims = IdClaims {
             common,

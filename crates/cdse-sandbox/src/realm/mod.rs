@@ -23,6 +23,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+pub(crate) use account::AccountSession;
 pub use account::SessionView;
 pub(crate) use bearer::BearerRefusal;
 pub(crate) use login::PasswordGrant;
@@ -55,6 +56,8 @@ pub(crate) struct Realm {
     users: Vec<UserRecord>,
     clients: Vec<ClientRecord>,
     sessions: HashMap<Arc<str>, Session>,
+    /// The sessions without an end. 21.1.2 has an ordinary one of the same name beside each, until that one ends.
+    offline: HashMap<Arc<str>, Session>,
     tokens: TokenTable,
     issued: Issue,
     stale_before: Issue,
@@ -82,6 +85,7 @@ impl Realm {
             users,
             clients: config.clients.iter().map(ClientRecord::new).collect(),
             sessions: HashMap::new(),
+            offline: HashMap::new(),
             tokens: TokenTable::new(Fingerprints::default()),
             issued: 0,
             stale_before: 0,
@@ -99,7 +103,7 @@ impl Realm {
         self.stale_before = self.issued;
     }
 
-    /// Sessions are forgotten; the keys, and with them the tokens' authenticity, stay.
+    /// Ordinary sessions are forgotten; the offline ones and the keys, and with them the tokens' authenticity, stay.
     pub(crate) fn restart(&mut self) {
         self.sessions.clear();
     }

@@ -2,6 +2,7 @@
 
 use super::client::ClientIndex;
 use super::mint::TokenAnswer;
+use super::session::Kind;
 use super::tables::RefreshToken;
 use super::{Realm, Refusal, Seconds};
 use crate::config::Rotation;
@@ -16,7 +17,7 @@ impl Realm {
     ) -> Result<TokenAnswer, Refusal> {
         let token = token.ok_or(Refusal::NoRefreshToken)?;
         let token = self.tokens.refresh(token).cloned().ok_or(Refusal::InvalidRefreshToken)?;
-        if now > token.expires {
+        if token.has_expired(now) {
             return Err(Refusal::TokenNotActive);
         }
         if token.issue < self.stale_before {
@@ -25,7 +26,10 @@ impl Realm {
         if token.client != client {
             return Err(Refusal::OtherClientsToken);
         }
-        let session = self.session(now, &token.session).ok_or(Refusal::SessionNotActive)?;
+        let session = match token.kind {
+            Kind::Online => self.session(now, &token.session).ok_or(Refusal::SessionNotActive)?,
+            Kind::Offline => self.offline.get(&token.session).ok_or(Refusal::OfflineSessionNotFound)?,
+        };
         if !self.user(token.user).user.enabled {
             return Err(Refusal::UserDisabled);
         }
@@ -35,12 +39,12 @@ impl Realm {
         if self.rotation == Rotation::OneTime {
             self.use_once(&token)?;
         }
-        self.mint_for_session(now, &token.session, "onrtrt")
+        self.mint_for_session(now, token.kind, &token.session, "rt")
     }
 
     /// Uses a refresh token up. Reuse takes the client out of the session.
     fn use_once(&mut self, token: &RefreshToken) -> Result<(), Refusal> {
-        let session = self.sessions.get_mut(&token.session).ok_or(Refusal::SessionNotActive)?;
+        let session = self.sessions_of(token.kind).get_mut(&token.session).ok_or(Refusal::SessionNotActive)?;
         let reuse = match session.used {
             Some(used) if used == token.generation => Refusal::ReuseOfLast,
             Some(_) if token.generation < session.generation => Refusal::ReuseOfOlder,

@@ -32,6 +32,7 @@ pub(crate) enum Refusal {
     TokenNotActive,
     StaleToken,
     SessionNotActive,
+    OfflineSessionNotFound,
     UserDisabled,
     ClientNotInSession,
     ReuseOfLast,

@@ -1,30 +1,37 @@
 //! Token revocation (RFC 7009).
 
 use super::client::ClientIndex;
+use super::session::{Kind, Session};
 use super::{Realm, Refusal, Seconds};
 use crate::config::KeycloakVersion;
 
 impl Realm {
     /// Revokes a token: an access token dies alone, a refresh token takes its session with it, and on 21.1.2 all
-    /// sessions that its user has with the client.
+    /// sessions that its user has with the client, the offline ones only if it is one of them.
     pub(crate) fn revoke(&mut self, now: Seconds, client: ClientIndex, token: Option<&str>) -> Result<(), Refusal> {
         let text = token.ok_or(Refusal::TokenNotProvided)?;
         if let Some(token) = self.tokens.refresh(text).cloned() {
             if token.client != client {
                 return Err(Refusal::UnmatchingClients);
             }
-            let alive = now <= token.expires
-                && self.session(now, &token.session).is_some_and(|session| session.client.is_some());
+            let session = match token.kind {
+                Kind::Online => self.session(now, &token.session),
+                Kind::Offline => self.offline.get(&token.session),
+            };
+            let alive = !token.has_expired(now) && session.is_some_and(|session| session.client.is_some());
             if !alive {
                 return Err(Refusal::NothingToRevoke);
             }
             match self.version {
                 KeycloakVersion::V26 => {
-                    self.sessions.remove(&token.session);
+                    self.sessions_of(token.kind).remove(&token.session);
                 }
                 KeycloakVersion::V21 => {
-                    self.sessions
-                        .retain(|_, session| session.user != token.user || session.client != Some(token.client));
+                    let others = |session: &Session| session.user != token.user || session.client != Some(token.client);
+                    self.sessions.retain(|_, session| others(session));
+                    if token.kind == Kind::Offline {
+                        self.offline.retain(|_, session| others(session));
+                    }
                 }
             }
             return Ok(());

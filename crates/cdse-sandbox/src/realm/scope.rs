@@ -12,6 +12,7 @@ const OPTIONAL: [&str; 3] = ["address", "phone", "microprofile-jwt"];
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scope {
     pub(super) openid: bool,
+    pub(super) offline: bool,
     pub(super) granted: String,
 }
 
@@ -19,11 +20,11 @@ impl Scope {
     pub(super) fn requested(scope: Option<&str>) -> Result<Self, Refusal> {
         let scope = scope.unwrap_or_default();
         let mut granted = vec!["profile", "email"];
-        let mut openid = false;
+        let (mut openid, mut offline) = (false, false);
         for name in scope.split_ascii_whitespace() {
             match name {
                 "openid" => openid = true,
-                "offline_access" => return Err(Refusal::OfflineNotAllowed),
+                "offline_access" => offline = true,
                 name if OPTIONAL.contains(&name) => granted.push(name),
                 name if DEFAULT.contains(&name) => {}
                 _ => return Err(Refusal::InvalidScopes(scope.to_owned())),
@@ -32,6 +33,9 @@ impl Scope {
         if openid {
             granted.insert(0, "openid");
         }
-        Ok(Self { openid, granted: granted.join(" ") })
+        if offline {
+            granted.push("offline_access");
+        }
+        Ok(Self { openid, offline, granted: granted.join(" ") })
     }
 }

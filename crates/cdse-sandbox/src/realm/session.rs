@@ -1,5 +1,6 @@
 //! User sessions.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::client::ClientIndex;
@@ -8,9 +9,18 @@ use super::{Realm, Seconds};
 use crate::config::{KeycloakVersion, Lifetimes};
 use crate::random;
 
-#[derive(Debug)]
+/// What the refresh tokens of a session are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Online,
+    /// Asked for with the scope `offline_access`: it has no end, and outlives the service.
+    Offline,
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) id: Arc<str>,
+    pub(super) kind: Kind,
     pub(super) user: UserIndex,
     /// `None` after a refresh token was used twice: the session is open, but nothing can be done with it.
     pub(super) client: Option<ClientIndex>,
@@ -36,24 +46,34 @@ impl Session {
 }
 
 impl Realm {
-    /// The session of that name, unless it has ended or run out.
+    pub(super) fn sessions_of(&mut self, kind: Kind) -> &mut HashMap<Arc<str>, Session> {
+        match kind {
+            Kind::Online => &mut self.sessions,
+            Kind::Offline => &mut self.offline,
+        }
+    }
+
+    /// The ordinary session of that name, unless it has ended or run out.
     pub(super) fn session(&self, now: Seconds, id: &str) -> Option<&Session> {
         self.sessions.get(id).filter(|session| session.is_valid(&self.lifetimes, now))
     }
 
-    /// The valid sessions, oldest first.
+    /// The ordinary sessions that are open, oldest first.
     pub(super) fn valid_sessions(&self, now: Seconds) -> Vec<&Session> {
-        let mut sessions: Vec<_> =
-            self.sessions.values().filter(|session| session.is_valid(&self.lifetimes, now)).collect();
-        sessions.sort_by(|a, b| (a.started, &a.id).cmp(&(b.started, &b.id)));
-        sessions
+        oldest_first(self.sessions.values().filter(|session| session.is_valid(&self.lifetimes, now)))
+    }
+
+    /// All sessions that are open, oldest first.
+    pub(super) fn open_sessions(&self, now: Seconds) -> Vec<&Session> {
+        let offline = self.offline.values().filter(|session| self.session(now, &session.id).is_none());
+        oldest_first(self.valid_sessions(now).into_iter().chain(offline))
     }
 
     pub(crate) fn sessions_open(&self, now: Seconds) -> u64 {
-        self.sessions.values().filter(|session| session.is_valid(&self.lifetimes, now)).count() as u64
+        self.open_sessions(now).len() as u64
     }
 
-    /// Whether the user has as many sessions as are allowed.
+    /// Whether the user has as many ordinary sessions as are allowed.
     pub(super) fn is_full(&mut self, now: Seconds, user: UserIndex) -> bool {
         let Some(limit) = self.session_limit else { return false };
         self.sessions.retain(|_, session| session.is_valid(&self.lifetimes, now));
@@ -67,8 +87,16 @@ impl Realm {
         }
     }
 
-    /// Ends a session; says whether there was one.
+    /// Ends a session of whatever kind; says whether there was one.
     pub(crate) fn end_session(&mut self, now: Seconds, id: &str) -> bool {
-        self.sessions.remove(id).is_some_and(|session| session.is_valid(&self.lifetimes, now))
+        let online = self.sessions.remove(id).is_some_and(|session| session.is_valid(&self.lifetimes, now));
+        let offline = self.offline.remove(id).is_some();
+        online || offline
     }
+}
+
+fn oldest_first<'a>(sessions: impl Iterator<Item = &'a Session>) -> Vec<&'a Session> {
+    let mut sessions: Vec<_> = sessions.collect();
+    sessions.sort_by(|a, b| (a.started, &a.id).cmp(&(b.started, &b.id)));
+    sessions
 }

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use super::client::ClientIndex;
+use super::session::Kind;
 use super::user::UserIndex;
 use super::{Issue, Seconds};
 
@@ -26,10 +27,18 @@ pub(super) struct RefreshToken {
     pub(super) session: Arc<str>,
     pub(super) user: UserIndex,
     pub(super) client: ClientIndex,
-    pub(super) expires: Seconds,
+    pub(super) kind: Kind,
+    /// An offline token has no end.
+    pub(super) expires: Option<Seconds>,
     pub(super) issue: Issue,
     /// Its place among the refresh tokens of its session.
     pub(super) generation: u64,
+}
+
+impl RefreshToken {
+    pub(super) fn has_expired(&self, now: Seconds) -> bool {
+        self.expires.is_some_and(|end| now > end)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

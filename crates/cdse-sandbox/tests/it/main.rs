@@ -11,6 +11,7 @@ mod faults;
 mod grants;
 mod log;
 mod logout;
+mod offline;
 mod refresh;
 mod revoke;
 mod rotation;

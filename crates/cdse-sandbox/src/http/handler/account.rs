@@ -7,6 +7,7 @@ use super::super::answer::Answer;
 use super::super::received::Received;
 use super::method_not_allowed;
 use crate::config::KeycloakVersion;
+use crate::realm::AccountSession;
 use crate::state::Core;
 
 /// Why the account API does nothing.
@@ -41,13 +42,16 @@ pub(super) fn devices(core: &mut Core, origin: &str, request: &Received) -> Answ
     let now = core.seconds();
     answer(core, origin, request, |core, token| match *request.method() {
         Method::GET => {
-            let sessions = core.realm.account_sessions(now, token).ok_or(Refused::Token)?;
+            let sessions = core.realm.account_devices_sessions(now, token).ok_or(Refused::Token)?;
+            if sessions.is_empty() {
+                return Ok(Answer::json(200, &json!([])));
+            }
             let devices = json!([{
                 "os": "Other",
                 "osVersion": "Unknown",
                 "device": "Other",
                 "lastAccess": now,
-                "current": true,
+                "current": sessions.iter().any(AccountSession::is_current),
                 "sessions": sessions,
                 "mobile": false,
             }]);
