@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use cdse_auth::store::{Commit, Guard, RecordStore, StoreDescription};
 use cdse_auth::{
-    AccessTokenAuth, AuthProvider, ClientCredentialsAuth, ErrorKind, FileTokenStore, Login, MemoryTokenStore,
-    PasswordAuth, Proxy, Record, RefreshTokenAuth, Result, SessionState, Slot, TokenManager, TokenSet, TokenStore,
-    TotpSecret, TransportConfig, Version, blocking,
+    Ability, AccessTokenAuth, AuthProvider, ClientCredentialsAuth, ErrorKind, FileTokenStore, Grant, GrantData, Login,
+    MemoryTokenStore, PasswordAuth, Proxy, Record, RefreshTokenAuth, Result, SessionState, Slot, TokenManager,
+    TokenSet, TokenStore, TotpSecret, TransportConfig, Version, blocking,
 };
-use cdse_sandbox::{Action, Endpoint, Fault, Lifetimes, Rotation};
-use support::{MFA, PASSWORD, TOTP_SECRET, USER, World, at_rest, until, user};
+use cdse_sandbox::{Action, Endpoint, Fault, KeycloakVersion, Lifetimes, Rotation};
+use support::{MFA, OFFLINE, PASSWORD, TOTP_SECRET, USER, World, at_rest, until, user};
 
 fn rotating() -> World {
     World::with(|config| config.rotation = Rotation::OneTime)
@@ -608,6 +608,77 @@ fn m12_status_tells_all_but_secrets_and_changes_can_be_observed() {
     assert_eq!((ends(status.access_expires_at), ends(status.session_expires_at)), (600, 3600));
     assert!(!status.store.shared, "memory is this process's own");
     assert_eq!(status.login_needed_by, None);
+}
+
+/// A login that asks for an offline session, as a service may grant it to everybody without being asked.
+#[derive(Debug)]
+struct OfflineAuth(PasswordAuth);
+
+impl AuthProvider for OfflineAuth {
+    fn grant(&self) -> Grant {
+        self.0.grant()
+    }
+
+    fn client_id(&self) -> &str {
+        self.0.client_id()
+    }
+
+    fn username(&self) -> Option<&str> {
+        self.0.username()
+    }
+
+    fn grant_data(&self) -> GrantData {
+        let mut fields = self.0.grant_data();
+        fields.push(("scope", "offline_access".into()));
+        fields
+    }
+
+    fn ability(&self) -> Ability {
+        self.0.ability()
+    }
+}
+
+#[test]
+fn m12_a_session_without_an_end_is_renewed_for_ever_and_logged_out() {
+    for version in [KeycloakVersion::V26, KeycloakVersion::V21] {
+        let world = World::with(|config| {
+            config.version = version;
+            config.rotation = Rotation::OneTime;
+        });
+        let manager = world.manager(OfflineAuth(PasswordAuth::new(OFFLINE, PASSWORD)));
+        manager.authorization_header().unwrap();
+        for day in 1..=40 {
+            world.advance(86_400);
+            if day == 20 {
+                world.sandbox.restart();
+            }
+            assert!(world.accepts(&manager.authorization_header().unwrap()), "day {day}");
+            let status = manager.status();
+            assert_eq!((status.session_expires_at, status.login_needed_by), (None, None), "day {day}");
+            assert!(status.logged_in && status.refreshable, "day {day}");
+        }
+        // Unused for long: nothing says that it cannot be renewed.
+        world.advance(100 * 86_400);
+        assert_eq!(manager.status().state, SessionState::Expired);
+        let last = manager.tokens(Duration::ZERO).unwrap().refresh_token().unwrap().to_owned();
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.logins_ok, counters.refreshes_ok, counters.refresh_failures), (1, 41, 0));
+        manager.logout().unwrap();
+        assert_eq!((world.sandbox.counters().logouts, world.sandbox.counters().sessions_open), (1, 0));
+        let other = world.manager(RefreshTokenAuth::new(last.as_str()));
+        assert_eq!(other.authorization_header().unwrap_err().kind(), ErrorKind::ReauthRequired);
+    }
+}
+
+#[test]
+fn m12_a_token_without_a_session_is_no_session_without_an_end() {
+    let world = World::new();
+    let manager = world.manager(ClientCredentialsAuth::new("sh-client", "sh-secret"));
+    manager.authorization_header().unwrap();
+    let status = manager.status();
+    assert_eq!((status.session_expires_at, status.logged_in), (None, true));
+    world.advance(1801);
+    assert!(!manager.status().logged_in, "its token is all that there was");
 }
 
 #[test]

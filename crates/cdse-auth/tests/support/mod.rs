@@ -11,6 +11,8 @@ use cdse_sandbox::{Clock, Config, Sandbox};
 
 pub(crate) const USER: &str = "user@example.com";
 pub(crate) const MFA: &str = "mfa@example.com";
+/// The one who may have offline sessions.
+pub(crate) const OFFLINE: &str = "offline@example.com";
 pub(crate) const PASSWORD: &str = "s3cret!";
 pub(crate) const TOTP_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
