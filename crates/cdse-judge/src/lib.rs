@@ -25,6 +25,15 @@ pub fn get(url: &str, token: &str) -> (u16, Value) {
     (answer.status().as_u16(), serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
+/// Status and body of a form that is sent to `url`.
+#[must_use]
+pub fn post(url: &str, fields: &[(&str, &str)]) -> (u16, Value) {
+    let agent = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build().new_agent();
+    let mut answer = agent.post(url).header("accept", "application/json").send_form(fields.iter().copied()).unwrap();
+    let body = answer.body_mut().read_to_vec().unwrap();
+    (answer.status().as_u16(), serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
 /// Status of `DELETE url` with a bearer token.
 #[must_use]
 pub fn delete(url: &str, token: &str) -> u16 {

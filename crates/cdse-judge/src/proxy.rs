@@ -69,7 +69,7 @@ fn forward(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
         head.extend_from_slice(&bytes[..read]);
     }
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let is_token_request = line.starts_with(b"POST ") && line.windows(22).any(|path| path == b"/openid-connect/token ");
+    let is_token_request = line.windows(22).any(|path| path == b"/openid-connect/token ");
     let target = *shared.target.lock().unwrap();
     let mut server = TcpStream::connect(target.expect("a server"))?;
     server.write_all(&head)?;

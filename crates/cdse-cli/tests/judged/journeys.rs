@@ -1,11 +1,12 @@
 //! The journeys. What they need of the service beside tokens they ask of its account API, as anybody could.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cdse_judge::{Realm, Stage, get};
+use cdse_judge::{Realm, Stage, get, post};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -23,10 +24,14 @@ pub(crate) const ALL: &[(&str, Realm, Journey)] = &[
     ("tokens that count no more", Realm::Ordinary, not_before),
     ("m14: the session's maximum comes while a job runs", Realm::Short, session_maximum),
     ("m14: and without credentials", Realm::Short, session_maximum_without_credentials),
+    ("m12: a session without an end", Realm::Short, without_an_end),
     ("x3: a full account", Realm::Limited, full_account),
 ];
 
 const BINARY: &str = env!("CARGO_BIN_EXE_cdse");
+/// The least time between two exchanges for a token of a second, which is the shortest that the service gives here: a
+/// renewal is due 0.59 s after the exchange before, at the earliest (`Windows` of the library).
+const LEAST_GAP: Duration = Duration::from_millis(580);
 const USER: &str = "user@example.com";
 const PASSWORD: &str = "s3cret!";
 const TOTP_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -93,6 +98,13 @@ impl<'a> Person<'a> {
         serde_json::from_slice(&self.run(&["auth", "status", "--json"]).stdout).unwrap()
     }
 
+    /// How many exchanges the record tells of: what is about to be sent, and what came of it, are two commits.
+    fn exchanges(&self) -> u64 {
+        let commits = self.status()["generation"].as_u64().unwrap();
+        assert_eq!(commits % 2, 0, "an exchange without an outcome");
+        commits / 2
+    }
+
     fn record(&self) -> String {
         let files = std::fs::read_dir(self.home.path().join("state/sessions")).unwrap();
         let mut records =
@@ -118,6 +130,16 @@ impl<'a> Person<'a> {
 #[expect(clippy::disallowed_methods, reason = "another process has the system's clock")]
 fn unix_seconds() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process has the system's clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// How many exchanges fit into the time since then, the one at its beginning included: one, on a machine that keeps up.
+fn fit_since(begun: Instant) -> u64 {
+    1 + u64::try_from((now() - begun).as_millis() / LEAST_GAP.as_millis()).unwrap()
 }
 
 #[expect(clippy::disallowed_methods, reason = "another process has the system's clock")]
@@ -167,12 +189,12 @@ fn many_processes(stage: &dyn Stage) {
     let person = Person::logged_in(stage);
     for _ in 0..10 {
         person.wait_for_expiry();
-        let (before, counted) = (person.status()["generation"].as_u64().unwrap(), stage.token_requests());
+        let (before, counted) = (person.exchanges(), stage.token_requests());
         let children: Vec<Child> = (0..32).map(|_| person.cdse(&["auth", "token"]).spawn().unwrap()).collect();
         let tokens: Vec<String> =
             children.into_iter().map(|child| printed(child.wait_with_output().unwrap())).collect();
-        // What is about to be sent, and what came of it: one exchange is two commits. A slow machine may see the next one.
-        let exchanges = (person.status()["generation"].as_u64().unwrap() - before) / 2;
+        // A slow machine may see the next one.
+        let exchanges = person.exchanges() - before;
         assert_eq!(stage.token_requests() - counted, exchanges, "what was sent is what was stored");
         let mut different = tokens.clone();
         different.sort();
@@ -192,6 +214,7 @@ fn signals(stage: &dyn Stage) {
     let mut random = Random(11);
     for _ in 0..6 {
         person.wait_for_expiry();
+        let (before, begun) = (stage.token_requests(), now());
         let children: Vec<Child> = (0..8).map(|_| person.cdse(&["auth", "token"]).spawn().unwrap()).collect();
         for (nth, child) in children.iter().enumerate() {
             sleep(Duration::from_micros(random.below(6_000)));
@@ -203,8 +226,11 @@ fn signals(stage: &dyn Stage) {
             assert!(matches!(code, None | Some(0 | 129 | 130 | 143)), "{code:?}");
         }
         let token = person.token();
+        let requests = stage.token_requests() - before;
         assert_eq!(person.sessions(&token), Some(1), "a login was lost, or another one made");
+        assert!((1..=fit_since(begun)).contains(&requests), "{requests} requests for one token that had ended");
     }
+    assert_eq!(stage.token_requests(), person.exchanges(), "what was sent is what was stored");
 }
 
 fn signals_in_a_slow_exchange(stage: &dyn Stage) {
@@ -249,20 +275,31 @@ fn kills(stage: &dyn Stage) {
     let person = Person::with_credentials(stage);
     let mut random = Random(12);
     person.token();
+    let mut killed = 0;
     for _ in 0..6 {
         person.wait_for_expiry();
+        let (before, begun, killed_before) = (stage.token_requests(), now(), killed);
         let children: Vec<Child> = (0..4).map(|_| person.cdse(&["auth", "token"]).spawn().unwrap()).collect();
         for child in &children {
             sleep(Duration::from_micros(random.below(6_000)));
             signal(child, Signal::KILL);
         }
-        children.into_iter().for_each(|child| drop(child.wait_with_output().unwrap()));
+        for child in children {
+            killed += u64::from(child.wait_with_output().unwrap().status.code().is_none());
+        }
         // No torn record, no lock left behind, no loop; between sending and saving a one-time token may be lost, and with
         // it the session: then the credentials open another one.
         let token = person.token();
         assert!(person.sessions(&token).is_some(), "a token that the service does not take");
         assert!(person.record().contains("access_token"));
+        // One that is refused, and a login after it; and of each that was killed the one that it had under way.
+        let (requests, killed) = (stage.token_requests() - before, killed - killed_before);
+        let most = 2 * fit_since(begun) + killed;
+        assert!((1..=most).contains(&requests), "{requests} requests, {killed} killed");
     }
+    // An exchange is two commits. One that was killed has made the first of them at most, and has sent it or not.
+    let (requests, commits) = (stage.token_requests(), person.status()["generation"].as_u64().unwrap());
+    assert!((2 * requests).abs_diff(commits) <= killed, "{requests} requests, {commits} commits, {killed} killed");
 }
 
 fn ended_elsewhere(stage: &dyn Stage) {
@@ -319,27 +356,48 @@ fn session_maximum(stage: &dyn Stage) {
     };
     let session = |token: &str| claims(token)["sid"].as_str().unwrap().to_owned();
     let mut seen = vec![session(&first)];
+    let (mut tokens, mut slow, mut last) = (HashSet::from([first]), 0, now());
     // A session of six seconds, and a bit of the next one.
     for _ in 0..45 {
         sleep(Duration::from_millis(200));
         let token = person.token();
+        slow += fit_since(last) - 1;
+        last = now();
         // A token of two seconds may end on its way.
         let ended = || claims(&token)["exp"].as_u64().unwrap() <= unix_seconds();
         assert!(person.sessions(&token).is_some() || ended(), "a caller saw a gap");
         let session = session(&token);
+        tokens.insert(token);
         if !seen.contains(&session) {
             seen.push(session);
         }
     }
     assert!((2..=4).contains(&seen.len()), "{} sessions in nine seconds", seen.len());
+    let requests = stage.token_requests();
+    assert_eq!(requests, person.exchanges(), "what was sent is what was stored");
+    // Each gave a token, which the next call has shown at the latest; but for one at a session's end, which was refused.
+    let (tokens, ended) = (tokens.len() as u64, seen.len() as u64 - 1);
+    assert!(
+        (tokens..=tokens + ended + slow).contains(&requests),
+        "{requests} requests, {tokens} tokens, {ended} ended"
+    );
 }
 
 fn session_maximum_without_credentials(stage: &dyn Stage) {
     let person = Person::logged_in(stage);
-    for _ in 0..20 {
-        sleep(Duration::from_millis(500));
+    let (mut tokens, mut slow, mut last) = (HashSet::new(), 0, now());
+    for _ in 0..50 {
+        sleep(Duration::from_millis(200));
         let done = person.run(&["auth", "token"]);
-        if !done.status.success() {
+        slow += fit_since(last) - 1;
+        last = now();
+        if done.status.success() {
+            tokens.insert(printed(done));
+        } else {
+            let (requests, tokens) = (stage.token_requests(), tokens.len() as u64);
+            assert_eq!(requests, person.exchanges(), "what was sent is what was stored");
+            // Each gave a token, but for the last, which was refused.
+            assert!((tokens..=tokens + 1 + slow).contains(&requests), "{requests} requests, {tokens} tokens");
             let message = String::from_utf8(done.stderr).unwrap();
             assert_eq!(done.status.code(), Some(4), "{message}");
             assert!(message.contains("the session has ended") && message.contains("cdse auth login"), "{message}");
@@ -347,6 +405,42 @@ fn session_maximum_without_credentials(stage: &dyn Stage) {
         }
     }
     panic!("a session of six seconds lived for ten");
+}
+
+fn without_an_end(stage: &dyn Stage) {
+    let url = format!("{}/protocol/openid-connect", stage.realm_url());
+    let asked = [
+        ("client_id", "cdse-public"),
+        ("grant_type", "password"),
+        ("username", "offline@example.com"),
+        ("password", PASSWORD),
+        ("scope", "offline_access"),
+    ];
+    let (_, given) = post(&format!("{url}/token"), &asked);
+    let person = Person::new(stage);
+    let mut login = person.cdse(&["auth", "login", "--refresh-token-stdin"]).stdin(Stdio::piped()).spawn().unwrap();
+    login.stdin.take().unwrap().write_all(given["refresh_token"].as_str().unwrap().as_bytes()).unwrap();
+    let done = login.wait_with_output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    // An ordinary session of this realm ends after six seconds.
+    let mut token = String::new();
+    for _ in 0..4 {
+        person.wait_for_expiry();
+        token = person.token();
+        assert!(person.sessions(&token).is_some(), "a token that the service does not take");
+        let status = person.status();
+        assert_eq!((&status["logged_in"], &status["session_expires_at"]), (&Value::Bool(true), &Value::Null));
+        assert_eq!(status["login_needed_by"], Value::Null);
+    }
+    let record: Value = serde_json::from_str(&person.record()).unwrap();
+    let stored = record["tokens"]["refresh_token"].as_str().unwrap();
+    assert_eq!(stage.token_requests(), 1 + 1 + 4, "what was given, the takeover, the renewals");
+    person.exits(&["auth", "logout"], 0);
+    assert_eq!(person.sessions(&token), None);
+    let refused = [("client_id", "cdse-public"), ("grant_type", "refresh_token"), ("refresh_token", stored)];
+    let (status, refused) = post(&format!("{url}/token"), &refused);
+    assert_eq!((status, refused["error_description"].as_str()), (400, Some("Offline user session not found")));
+    person.exits(&["auth", "token"], 4);
 }
 
 fn full_account(stage: &dyn Stage) {
