@@ -44,34 +44,19 @@ pub(crate) enum Asking<T> {
 impl Service {
     /// The sessions of the account that the token belongs to.
     pub(crate) fn sessions(&self, authorization: &HeaderValue) -> Result<Asking<Vec<AccountSession>>> {
-        let answer = self.ask_account(Method::GET, None, authorization)?;
-        match answer.status {
-            200 => sessions(&answer).map(Asking::Told),
-            _ => other(&answer),
-        }
+        sessions(&self.ask_account(Method::GET, None, authorization)?)
     }
 
     /// Ends one of them. The service says so for a session that it does not know, too.
     pub(crate) fn end_session(&self, id: &str, authorization: &HeaderValue) -> Result<Asking<()>> {
-        let answer = self.ask_account(Method::DELETE, Some(id), authorization)?;
-        match answer.status {
-            204 => Ok(Asking::Told(())),
-            200 if answer.whole && answer.body.is_empty() => Ok(Asking::Told(())),
-            _ => other(&answer),
-        }
+        ended(&self.ask_account(Method::DELETE, Some(id), authorization)?)
     }
 
     /// Whether the userinfo endpoint takes the token; `None` if its answer does not tell: without the scope `openid` it is
     /// 403 for the living and the dead.
     pub(crate) fn userinfo(&self, authorization: &HeaderValue) -> Result<Option<bool>> {
         let url = &self.endpoints().userinfo;
-        let answer = self.ask(Method::GET, url, authorization).map_err(|failure| failure.error)?;
-        match answer.status {
-            200 => Ok(Some(true)),
-            401 => Ok(Some(false)),
-            403 => Ok(None),
-            _ => other(&answer).map(|_: Asking<()>| None),
-        }
+        userinfo(&self.ask(Method::GET, url, authorization).map_err(|failure| failure.error)?)
     }
 
     fn ask_account(&self, method: Method, id: Option<&str>, authorization: &HeaderValue) -> Result<Answer> {
@@ -109,11 +94,29 @@ fn other<T>(answer: &Answer) -> Result<Asking<T>> {
     Err(Error::new(kind, why))
 }
 
-fn sessions(answer: &Answer) -> Result<Vec<AccountSession>> {
-    let told: Option<Vec<Told>> = answer.whole.then(|| serde_json::from_slice(&answer.body).ok()).flatten();
+pub(super) fn sessions(answer: &Answer) -> Result<Asking<Vec<AccountSession>>> {
+    let told: Option<Vec<Told>> =
+        (answer.status == 200 && answer.whole).then(|| serde_json::from_slice(&answer.body).ok()).flatten();
     match told {
-        Some(told) => Ok(told.into_iter().map(AccountSession::from).collect()),
-        None => other(answer).map(|_: Asking<()>| Vec::new()),
+        Some(told) => Ok(Asking::Told(told.into_iter().map(AccountSession::from).collect())),
+        None => other(answer),
+    }
+}
+
+pub(super) fn ended(answer: &Answer) -> Result<Asking<()>> {
+    match answer.status {
+        204 => Ok(Asking::Told(())),
+        200 if answer.whole && answer.body.is_empty() => Ok(Asking::Told(())),
+        _ => other(answer),
+    }
+}
+
+pub(super) fn userinfo(answer: &Answer) -> Result<Option<bool>> {
+    match answer.status {
+        200 => Ok(Some(true)),
+        401 => Ok(Some(false)),
+        403 => Ok(None),
+        _ => other(answer).map(|_: Asking<()>| None),
     }
 }
 

@@ -49,19 +49,11 @@ impl Service {
     /// Ends the session that `refresh_token` belongs to, for everybody. Says so again for one that has ended already.
     pub(crate) fn logout(&self, client_id: &str, refresh_token: &Secret) -> Result<()> {
         let form = vec![("client_id", client_id.into()), ("refresh_token", refresh_token.clone())];
-        let failed = |error: &Error| {
+        let answer = self.post(&self.endpoints.logout, &form, FAREWELL);
+        answer.map_err(|failure| failure.error).and_then(|answer| ended(&answer)).map_err(|error| {
             let why =
                 format!("the session may still be open at the identity service, until it ends by itself: {error}");
             Error::new(error.kind(), why)
-        };
-        let answer = self.post(&self.endpoints.logout, &form, FAREWELL).map_err(|failure| failed(&failure.error))?;
-        // A session that has ended already is answered in the same way; a page is the browser's logout, which ends nothing.
-        if answer.status == 204 || (answer.status == 200 && answer.whole && answer.body.is_empty()) {
-            return Ok(());
-        }
-        Err(match classify(Asked::Refresh, &answer, 0) {
-            Err(failure) if failure.class != Class::Dead => failed(&failure.error),
-            _ => failed(&Error::new(ErrorKind::MalformedAnswer, "the service did not know the session by its token")),
         })
     }
 
@@ -135,6 +127,18 @@ impl Service {
         let made = self.transport.client(is_loopback(url), url.scheme() == "http")?;
         *client = Some(made.clone());
         Ok(made)
+    }
+}
+
+/// Whether an answer to a logout says that the session has ended. One that had ended already is answered in the same way;
+/// a page is the browser's logout, which ends nothing.
+pub(super) fn ended(answer: &Answer) -> Result<()> {
+    if answer.status == 204 || (answer.status == 200 && answer.whole && answer.body.is_empty()) {
+        return Ok(());
+    }
+    match classify(Asked::Refresh, answer, 0) {
+        Err(failure) if failure.class != Class::Dead => Err(failure.error),
+        _ => Err(Error::new(ErrorKind::MalformedAnswer, "the service did not know the session by its token")),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
+use super::answer::Answer;
 use super::exchange::Service;
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result, cleaned};
@@ -21,22 +22,25 @@ pub struct Probe {
 }
 
 #[derive(Deserialize)]
-struct Document {
+pub(super) struct Document {
     issuer: String,
+}
+
+pub(super) fn document(answer: &Answer) -> Result<Document> {
+    serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {
+        let why = format!(
+            "the identity service answered {} and no discovery document: check the realm's address and the proxy",
+            answer.status
+        );
+        Error::new(ErrorKind::MalformedAnswer, why)
+    })
 }
 
 impl Service {
     /// Reads the discovery document.
     pub(crate) fn probe(&self, now: impl Fn() -> Millis) -> Result<Probe> {
         let (answer, date) = self.discovery().map_err(|failure| failure.error)?;
-        let document: Option<Document> = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
-        let Some(document) = document else {
-            let why = format!(
-                "the identity service answered {} and no discovery document: check the realm's address and the proxy",
-                answer.status
-            );
-            return Err(Error::new(ErrorKind::MalformedAnswer, why));
-        };
+        let document = document(&answer)?;
         let service_time = date.and_then(|date| httpdate::parse_http_date(&date).ok());
         let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let ours = UNIX_EPOCH + Duration::from_millis(now().unsigned_abs());

@@ -1,4 +1,8 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
+use crate::endpoint::{Asking, account, exchange, probe};
+use crate::error::Result;
 
 const NOW: Millis = 1_800_000_000_000;
 
@@ -176,34 +180,92 @@ fn p5_no_answer_shows_its_body() {
     assert!(!shown.contains("canary") && !shown.contains('\u{1b}') && shown.len() < 1500, "{shown}");
 }
 
-/// What two versions of Keycloak were seen to answer, token texts cut: one exchange a line, with the class that the table
-/// of outcomes gives it.
+/// What two versions of Keycloak were seen to answer, tokens and pages cut: one exchange a line, with what the table of
+/// outcomes says of it. Each is read with what the client reads such an answer with.
 #[test]
 fn e2_what_keycloak_was_seen_to_answer_is_classified() {
-    #[derive(serde::Deserialize)]
-    struct Recorded {
-        version: String,
-        case: String,
-        asked: String,
-        status: u16,
-        body: String,
-        outcome: String,
-    }
-    let mut seen = 0;
-    for line in include_str!("recorded.jsonl").lines() {
-        let recorded: Recorded = serde_json::from_str(line).unwrap();
-        let asked = match recorded.asked.as_str() {
-            "refresh" => Asked::Refresh,
-            "password" => Asked::Password,
-            "client" => Asked::Client,
+    let mut seen: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    let lines: Vec<Recorded> =
+        include_str!("recorded.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for recorded in &lines {
+        let Recorded { version, case, asked, status, body, outcome } = recorded;
+        let answer = answer(*status, body);
+        let found = match asked.as_str() {
+            "refresh" => class(Asked::Refresh, &answer),
+            "password" => class(Asked::Password, &answer),
+            "client" => class(Asked::Client, &answer),
+            "logout" => exchange::ended(&answer).map_or("open", |()| "ended").to_owned(),
+            "sessions" => asking(account::sessions(&answer), |told| format!("told {}", told.len())),
+            "end session" => asking(account::ended(&answer), |()| "ended".to_owned()),
+            "userinfo" => match account::userinfo(&answer) {
+                Ok(Some(true)) => "taken".to_owned(),
+                Ok(Some(false)) => "refused".to_owned(),
+                Ok(None) => "untold".to_owned(),
+                Err(error) => kind(&error),
+            },
+            "discovery" => probe::document(&answer).map_or_else(|error| kind(&error), |_| "told".to_owned()),
+            "other" => as_any_grant(&answer),
             other => panic!("{other}"),
         };
-        let outcome = match classify(asked, &answer(recorded.status, &recorded.body), NOW) {
-            Ok(_) => "ok".to_owned(),
-            Err(failure) => format!("{:?}", failure.class).to_lowercase(),
-        };
-        assert_eq!(outcome, recorded.outcome, "{} {}: {}", recorded.version, recorded.case, recorded.body);
-        seen += 1;
+        assert_eq!(found, *outcome, "{version} {case}: {body}");
+        assert_eq!(found == "ok", body.contains(r#""access_token":"#), "{version} {case}: tokens, or none");
+        assert!(seen.entry((version, asked)).or_default().insert(case), "{version} {case} is there twice");
     }
-    assert_eq!(seen, 532);
+    let each = [
+        ("refresh", 92),
+        ("password", 163),
+        ("client", 11),
+        ("logout", 16),
+        ("sessions", 10),
+        ("end session", 7),
+        ("userinfo", 36),
+        ("discovery", 4),
+        ("other", 89),
+    ];
+    assert_eq!(each.iter().map(|(_, count)| count).sum::<usize>(), 428, "of each version");
+    assert_eq!(lines.len(), 2 * 428);
+    for version in ["26.7.3", "21.1.2"] {
+        for (asked, count) in each {
+            assert_eq!(seen[&(version, asked)].len(), count, "{version} {asked}");
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Recorded {
+    version: String,
+    case: String,
+    /// The grant, or what else the client asks for; `other`: what it never asks for.
+    asked: String,
+    status: u16,
+    body: String,
+    outcome: String,
+}
+
+fn class(asked: Asked, answer: &Answer) -> String {
+    match classify(asked, answer, NOW) {
+        Ok(_) => "ok".to_owned(),
+        Err(failure) => format!("{:?}", failure.class).to_lowercase(),
+    }
+}
+
+/// What a refresh, a login and a client would take it for: one word if all say the same.
+fn as_any_grant(answer: &Answer) -> String {
+    let mut classes = [Asked::Refresh, Asked::Password, Asked::Client].map(|asked| class(asked, answer)).to_vec();
+    if classes.iter().all(|class| *class == classes[0]) {
+        classes.truncate(1);
+    }
+    classes.join(" ")
+}
+
+fn asking<T>(asked: Result<Asking<T>>, told: impl FnOnce(T) -> String) -> String {
+    match asked {
+        Ok(Asking::Told(what)) => told(what),
+        Ok(Asking::Refused) => "refused".to_owned(),
+        Err(error) => kind(&error),
+    }
+}
+
+fn kind(error: &Error) -> String {
+    format!("{:?}", error.kind()).to_lowercase()
 }
