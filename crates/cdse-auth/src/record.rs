@@ -212,6 +212,20 @@ impl Record {
         }
     }
 
+    /// What a store keeps for tokens that come without a record ([`TokenStore::save`](crate::TokenStore::save)): a session
+    /// of its own.
+    #[must_use]
+    pub fn of_tokens(slot: Option<Slot>, tokens: TokenSet, random: &Random) -> Self {
+        Self { tokens: Some(tokens), ..Self::new(slot, random) }
+    }
+
+    /// What takes its place when the tokens are removed ([`TokenStore::clear`](crate::TokenStore::clear)): no token, and
+    /// word of that it was meant.
+    #[must_use]
+    pub fn cleared(&self) -> Self {
+        Self { tokens: None, out: true, ..self.next() }
+    }
+
     /// Which state of the slot this is.
     #[must_use]
     pub fn version(&self) -> Version {

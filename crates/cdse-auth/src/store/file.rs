@@ -332,8 +332,7 @@ impl TokenStore for FileTokenStore {
         loop {
             let stored = self.read_any()?;
             let base = stored.as_ref().map(Record::version);
-            let mut record = Record::new(stored.and_then(|record| record.slot), &self.0.random);
-            record.tokens = Some(tokens.clone());
+            let record = Record::of_tokens(stored.and_then(|record| record.slot), tokens.clone(), &self.0.random);
             if self.commit_any(base, &record)? == Commit::Done {
                 return Ok(());
             }
@@ -342,10 +341,7 @@ impl TokenStore for FileTokenStore {
 
     fn clear(&self) -> Result<()> {
         while let Some(record) = self.read_any()? {
-            let mut next = record.next();
-            next.tokens = None;
-            next.out = true;
-            if self.commit_any(Some(record.version()), &next)? == Commit::Done {
+            if self.commit_any(Some(record.version()), &record.cleared())? == Commit::Done {
                 break;
             }
         }

@@ -1,0 +1,285 @@
+//! A session as one secret of the keyring.
+//!
+//! The record is the same text as in the file store's file, and is replaced as a whole. A keyring has no locks, so the guard
+//! is the file store's lock file, in a folder that is given.
+
+use std::fmt;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cdse_auth::store::{Commit, Guard, RecordStore, StoreDescription};
+use cdse_auth::{Error, ErrorKind, FileTokenStore, Random, Record, Result, Slot, TokenSet, TokenStore, Version};
+
+use crate::call::within;
+use crate::service::{Attributes, Place, Service};
+use crate::trouble::{Trouble, cleaned};
+
+/// Longer than this a keyring that asks nobody needs for nothing.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// Keeps one session in the keyring of the desktop; any number of processes may use it at the same time.
+///
+/// The secret is found by the name and the folder, so that two folders are two sessions, as with files; and what guards it
+/// is `<name>.keyring.lock` in that folder, for a keyring has no locks. The folder must be on a file system with locks.
+/// Creating the value touches neither the folder nor the bus.
+///
+/// Each call has a limit of 3 s ([`with_time_limit`](Self::with_time_limit)), and none asks anybody to unlock the keyring
+/// unless [`with_unlock_prompt`](Self::with_unlock_prompt) says so. A keyring that does not answer, is locked or is not
+/// there is an error; the session is kept nowhere else.
+#[derive(Clone)]
+pub struct KeyringTokenStore(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    folder: PathBuf,
+    name: String,
+    label: String,
+    /// Its lock is this store's; it never has a file of its own.
+    lock: FileTokenStore,
+    bus: Option<String>,
+    limit: Duration,
+    unlock: Option<Duration>,
+}
+
+impl KeyringTokenStore {
+    /// The session called `name` of those that are locked in `folder`.
+    pub fn new(folder: impl Into<PathBuf>, name: impl Into<String>) -> Self {
+        let (folder, name) = (folder.into(), name.into());
+        let lock = FileTokenStore::new(folder.join(format!("{name}.keyring")));
+        let label = format!("cdse session {name}");
+        Self(Arc::new(Inner { folder, name, label, lock, bus: None, limit: LIMIT, unlock: None }))
+    }
+
+    /// What the keyring's manager shows it as.
+    #[must_use]
+    pub fn with_label(self, label: impl Into<String>) -> Self {
+        self.with(|inner| inner.label = label.into())
+    }
+
+    /// How long one call may take: 3 s unless said.
+    #[must_use]
+    pub fn with_time_limit(self, limit: Duration) -> Self {
+        self.with(|inner| inner.limit = limit)
+    }
+
+    /// Where the keyring is locked it may ask its user to unlock it, who has this long. For programs with somebody in front
+    /// of them.
+    #[must_use]
+    pub fn with_unlock_prompt(self, patience: Duration) -> Self {
+        self.with(|inner| inner.unlock = Some(patience))
+    }
+
+    /// The bus at this D-Bus address in place of the session's own.
+    #[must_use]
+    pub fn with_bus(self, address: impl Into<String>) -> Self {
+        self.with(|inner| inner.bus = Some(address.into()))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        change(&mut inner);
+        Self(Arc::new(inner))
+    }
+
+    /// One call, and if need be and allowed the unlocking before it.
+    fn call<T, F>(&self, work: impl FnOnce(Service, Attributes) -> F + Clone + Send + 'static) -> Result<T, Trouble>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Trouble>> + Send,
+    {
+        let Inner { limit, unlock, .. } = &*self.0;
+        match (self.call_once(*limit, work.clone()), unlock) {
+            (Err(Trouble::Locked), Some(patience)) => {
+                self.call_once(*patience, |service, attributes| async move { service.unlock(&attributes).await })
+                    .map_err(|trouble| if let Trouble::Silent(_) = trouble { Trouble::Declined } else { trouble })?;
+                self.call_once(*limit, work)
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn call_once<T, F>(
+        &self,
+        limit: Duration,
+        work: impl FnOnce(Service, Attributes) -> F + Send + 'static,
+    ) -> Result<T, Trouble>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Trouble>> + Send,
+    {
+        let (bus, attributes) = (self.0.bus.clone(), self.attributes());
+        within(limit, async move { work(Service::open(bus.as_deref()).await?, attributes).await })
+    }
+
+    fn attributes(&self) -> Attributes {
+        attributes(&self.0.folder, self.0.name.clone())
+    }
+
+    /// The record, whosever it is.
+    fn read_any(&self) -> Result<Option<Record>> {
+        let text = self.call(|service, attributes| async move {
+            match service.find(&attributes).await? {
+                Place::Item(item) => service.read(&item).await.map(Some),
+                Place::Collection(_) => Ok(None),
+            }
+        });
+        match text.map_err(|trouble| trouble.unusable())? {
+            Some(text) => self.parse(&text).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn parse(&self, text: &[u8]) -> Result<Record> {
+        Record::from_json(text).map_err(|error| {
+            let why = if error.kind() == ErrorKind::StoreNewer {
+                format!(
+                    "was written by a newer version ({error}); it was left untouched: update this program, or keep the \
+                     session in a file"
+                )
+            } else {
+                format!("is damaged: {}", if text.is_empty() { "it is empty" } else { error.message() })
+            };
+            Error::new(error.kind(), format!("the secret '{}' of the keyring {why}", self.label()))
+        })
+    }
+
+    fn write(&self, record: &Record) -> Result<()> {
+        let (text, label) = (Arc::new(record.to_json()), self.0.label.clone());
+        let written = self.call(move |service, attributes| async move {
+            match service.find(&attributes).await? {
+                Place::Item(item) => service.replace(&item, &text).await,
+                Place::Collection(collection) => service.create(&collection, &label, &attributes, &text).await,
+            }
+        });
+        written.map_err(|trouble| trouble.unwritable())
+    }
+
+    fn commit_over(&self, stored: Option<&Record>, base: Option<Version>, record: &Record) -> Result<Commit> {
+        if stored == Some(record) {
+            // It was stored by a call whose answer came too late.
+            return Ok(Commit::Done);
+        }
+        if stored.map(Record::version) != base {
+            return Ok(Commit::Moved);
+        }
+        self.write(record)?;
+        Ok(Commit::Done)
+    }
+
+    fn label(&self) -> String {
+        cleaned(&self.0.label)
+    }
+}
+
+/// The folder is part of the name, and one folder has many paths.
+fn attributes(folder: &Path, name: String) -> Attributes {
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    Attributes::from([
+        ("application", "cdse".to_owned()),
+        ("folder", without_links(&folder).to_string_lossy().into_owned()),
+        ("name", name),
+    ])
+}
+
+/// The path without symbolic links, also of a folder that is not there yet.
+fn without_links(folder: &Path) -> PathBuf {
+    match (folder.canonicalize(), folder.parent(), folder.file_name()) {
+        (Ok(path), _, _) => path,
+        (Err(_), Some(parent), Some(name)) => without_links(parent).join(name),
+        _ => folder.to_owned(),
+    }
+}
+
+impl TokenStore for KeyringTokenStore {
+    fn load(&self) -> Result<Option<TokenSet>> {
+        Ok(self.read_any()?.and_then(|record| record.tokens().cloned()))
+    }
+
+    fn save(&self, tokens: &TokenSet) -> Result<()> {
+        loop {
+            let stored = self.read_any()?;
+            let slot = stored.as_ref().and_then(Record::slot).cloned();
+            let record = Record::of_tokens(slot, tokens.clone(), &Random::default());
+            if self.commit_over(stored.as_ref(), stored.as_ref().map(Record::version), &record)? == Commit::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    fn clear(&self) -> Result<()> {
+        let Some(stored) = self.read_any()? else { return Ok(()) };
+        self.write(&stored.cleared())
+    }
+
+    fn records(&self) -> Option<&dyn RecordStore> {
+        Some(self)
+    }
+}
+
+impl RecordStore for KeyringTokenStore {
+    fn read(&self, slot: &Slot) -> Result<Option<Record>> {
+        let record = self.read_any()?;
+        match record.as_ref().and_then(Record::slot) {
+            Some(other) if other != slot => {
+                let why = format!(
+                    "the secret '{}' of the keyring holds the session of another account ({}, client {}); it was left \
+                     untouched: use another name",
+                    self.label(),
+                    cleaned(other.subject.as_deref().unwrap_or("no user")),
+                    cleaned(&other.client_id)
+                );
+                Err(Error::new(ErrorKind::StoreUnsafe, why))
+            }
+            _ => Ok(record),
+        }
+    }
+
+    fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
+        self.commit_over(self.read(slot)?.as_ref(), base, record)
+    }
+
+    fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>> {
+        self.0.lock.try_guard(slot)
+    }
+
+    fn guard_holder(&self, slot: &Slot) -> Option<String> {
+        self.0.lock.guard_holder(slot)
+    }
+
+    fn set_aside(&self, slot: &Slot) -> Result<Option<PathBuf>> {
+        // Somebody may have mended it since.
+        if !matches!(self.read(slot), Err(error) if error.kind() == ErrorKind::StoreDamaged) {
+            return Ok(None);
+        }
+        let mark = format!("{:08x}", RandomState::new().hash_one(&self.0.name) >> 32);
+        let aside = format!("{} (damaged {mark})", self.0.label);
+        let (label, name) = (aside.clone(), format!("{}.damaged-{mark}", self.0.name));
+        let renamed = self.call(move |service, mut attributes| async move {
+            let Place::Item(item) = service.find(&attributes).await? else { return Ok(()) };
+            attributes.insert("name", name);
+            service.rename(&item, &label, &attributes).await
+        });
+        renamed.map_err(|trouble| trouble.unwritable())?;
+        Ok(Some(aside.into()))
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        self.0.lock.take_warnings()
+    }
+
+    fn description(&self) -> StoreDescription {
+        StoreDescription { kind: "keyring", path: None, shared: true }
+    }
+}
+
+impl fmt::Debug for KeyringTokenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyringTokenStore")
+            .field("folder", &self.0.folder)
+            .field("name", &self.0.name)
+            .finish_non_exhaustive()
+    }
+}
