@@ -107,7 +107,8 @@ impl Fail {
 impl From<Error> for Fail {
     fn from(error: Error) -> Self {
         let kind = error.kind();
-        Self { code: kind.code(), exit: exit_code(kind), message: error.message().to_owned(), hint: hint(kind) }
+        let hint = if cdse_keyring::is_about_keyring(&error) { Some(KEYRING.to_owned()) } else { hint(kind) };
+        Self { code: kind.code(), exit: exit_code(kind), message: error.message().to_owned(), hint }
     }
 }
 
@@ -127,6 +128,9 @@ fn exit_code(kind: ErrorKind) -> u8 {
         _ => 1,
     }
 }
+
+const KEYRING: &str = "`cdse auth login` at a terminal has the keyring ask to be unlocked; `cdse auth login --store file` keeps \
+                       the session in a file";
 
 fn hint(kind: ErrorKind) -> Option<String> {
     let hint = match kind {

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use cdse_auth::{Error, ErrorKind, Grant};
+use cdse_auth::{Error, ErrorKind, Grant, Slot, StoredSession};
 use serde::{Deserialize, Serialize};
 
 use crate::private_file;
-use crate::state::StateFolder;
+use crate::state::{StateFolder, StoreKind};
 
 const SCHEMA: u32 = 1;
 
@@ -60,6 +60,8 @@ pub(crate) struct Profile {
     /// As it was typed; the subject is what identifies the session.
     pub(crate) username: Option<String>,
     pub(crate) subject: Option<String>,
+    #[serde(default, skip_serializing_if = "StoreKind::is_file")]
+    pub(crate) store: StoreKind,
 }
 
 impl Profile {
@@ -69,14 +71,25 @@ impl Profile {
         grant: Grant,
         username: Option<String>,
         subject: Option<String>,
+        store: StoreKind,
     ) -> Self {
         let (identity_url, client_id) = (identity_url.to_owned(), client_id.to_owned());
-        Self { schema: SCHEMA, identity_url, client_id, grant, username, subject }
+        Self { schema: SCHEMA, identity_url, client_id, grant, username, subject, store }
     }
 
-    /// Whether both point to the same session, however the user's name was typed.
+    /// Whether both point to the same session, however the user's name was typed and wherever it is stored.
     pub(crate) fn is_same_session(&self, other: &Self) -> bool {
-        Self { username: other.username.clone(), ..self.clone() } == *other
+        Self { username: other.username.clone(), store: other.store, ..self.clone() } == *other
+    }
+
+    pub(crate) fn stored_in(self, store: StoreKind) -> Self {
+        Self { store, ..self }
+    }
+
+    /// The session it points to, at whatever service.
+    pub(crate) fn pointer(&self) -> StoredSession {
+        let (client_id, grant, subject) = (self.client_id.clone(), self.grant, self.subject.clone());
+        StoredSession::new(Slot { token_url: String::new(), client_id, grant, subject }, self.username.clone())
     }
 
     pub(crate) fn path(state: &StateFolder, name: &Name) -> PathBuf {

@@ -1,6 +1,7 @@
 //! The session of the credential that wins: its slot, its store, its manager.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::{
@@ -18,7 +19,7 @@ use crate::outside;
 use crate::profile::{Name, Profile};
 use crate::signals;
 use crate::source::{self, Source, login_command, not_logged_in};
-use crate::state::StateFolder;
+use crate::state::{StateFolder, StoreKind};
 use crate::time;
 
 /// How a session is kept.
@@ -36,7 +37,7 @@ pub(crate) struct Session {
     pub(crate) source: Source,
     pub(crate) manager: TokenManager,
     /// Where it is stored; a fixed access token is stored nowhere.
-    pub(crate) store: Option<FileTokenStore>,
+    pub(crate) store: Option<Arc<dyn TokenStore>>,
     pub(crate) username: Option<String>,
 }
 
@@ -112,11 +113,7 @@ impl Session {
             check_realm(environment)?;
             return Ok(None);
         };
-        let provider = |token_url: String| {
-            let (client_id, grant, subject) = (profile.client_id.clone(), profile.grant, profile.subject.clone());
-            StoredSession::new(Slot { token_url, client_id, grant, subject }, profile.username.clone())
-        };
-        let slot = slot_of(&provider(String::new()), &profile.identity_url).map_err(|error| {
+        let slot = slot_of(&profile.pointer(), &profile.identity_url).map_err(|error| {
             let path = Profile::path(&state, name);
             let why = format!("the profile {name} ({}) points to an unusable address: {error}", path.display());
             Fail::from(Error::new(ErrorKind::StoreDamaged, why))
@@ -124,7 +121,7 @@ impl Session {
         })?;
         if realm(environment) != profile.identity_url && environment.identity_url.is_some() {
             check_realm(environment)?;
-            let asked = slot_of(&provider(String::new()), realm(environment))?;
+            let asked = slot_of(&profile.pointer(), realm(environment))?;
             if asked != slot {
                 let why = format!(
                     "the profile {name} is logged in at {}, and CDSE_IDENTITY_URL names another service",
@@ -136,8 +133,8 @@ impl Session {
                 ));
             }
         }
-        let store = state.session(&slot);
-        let manager = build(provider(slot.token_url.clone()), &profile.identity_url, Some(store.clone()), pace)?;
+        let store = state.session(&slot, profile.store, false);
+        let manager = build(profile.pointer(), &profile.identity_url, Some(Arc::clone(&store)), pace)?;
         let username = profile.username.clone();
         Ok(Some(Self { source: Source::Profile(name.clone()), manager, store: Some(store), username }))
     }
@@ -150,7 +147,8 @@ impl Session {
         let token_url = slot.token_url.clone();
         let provider = StoredSession::new(slot, username.clone());
         let builder = cdse_auth::TokenManager::builder(provider).token_url(&token_url);
-        let manager = with_settings(builder, Some(store.clone()), pace)?;
+        let store: Arc<dyn TokenStore> = Arc::new(store);
+        let manager = with_settings(builder, Some(Arc::clone(&store)), pace)?;
         Ok(Some(Self { source: Source::Stored(path.to_owned()), manager, store: Some(store), username }))
     }
 
@@ -163,7 +161,8 @@ impl Session {
         let state = StateFolder::of(environment)?;
         check_realm(environment)?;
         let username = provider.username().map(str::to_owned);
-        let (manager, store) = manager(provider, realm(environment), &state, pace)?;
+        let store = state.session(&slot_of(&provider, realm(environment))?, StoreKind::File, false);
+        let manager = build(provider, realm(environment), Some(Arc::clone(&store)), pace)?;
         Ok(Self { source: source.clone(), manager, store: Some(store), username })
     }
 
@@ -189,7 +188,7 @@ impl Session {
     }
 
     pub(crate) fn store_path(&self) -> Option<PathBuf> {
-        self.store.as_ref().map(|store| store.path().to_owned())
+        self.store.as_ref()?.records()?.description().path
     }
 
     /// What stands in the way of reading what is stored.
@@ -273,21 +272,22 @@ pub(crate) fn is_same_service(one: &str, other: &str) -> bool {
     one == other || slot(one).is_some_and(|one| slot(other).is_some_and(|other| one == other))
 }
 
-/// A manager whose session is kept in its slot's file.
+/// A manager for somebody who logs in, whose session is kept in its slot's store.
 pub(crate) fn manager(
     provider: impl AuthProvider + 'static,
     realm: &str,
     state: &StateFolder,
-    pace: Pace,
-) -> Result<(TokenManager, FileTokenStore)> {
-    let store = state.session(&slot_of(&provider, realm)?);
-    Ok((build(provider, realm, Some(store.clone()), pace)?, store))
+    kind: StoreKind,
+    somebody: bool,
+) -> Result<(TokenManager, Arc<dyn TokenStore>)> {
+    let store = state.session(&slot_of(&provider, realm)?, kind, somebody);
+    Ok((build(provider, realm, Some(Arc::clone(&store)), Pace::OneShot)?, store))
 }
 
 fn build(
     provider: impl AuthProvider + 'static,
     realm: &str,
-    store: Option<FileTokenStore>,
+    store: Option<Arc<dyn TokenStore>>,
     pace: Pace,
 ) -> Result<TokenManager, Error> {
     with_settings(cdse_auth::TokenManager::builder(provider).realm_url(realm), store, pace)
@@ -295,7 +295,7 @@ fn build(
 
 fn with_settings(
     builder: TokenManagerBuilder,
-    store: Option<FileTokenStore>,
+    store: Option<Arc<dyn TokenStore>>,
     pace: Pace,
 ) -> Result<TokenManager, Error> {
     let transport = TransportConfig::new().with_user_agent(concat!("cdse/", env!("CARGO_PKG_VERSION")));
@@ -308,7 +308,7 @@ fn with_settings(
 }
 
 /// The slot that a provider has at a realm: the library knows how an address becomes a token endpoint.
-fn slot_of(provider: &dyn AuthProvider, realm: &str) -> Result<Slot, Error> {
+pub(crate) fn slot_of(provider: &dyn AuthProvider, realm: &str) -> Result<Slot, Error> {
     let (client_id, grant, subject) = (provider.client_id().to_owned(), provider.grant(), provider.subject());
     // A fixed access token has no fields here; as a password's its slot can be made all the same.
     let grant = if grant == Grant::AccessToken { Grant::Password } else { grant };

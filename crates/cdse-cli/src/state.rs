@@ -1,11 +1,43 @@
 //! The state folder: one file per session under `sessions/`, and the profiles that point to them under `profiles/`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use cdse_auth::{FileTokenStore, Slot};
+use cdse_auth::{FileTokenStore, Slot, TokenStore};
+use cdse_keyring::KeyringTokenStore;
+use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::fail::{Fail, Result};
+
+/// Where a session's tokens are kept. Its lock is in the state folder in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoreKind {
+    /// A file of the state folder
+    #[default]
+    File,
+    /// The keyring of the desktop session (Secret Service)
+    Keyring,
+}
+
+impl StoreKind {
+    pub(crate) fn is_file(&self) -> bool {
+        *self == Self::File
+    }
+
+    pub(crate) fn describe(self) -> &'static str {
+        if self.is_file() { "a file" } else { "the keyring" }
+    }
+
+    pub(crate) fn other(self) -> Self {
+        if self.is_file() { Self::Keyring } else { Self::File }
+    }
+}
+
+/// How long somebody who is asked to unlock the keyring has for it.
+const UNLOCKING: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
 pub(crate) struct StateFolder(PathBuf);
@@ -26,8 +58,15 @@ impl StateFolder {
         Ok(Self(folder))
     }
 
-    pub(crate) fn session(&self, slot: &Slot) -> FileTokenStore {
-        FileTokenStore::new(self.sessions().join(format!("{}.json", slot.id())))
+    /// The store of a slot. Only a command that somebody sits in front of has the keyring ask to be unlocked.
+    pub(crate) fn session(&self, slot: &Slot, kind: StoreKind, somebody: bool) -> Arc<dyn TokenStore> {
+        let (folder, id) = (self.sessions(), slot.id());
+        if kind.is_file() {
+            return Arc::new(FileTokenStore::new(folder.join(format!("{id}.json"))));
+        }
+        let who = slot.subject.as_deref().unwrap_or(&slot.client_id);
+        let store = KeyringTokenStore::new(folder, id).with_label(format!("cdse: {who}"));
+        Arc::new(if somebody { store.with_unlock_prompt(UNLOCKING) } else { store })
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -1,6 +1,11 @@
 //! `cdse auth login`: the one command that asks.
 
-use cdse_auth::{ClientCredentialsAuth, DEFAULT_CLIENT_ID, ErrorKind, Grant, PasswordAuth, RefreshTokenAuth, Secret};
+use std::cell::Cell;
+
+use cdse_auth::{
+    AuthProvider as _, ClientCredentialsAuth, DEFAULT_CLIENT_ID, ErrorKind, Grant, PasswordAuth, RefreshTokenAuth,
+    Secret,
+};
 
 use super::ask;
 use super::place::Place;
@@ -10,7 +15,7 @@ use crate::environment::{Environment, check_name};
 use crate::fail::{Fail, Result};
 use crate::profile::Profile;
 use crate::prompt::Terminal;
-use crate::state::StateFolder;
+use crate::state::{StateFolder, StoreKind};
 use crate::{output, outside, session, source};
 
 #[derive(clap::Args, Debug)]
@@ -39,6 +44,9 @@ pub(crate) struct Login {
     /// Take over a session by its refresh token, on standard input
     #[arg(long, conflicts_with_all = ["username", "password_command", "totp", "totp_command"])]
     refresh_token_stdin: bool,
+    /// Where to keep the session: as the profile has it so far, else in a file; a session that is open is moved
+    #[arg(long, value_name = "STORE", value_enum)]
+    store: Option<StoreKind>,
     /// Log in although a session is open, then end that one
     #[arg(long)]
     force: bool,
@@ -54,23 +62,27 @@ impl Login {
         let state = StateFolder::of(environment)?;
         let name = source::profile_in_use(global, environment)?;
         let before = Profile::load(&state, &name)?;
-        let place = Place { state, name, before, environment };
+        let kind = self.store.or_else(|| before.as_ref().map(|profile| profile.store)).unwrap_or_default();
+        let somebody = Terminal::open(global.no_input || environment.no_input).is_some();
+        let place = Place { state, name, before, kind, somebody, environment, warned: Cell::default() };
         if self.refresh_token_stdin {
             let token = outside::stdin("--refresh-token-stdin")?;
             session::check_token("--refresh-token-stdin: standard input", &token)?;
             let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
-            return place.open(RefreshTokenAuth::new(token).with_client_id(client), self.force);
+            let provider = RefreshTokenAuth::new(token).with_client_id(client);
+            let found = place.look(client, Grant::RefreshToken, provider.subject(), self.force)?;
+            return place.open(provider, self.force, &found);
         }
         if self.client_secret_stdin {
             let Some(client) = self.client_id.clone().or_else(|| environment.client_id.clone()) else {
                 return Err(Fail::usage("--client-secret-stdin needs --client-id"));
             };
-            let (_, status) = place.look(&client, Grant::ClientCredentials, None)?;
-            if status.refreshable && !self.force {
-                return place.already(&client, Grant::ClientCredentials, None, None);
+            let found = place.look(&client, Grant::ClientCredentials, None, self.force)?;
+            if found.status.refreshable && !self.force {
+                return place.already(&client, Grant::ClientCredentials, None, None, &found);
             }
-            return place
-                .open(ClientCredentialsAuth::new(client, outside::stdin("--client-secret-stdin")?), self.force);
+            let provider = ClientCredentialsAuth::new(client, outside::stdin("--client-secret-stdin")?);
+            return place.open(provider, self.force, &found);
         }
         self.user(&place, global)
     }
@@ -92,9 +104,10 @@ impl Login {
         let same_client = |known: &Profile| self.client_id.as_ref().is_none_or(|client| *client == known.client_id);
         if let (None, Some(known), false) = (&given, known.filter(|known| same_client(known)), self.force) {
             // Nobody is named, and somebody is logged in: that is who is meant.
-            let (_, status) = place.look(&known.client_id, known.grant, known.subject.clone())?;
-            if status.refreshable {
-                return place.already(&known.client_id, known.grant, known.username.clone(), known.subject.clone());
+            let found = place.look(&known.client_id, known.grant, known.subject.clone(), false)?;
+            if found.status.refreshable {
+                let (username, subject) = (known.username.clone(), known.subject.clone());
+                return place.already(&known.client_id, known.grant, username, subject, &found);
             }
         }
         let known = known.and_then(|profile| profile.username.as_deref());
@@ -111,9 +124,9 @@ impl Login {
             }
         };
         let subject = Some(username.to_lowercase());
-        let (_, status) = place.look(client, Grant::Password, subject.clone())?;
-        if status.refreshable && !self.force {
-            return place.already(client, Grant::Password, Some(username), subject);
+        let found = place.look(client, Grant::Password, subject.clone(), self.force)?;
+        if found.status.refreshable && !self.force {
+            return place.already(client, Grant::Password, Some(username), subject, &found);
         }
         // The environment's password and codes are those of its own user.
         let theirs = environment.username.as_ref().is_none_or(|name| name.to_lowercase() == username.to_lowercase());
@@ -139,7 +152,7 @@ impl Login {
             (None, None) if environment_code && theirs => {
                 (session::with_environment_code(user(), environment)?, With::Code)
             }
-            (None, None) => match (status.uses_one_time_code, &terminal) {
+            (None, None) => match (found.status.uses_one_time_code, &terminal) {
                 (Some(false), _) | (None, None) => (user(), With::NoCode),
                 (_, Some(terminal)) => match ask::code(terminal)? {
                     Some(code) => (user().with_code(code), With::TypedCode(terminal)),
@@ -154,7 +167,7 @@ impl Login {
                 }
             },
         };
-        let refused = match place.open(provider, self.force) {
+        let refused = match place.open(provider, self.force, &found) {
             Err(fail) if fail.is(ErrorKind::CredentialsRefused) => fail,
             done => return done,
         };
@@ -166,7 +179,7 @@ impl Login {
             With::TypedCode(terminal) => {
                 output::note("refused; the code may have run out while it was typed: try once more with a new one");
                 match ask::code(terminal)? {
-                    Some(code) => place.open(user().with_code(code), self.force),
+                    Some(code) => place.open(user().with_code(code), self.force, &found),
                     None => Err(refused),
                 }
             }

@@ -7,6 +7,7 @@ mod header_file;
 mod list;
 mod login;
 mod logout;
+mod moving;
 mod place;
 mod refresh;
 mod sessions;

@@ -1,17 +1,19 @@
 //! Opening a session, and pointing a profile to it.
 
-use cdse_auth::blocking::TokenManager;
-use cdse_auth::{
-    AuthProvider, ErrorKind, FileTokenStore, Grant, Login as Done, Slot, Status, StoredSession, TokenStore,
-};
+use std::cell::Cell;
+use std::sync::Arc;
 
+use cdse_auth::blocking::TokenManager;
+use cdse_auth::{AuthProvider, ErrorKind, Grant, Login as Done, Record, Status, TokenStore};
+
+use super::moving::{Elsewhere, Fate};
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Result, one_line};
 use crate::profile::{Name, Profile};
-use crate::session::{self, Pace};
+use crate::session;
 use crate::source::{self, Source};
-use crate::state::StateFolder;
+use crate::state::{StateFolder, StoreKind};
 use crate::{output, signals, time};
 
 /// Where a login goes: the profile that will point to it, and what it points to now.
@@ -19,7 +21,18 @@ pub(super) struct Place<'a> {
     pub(super) state: StateFolder,
     pub(super) name: Name,
     pub(super) before: Option<Profile>,
+    pub(super) kind: StoreKind,
+    /// Somebody is at the terminal, and can unlock a keyring.
+    pub(super) somebody: bool,
     pub(super) environment: &'a Environment,
+    pub(super) warned: Cell<bool>,
+}
+
+/// What a login finds stored for a slot.
+pub(super) struct Found {
+    pub(super) status: Status,
+    /// In the other store, to be ended when the login is done.
+    left: Option<Elsewhere>,
 }
 
 impl Place<'_> {
@@ -27,13 +40,37 @@ impl Place<'_> {
         session::realm(self.environment)
     }
 
-    /// What is stored for a slot. A damaged file is no obstacle: the login sets it aside.
-    pub(super) fn look(&self, client: &str, grant: Grant, subject: Option<String>) -> Result<(FileTokenStore, Status)> {
-        let slot = Slot { token_url: String::new(), client_id: client.to_owned(), grant, subject };
-        let (manager, store) =
-            session::manager(StoredSession::new(slot, None), self.realm(), &self.state, Pace::OneShot)?;
-        check_readable(&store, &manager)?;
-        Ok((store, manager.status()))
+    pub(super) fn manager(
+        &self,
+        provider: impl AuthProvider + 'static,
+        kind: StoreKind,
+    ) -> Result<(TokenManager, Arc<dyn TokenStore>)> {
+        session::manager(provider, self.realm(), &self.state, kind, self.somebody)
+    }
+
+    pub(super) fn warn_once(&self, text: &str) {
+        if !self.warned.replace(true) {
+            output::warn(text);
+        }
+    }
+
+    /// What is stored for a slot, brought to where it was asked for. A damaged record is no obstacle: the login sets it aside.
+    pub(super) fn look(&self, client: &str, grant: Grant, subject: Option<String>, force: bool) -> Result<Found> {
+        let wanted = Profile::new(self.realm(), client, grant, None, subject, self.kind);
+        let (manager, store) = self.manager(wanted.pointer(), self.kind)?;
+        let here = read(&*store, &manager)?;
+        let mut found = Found { status: manager.status(), left: None };
+        let Some(other) = Elsewhere::find(self, &wanted)? else { return Ok(found) };
+        match other.fate(here.as_ref(), found.status.refreshable, force) {
+            Fate::Stays => {}
+            Fate::Forgotten => other.forget(),
+            Fate::Moves => {
+                other.move_to(self, &*store)?;
+                found.status = manager.status();
+            }
+            Fate::Ends => found.left = Some(other),
+        }
+        Ok(found)
     }
 
     pub(super) fn already(
@@ -42,25 +79,27 @@ impl Place<'_> {
         grant: Grant,
         username: Option<String>,
         subject: Option<String>,
+        found: &Found,
     ) -> Result<()> {
         let who = username.clone().unwrap_or_else(|| {
             if grant == Grant::ClientCredentials { format!("client {client}") } else { "the given session".to_owned() }
         });
-        self.point_to(&Profile::new(self.realm(), client, grant, username, subject))?;
+        self.point_to(&Profile::new(self.realm(), client, grant, username, subject, self.kind))?;
         output::note(&format!("already logged in as {} (profile {})", one_line(&who), self.name));
+        self.end_left(found)?;
         self.note_other_winner();
         Ok(())
     }
 
-    pub(super) fn open(&self, provider: impl AuthProvider + 'static, force: bool) -> Result<()> {
+    pub(super) fn open(&self, provider: impl AuthProvider + 'static, force: bool, found: &Found) -> Result<()> {
         let (client, grant) = (provider.client_id().to_owned(), provider.grant());
         let (username, subject) = (provider.username().map(str::to_owned), provider.subject());
-        let (manager, store) = session::manager(provider, self.realm(), &self.state, Pace::OneShot)?;
-        check_readable(&store, &manager)?;
+        let (manager, store) = self.manager(provider, self.kind)?;
+        read(&*store, &manager)?;
         Profile::check_writable(&self.state, &self.name)?;
         signals::protect(&manager);
         let unfinished = signals::hold_the_end();
-        let profile = Profile::new(self.realm(), &client, grant, username.clone(), subject.clone());
+        let profile = Profile::new(self.realm(), &client, grant, username.clone(), subject.clone(), self.kind);
         let done = if force { manager.force_login().map(|()| Done::Opened) } else { manager.login() };
         if done.as_ref().is_err_and(|error| error.kind() == ErrorKind::ShutDown) {
             // A signal has come: a login that was under way is finished, and found again.
@@ -72,7 +111,7 @@ impl Place<'_> {
             signals::wait_for_the_end();
         }
         if done? == Done::AlreadyOpen {
-            return self.already(&client, grant, username, subject);
+            return self.already(&client, grant, username, subject, found);
         }
         if let Err(error) = manager.settle() {
             // A session that could not be stored is of no use to the next command: it is given back.
@@ -80,6 +119,7 @@ impl Place<'_> {
             return Err(error.into());
         }
         self.point_to(&profile)?;
+        self.end_left(found)?;
         drop(unfinished);
         let who = match (username, grant) {
             (Some(name), _) => one_line(&name),
@@ -87,12 +127,19 @@ impl Place<'_> {
             (None, _) => "the session of the given refresh token".to_owned(),
         };
         output::note(&format!("logged in as {who} (profile {})", self.name));
-        output::note(&format!("stored in {}, readable by you alone", one_line(&store.path().to_string_lossy())));
         let status = manager.status();
+        output::note(&match &status.store.path {
+            Some(path) => format!("stored in {}, readable by you alone", one_line(&path.to_string_lossy())),
+            None => format!("stored in {}", self.kind.describe()),
+        });
         output::note(&until(&status));
         status.problems.iter().for_each(|problem| output::warn(problem));
         self.note_other_winner();
         Ok(())
+    }
+
+    fn end_left(&self, found: &Found) -> Result<()> {
+        found.left.as_ref().map_or(Ok(()), |left| left.end(self))
     }
 
     /// From now on the profile means this session. The one it meant before is left as it is.
@@ -128,11 +175,12 @@ impl Place<'_> {
     }
 }
 
-fn check_readable(store: &FileTokenStore, manager: &TokenManager) -> Result<()> {
-    let slot = manager.as_async().slot();
-    match store.records().map(|records| records.read(slot)) {
+/// What is stored, if it is not damaged.
+fn read(store: &dyn TokenStore, manager: &TokenManager) -> Result<Option<Record>> {
+    match store.records().map(|records| records.read(manager.as_async().slot())) {
+        Some(Ok(record)) => Ok(record),
         Some(Err(error)) if error.kind() != ErrorKind::StoreDamaged => Err(error.into()),
-        _ => Ok(()),
+        _ => Ok(None),
     }
 }
 

@@ -1,0 +1,168 @@
+//! The same session in two stores: a login with the other `--store` takes over what is stored in the first, and never leaves
+//! it to live on unnoticed.
+
+use std::sync::Arc;
+
+use cdse_auth::blocking::TokenManager;
+use cdse_auth::store::{Commit, Guard, RecordStore};
+use cdse_auth::{Error, ErrorKind, Record, Slot, TokenStore, Version};
+
+use super::place::Place;
+use crate::fail::{Result, one_line};
+use crate::profile::{Name, Profile};
+use crate::session;
+use crate::state::StoreKind;
+use crate::{output, signals, stored};
+
+/// How often a guard is tried: an exchange of another process lasts some 20 s.
+const TRIES: u32 = 600;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// What is stored for a slot in the store that was not asked for.
+pub(super) struct Elsewhere {
+    kind: StoreKind,
+    manager: TokenManager,
+    store: Arc<dyn TokenStore>,
+    version: Version,
+    /// The profiles that point to it.
+    pointers: Vec<Name>,
+}
+
+/// What is to become of it.
+pub(super) enum Fate {
+    /// It is another one, which somebody else uses.
+    Stays,
+    /// It is a copy of what is here, from a move that was not finished.
+    Forgotten,
+    Moves,
+    /// It ends when the login is done.
+    Ends,
+}
+
+impl Elsewhere {
+    /// A keyring is looked at only where a profile says that there is a session in it.
+    pub(super) fn find(place: &Place<'_>, wanted: &Profile) -> Result<Option<Self>> {
+        let kind = place.kind.other();
+        let pointers = pointers(place, wanted, kind)?;
+        if pointers.is_empty() && !kind.is_file() {
+            return Ok(None);
+        }
+        let (manager, store) = place.manager(wanted.pointer(), kind)?;
+        match records(&*store)?.read(manager.as_async().slot()) {
+            Ok(Some(record)) if record.tokens().is_some() => {
+                Ok(Some(Self { kind, manager, store, version: record.version(), pointers }))
+            }
+            Ok(_) => Ok(None),
+            Err(error) => {
+                place.warn_once(&format!("what is stored in {} is left as it is: {error}", kind.describe()));
+                Ok(None)
+            }
+        }
+    }
+
+    /// `here`: what is stored where it was asked for, and whether it is a session that lives.
+    pub(super) fn fate(&self, here: Option<&Record>, lives: bool, force: bool) -> Fate {
+        let here = here.filter(|record| record.tokens().is_some()).map(Record::version);
+        match here.filter(|here| here.lineage == self.version.lineage) {
+            Some(here) if here.generation >= self.version.generation => Fate::Forgotten,
+            Some(_) => Fate::Moves,
+            None if !lives && !force && self.manager.status().refreshable => Fate::Moves,
+            None if !lives || !self.pointers.is_empty() => Fate::Ends,
+            None => Fate::Stays,
+        }
+    }
+
+    /// First the copy, then the profiles, then the end of the original: whenever this is interrupted, each profile points to
+    /// a session that is whole.
+    pub(super) fn move_to(&self, place: &Place<'_>, store: &dyn TokenStore) -> Result<()> {
+        signals::protect(&self.manager);
+        let _unfinished = signals::hold_the_end();
+        let slot = self.manager.as_async().slot();
+        let (from, to) = (records(&*self.store)?, records(store)?);
+        let _guards = (guard(from, slot)?, guard(to, slot)?);
+        // Others may have renewed or ended it until now.
+        let Some(record) = from.read(slot)?.filter(|record| record.tokens().is_some()) else { return Ok(()) };
+        if to.commit(slot, base(to, slot)?, &record)? == Commit::Moved {
+            return Err(Error::new(ErrorKind::LockWait, "the session is being changed by others; try again").into());
+        }
+        self.repoint(place)?;
+        let (old, new) = (self.kind.describe(), place.kind.describe());
+        output::note(&format!("the session was moved from {old} to {new}"));
+        self.forget();
+        Ok(())
+    }
+
+    /// Removes it here; the session lives on where it was moved to.
+    pub(super) fn forget(&self) {
+        if let Err(error) = self.store.clear() {
+            output::warn(&format!("a copy of the session is still in {}: {error}", self.kind.describe()));
+        }
+    }
+
+    /// Ends it, now that there is another one in its place.
+    pub(super) fn end(&self, place: &Place<'_>) -> Result<()> {
+        self.repoint(place)?;
+        let kind = self.kind.describe();
+        match self.manager.logout() {
+            Ok(()) => output::note(&format!("the session that was kept in {kind} was ended")),
+            Err(error) => output::warn(&format!("the session that was kept in {kind} could not be ended: {error}")),
+        }
+        Ok(())
+    }
+
+    fn repoint(&self, place: &Place<'_>) -> Result<()> {
+        for name in &self.pointers {
+            // It may have come to point to something else meanwhile.
+            let profile = Profile::load(&place.state, name)?.filter(|profile| profile.store == self.kind);
+            profile.map_or(Ok(()), |profile| profile.stored_in(place.kind).save(&place.state, name))?;
+            if *name != place.name {
+                output::note(&format!("the profile {} follows it", one_line(name.as_str())));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pointers(place: &Place<'_>, wanted: &Profile, kind: StoreKind) -> Result<Vec<Name>> {
+    let points = |name: &Name| {
+        // One that cannot be read points nowhere; whoever uses it is told.
+        let profile = Profile::load(&place.state, name).ok().flatten();
+        profile.is_some_and(|profile| {
+            profile.store == kind
+                && profile.client_id == wanted.client_id
+                && profile.grant == wanted.grant
+                && profile.subject == wanted.subject
+                && session::is_same_service(&profile.identity_url, &wanted.identity_url)
+        })
+    };
+    Ok(stored::profiles(&place.state)?.into_iter().filter(points).collect())
+}
+
+fn records(store: &dyn TokenStore) -> Result<&dyn RecordStore, Error> {
+    store.records().ok_or_else(|| Error::new(ErrorKind::StoreUnusable, "this store keeps no records"))
+}
+
+fn guard(records: &dyn RecordStore, slot: &Slot) -> Result<Box<dyn Guard>, Error> {
+    for _ in 0..TRIES {
+        if let Some(guard) = records.try_guard(slot)? {
+            return Ok(guard);
+        }
+        std::thread::park_timeout(PAUSE);
+    }
+    let holder = records.guard_holder(slot).map_or_else(String::new, |holder| format!(" ({holder})"));
+    let why = format!("another process{holder} holds the session's lock; try again when it is done");
+    Err(Error::new(ErrorKind::LockWait, why))
+}
+
+/// What the moved record takes the place of. A damaged one is set aside.
+fn base(records: &dyn RecordStore, slot: &Slot) -> Result<Option<Version>, Error> {
+    match records.read(slot) {
+        Err(error) if error.kind() == ErrorKind::StoreDamaged => {
+            let aside = records.set_aside(slot)?;
+            let aside = aside.map_or_else(String::new, |path| format!("; it was set aside as {}", path.display()));
+            output::warn(&format!("{error}{aside}"));
+            Ok(None)
+        }
+        stored => Ok(stored?.as_ref().map(Record::version)),
+    }
+}
