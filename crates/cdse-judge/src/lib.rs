@@ -1,9 +1,12 @@
 //! Stages for tests: a realm of the embedded identity service, or of a real Keycloak, behind one trait.
 //!
 //! The suite of scenarios that all of them are judged by is in `tests/suite`; the command line plays its journeys on the
-//! same stages. [`keycloak::Server`] needs what `tests/keycloak/prepare` has made, and Java.
+//! same stages. [`keycloak::Server`] needs what `tests/keycloak/prepare` has made, and Java. [`desktop::Desktop`] is a real
+//! keyring.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a surprise ends the test")]
 
+#[cfg(unix)]
+pub mod desktop;
 #[cfg(unix)]
 pub mod keycloak;
 #[cfg(unix)]
