@@ -13,6 +13,7 @@ mod feeding;
 mod input;
 mod journey;
 mod netrc;
+mod keyring;
 mod precedence;
 mod processes;
 mod sandbox;
