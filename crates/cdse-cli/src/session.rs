@@ -1,6 +1,5 @@
 //! The session of the credential that wins: its slot, its store, its manager.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cdse_auth::blocking::TokenManager;
@@ -102,7 +101,14 @@ impl Session {
                 Self::stored(source, with_environment_code(user, environment)?, environment, pace)?
             }
             Source::Profile(name) => return Self::of_profile(name, environment, pace),
-            Source::Stored(path) => return Self::of_file(path, pace),
+            Source::Stored(path) => {
+                let store = FileTokenStore::new(path);
+                return Self::unpointed(source, store.slot()?, Arc::new(store), pace);
+            }
+            Source::InKeyring(id) => {
+                let store = StateFolder::of(environment)?.in_keyring(id);
+                return Self::unpointed(source, store.slot()?, Arc::new(store), pace);
+            }
         };
         Ok(Some(session))
     }
@@ -139,17 +145,15 @@ impl Session {
         Ok(Some(Self { source: Source::Profile(name.clone()), manager, store: Some(store), username }))
     }
 
-    /// What a session file holds, though no profile points to it.
-    fn of_file(path: &Path, pace: Pace) -> Result<Option<Self>> {
-        let store = FileTokenStore::new(path);
-        let Some(slot) = store.slot()? else { return Ok(None) };
+    /// What a store holds, though no profile points to it.
+    fn unpointed(source: &Source, slot: Option<Slot>, store: Arc<dyn TokenStore>, pace: Pace) -> Result<Option<Self>> {
+        let Some(slot) = slot else { return Ok(None) };
         let username = slot.subject.clone().filter(|_| slot.grant == Grant::Password);
         let token_url = slot.token_url.clone();
         let provider = StoredSession::new(slot, username.clone());
         let builder = cdse_auth::TokenManager::builder(provider).token_url(&token_url);
-        let store: Arc<dyn TokenStore> = Arc::new(store);
         let manager = with_settings(builder, Some(Arc::clone(&store)), pace)?;
-        Ok(Some(Self { source: Source::Stored(path.to_owned()), manager, store: Some(store), username }))
+        Ok(Some(Self { source: source.clone(), manager, store: Some(store), username }))
     }
 
     fn stored(
@@ -187,8 +191,11 @@ impl Session {
         self.store.as_ref().is_some_and(|store| store.load().is_ok_and(|tokens| tokens.is_some()))
     }
 
-    pub(crate) fn store_path(&self) -> Option<PathBuf> {
-        self.store.as_ref()?.records()?.description().path
+    /// What [`crate::stored`] would find it as, were there no profile.
+    pub(crate) fn unpointed_source(&self) -> Option<Source> {
+        let id = || self.manager.as_async().slot().id();
+        let path = self.store.as_ref()?.records()?.description().path;
+        Some(path.map_or_else(|| Source::InKeyring(id()), Source::Stored))
     }
 
     /// What stands in the way of reading what is stored.

@@ -24,6 +24,8 @@ pub(crate) enum Source {
     Netrc(PathBuf),
     /// A stored session that no profile points to.
     Stored(PathBuf),
+    /// The same in the keyring, by the id of its slot.
+    InKeyring(String),
 }
 
 impl Source {
@@ -36,6 +38,7 @@ impl Source {
             Self::Profile(name) => format!("profile {name}"),
             Self::Netrc(path) => format!("netrc {}", path.display()),
             Self::Stored(path) => format!("session file {}", path.display()),
+            Self::InKeyring(id) => format!("keyring secret {id}"),
         }
     }
 

@@ -60,13 +60,23 @@ impl StateFolder {
 
     /// The store of a slot. Only a command that somebody sits in front of has the keyring ask to be unlocked.
     pub(crate) fn session(&self, slot: &Slot, kind: StoreKind, somebody: bool) -> Arc<dyn TokenStore> {
-        let (folder, id) = (self.sessions(), slot.id());
+        let id = slot.id();
         if kind.is_file() {
-            return Arc::new(FileTokenStore::new(folder.join(format!("{id}.json"))));
+            return Arc::new(FileTokenStore::new(self.sessions().join(format!("{id}.json"))));
         }
         let who = slot.subject.as_deref().unwrap_or(&slot.client_id);
-        let store = KeyringTokenStore::new(folder, id).with_label(format!("cdse: {who}"));
+        let store = self.in_keyring(&id).with_label(format!("cdse: {who}"));
         Arc::new(if somebody { store.with_unlock_prompt(UNLOCKING) } else { store })
+    }
+
+    /// The secret of the slot with this id.
+    pub(crate) fn in_keyring(&self, id: &str) -> KeyringTokenStore {
+        KeyringTokenStore::new(self.sessions(), id)
+    }
+
+    /// Whether the keyring has ever held the slot's session.
+    pub(crate) fn was_in_keyring(&self, slot: &Slot) -> bool {
+        self.in_keyring(&slot.id()).lock_path().exists()
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -5,10 +5,12 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use cdse_auth::{Error, ErrorKind};
+use cdse_auth::{Error, ErrorKind, TokenStore as _};
+use cdse_keyring::KeyringTokenStore;
 
 use crate::environment::Environment;
 use crate::fail::Result;
+use crate::output;
 use crate::profile::{Name, Profile};
 use crate::session::{Pace, Session};
 use crate::source::Source;
@@ -30,9 +32,11 @@ pub(crate) fn all(state: &StateFolder, environment: &Environment) -> Result<Vec<
         let session = Session::of(&source, &environment, Pace::OneShot);
         all.push(Stored { source, session });
     }
-    let known: Vec<PathBuf> = all.iter().filter_map(Stored::path).collect();
-    for path in files(&state.sessions())?.into_iter().filter(|path| !known.contains(path)) {
-        let source = Source::Stored(path);
+    let known: Vec<Source> = all.iter().filter_map(Stored::unpointed_source).collect();
+    let mut others: Vec<Source> = files(&state.sessions())?.into_iter().map(Source::Stored).collect();
+    others.retain(|source| !known.contains(source));
+    others.extend(in_keyring(state, &known)?);
+    for source in others {
         match Session::of(&source, &environment, Pace::OneShot) {
             // What a logout leaves is no session.
             Ok(Some(session)) if !session.holds_tokens() => {}
@@ -40,6 +44,28 @@ pub(crate) fn all(state: &StateFolder, environment: &Environment) -> Result<Vec<
         }
     }
     Ok(all)
+}
+
+/// What the keyring holds beside what is known. One that is out of order is said, and keeps nobody from the rest.
+fn in_keyring(state: &StateFolder, known: &[Source]) -> Result<Vec<Source>> {
+    let folder = state.sessions();
+    let mut found = Vec::new();
+    for id in KeyringTokenStore::names(&folder).map_err(|error| unreadable(&folder, &error))? {
+        let store = state.in_keyring(&id);
+        let source = Source::InKeyring(id);
+        if known.contains(&source) {
+            continue;
+        }
+        match store.load() {
+            Ok(None) => {}
+            Err(error) if cdse_keyring::is_about_keyring(&error) => {
+                output::warn(&format!("a session may be left out that no profile points to: {error}"));
+                break;
+            }
+            _ => found.push(source),
+        }
+    }
+    Ok(found)
 }
 
 /// The names of all profiles.
@@ -51,8 +77,8 @@ pub(crate) fn profiles(state: &StateFolder) -> Result<Vec<Name>> {
 }
 
 impl Stored {
-    fn path(&self) -> Option<PathBuf> {
-        self.session.as_ref().ok()?.as_ref()?.store_path()
+    fn unpointed_source(&self) -> Option<Source> {
+        self.session.as_ref().ok()?.as_ref()?.unpointed_source()
     }
 }
 
@@ -61,16 +87,17 @@ fn files(folder: &std::path::Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => {
-            let why = format!("{} cannot be read: {error}", folder.display());
-            return Err(Error::new(ErrorKind::StoreUnusable, why).into());
-        }
+        Err(error) => return Err(unreadable(folder, &error).into()),
     };
     let is_record =
         |path: &PathBuf| path.extension() == Some(OsStr::new("json")) && !path.file_name().is_some_and(is_hidden);
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_record).collect();
     files.sort();
     Ok(files)
+}
+
+fn unreadable(folder: &std::path::Path, error: &io::Error) -> Error {
+    Error::new(ErrorKind::StoreUnusable, format!("{} cannot be read: {error}", folder.display()))
 }
 
 fn is_hidden(name: &OsStr) -> bool {

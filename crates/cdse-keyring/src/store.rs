@@ -20,6 +20,9 @@ use crate::trouble::{Trouble, cleaned};
 /// Longer than this a keyring that asks nobody needs for nothing.
 const LIMIT: Duration = Duration::from_secs(3);
 
+/// What the name of a lock file ends with.
+const LOCK: &str = ".keyring.lock";
+
 /// Keeps one session in the keyring of the desktop; any number of processes may use it at the same time.
 ///
 /// The secret is found by the name and the folder, so that two folders are two sessions, as with files; and what guards it
@@ -76,6 +79,38 @@ impl KeyringTokenStore {
     #[must_use]
     pub fn with_bus(self, address: impl Into<String>) -> Self {
         self.with(|inner| inner.bus = Some(address.into()))
+    }
+
+    /// The lock file. It is there as soon as the session was used once, and is never deleted.
+    #[must_use]
+    pub fn lock_path(&self) -> PathBuf {
+        self.0.folder.join(format!("{}{LOCK}", self.0.name))
+    }
+
+    /// The names of the sessions that were used with this folder, whatever the keyring still holds of them.
+    ///
+    /// # Errors
+    ///
+    /// When the folder is there and cannot be read.
+    pub fn names(folder: &Path) -> std::io::Result<Vec<String>> {
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let name = |entry: std::fs::DirEntry| Some(entry.file_name().to_str()?.strip_suffix(LOCK)?.to_owned());
+        let mut names: Vec<String> = entries.flatten().filter_map(name).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Whose session the keyring holds, or `None` when it holds none, or one that was saved without a slot.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenStore::load`].
+    pub fn slot(&self) -> Result<Option<Slot>> {
+        Ok(self.read_any()?.and_then(|record| record.slot().cloned()))
     }
 
     fn with(self, change: impl FnOnce(&mut Inner)) -> Self {

@@ -254,6 +254,7 @@ fn kind_of(source: &Source) -> String {
         Source::Profile(name) if name.is_default() => "default profile".to_owned(),
         Source::Profile(_) => "chosen profile".to_owned(),
         Source::Stored(_) => "session file".to_owned(),
+        Source::InKeyring(_) => "keyring".to_owned(),
         Source::Netrc(_) => "netrc file".to_owned(),
         other => other.describe(),
     }

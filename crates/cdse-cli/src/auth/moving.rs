@@ -40,19 +40,22 @@ pub(super) enum Fate {
 }
 
 impl Elsewhere {
-    /// A keyring is looked at only where a profile says that there is a session in it.
+    /// A keyring is looked at only where the session has been in it.
     pub(super) fn find(place: &Place<'_>, wanted: &Profile) -> Result<Option<Self>> {
         let kind = place.kind.other();
         let pointers = pointers(place, wanted, kind)?;
-        if pointers.is_empty() && !kind.is_file() {
+        let (manager, store) = place.manager(wanted.pointer(), kind)?;
+        let slot = manager.as_async().slot();
+        if !kind.is_file() && !place.state.was_in_keyring(slot) {
             return Ok(None);
         }
-        let (manager, store) = place.manager(wanted.pointer(), kind)?;
-        match records(&*store)?.read(manager.as_async().slot()) {
+        match records(&*store)?.read(slot) {
             Ok(Some(record)) if record.tokens().is_some() => {
                 Ok(Some(Self { kind, manager, store, version: record.version(), pointers }))
             }
             Ok(_) => Ok(None),
+            // Most likely it was logged out of there long ago.
+            Err(_) if pointers.is_empty() && !kind.is_file() => Ok(None),
             Err(error) => {
                 place.warn_once(&format!("what is stored in {} is left as it is: {error}", kind.describe()));
                 Ok(None)

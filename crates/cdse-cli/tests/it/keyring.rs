@@ -376,6 +376,15 @@ mod real {
     }
 
     #[test]
+    fn x3_what_no_profile_points_to_is_moved_as_well() {
+        let home = Home::logged_in();
+        fs::remove_file(home.world.profile_file("default")).unwrap();
+        home.run(&["auth", "login", "--username", USER]).ok().says("moved from the keyring to a file");
+        assert_eq!((home.open_sessions(), home.tokens().len()), (1, 0));
+        home.run(&["auth", "token"]).token();
+    }
+
+    #[test]
     fn x3_another_user_takes_nobodys_session_out_of_the_keyring() {
         let home = Home::logged_in();
         let code = home.world.sandbox.totp_code(crate::support::MFA).unwrap();
@@ -384,5 +393,28 @@ mod real {
         assert_eq!((home.open_sessions(), home.tokens().len()), (2, 2));
         home.run(&["auth", "login", "--username", USER]).ok().says("already logged in");
         home.run(&["auth", "token"]).token();
+    }
+
+    #[test]
+    fn cli11_a_session_in_the_keyring_that_no_profile_points_to_is_listed_and_ended() {
+        let mut home = Home::logged_in();
+        let code = home.world.sandbox.totp_code(crate::support::MFA).unwrap();
+        let login = ["auth", "login", "--username", crate::support::MFA, "--password-stdin", "--totp", &code];
+        home.cdse(&login).stdin(PASSWORD).run().ok();
+        let names = |home: &Home| -> Vec<(Value, Value)> {
+            let list = home.run(&["auth", "list", "--json"]).ok().json();
+            list.as_array().unwrap().iter().map(|entry| (entry["profile"].clone(), entry["username"].clone())).collect()
+        };
+        let mfa = ("default".into(), crate::support::MFA.into());
+        assert_eq!(names(&home), [mfa, (Value::Null, USER.into())]);
+        assert_eq!(home.run(&["auth", "status", "--all", "--json"]).ok().json()[1]["store"]["kind"], "keyring");
+        home.desktop.lock();
+        let list = home.cdse(&["auth", "list"]).run().ok();
+        assert_eq!(list.stderr.matches("warning: a session may be left out").count(), 1, "{list:?}");
+        home.desktop.end_keyring();
+        home.desktop.start_keyring(true);
+        home.run(&["auth", "logout", "--all"]).ok();
+        assert_eq!(home.open_sessions(), 0);
+        assert!(names(&home).is_empty());
     }
 }
