@@ -18,7 +18,7 @@ use pollster::block_on;
 
 use crate::endpoint::{AccountSession, Probe};
 use crate::error::Result;
-use crate::manager::{Login, Status, Verdict};
+use crate::manager::{Login, Status, Verdict, Waiting};
 use crate::provider::AuthProvider;
 use crate::token::TokenSet;
 
@@ -189,10 +189,25 @@ impl TokenManager {
         block_on(self.0.settle())
     }
 
+    /// See [`crate::TokenManager::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn prepare(&self) -> Result<()> {
+        self.0.prepare()
+    }
+
     /// See [`crate::TokenManager::changed`].
     #[must_use]
     pub fn changed(&self, generation: u64) -> Status {
         block_on(self.0.changed(generation))
+    }
+
+    /// See [`crate::TokenManager::waiting`].
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.0.waiting()
     }
 
     /// See [`crate::TokenManager::status`].

@@ -45,6 +45,10 @@ pub enum ErrorKind {
     Network,
     /// Address, client id or settings are wrong; waiting does not help.
     Configuration,
+    /// The proxy or the certificate authorities that were named cannot be used; nothing was sent.
+    Transport,
+    /// The certificate of the service, or of the proxy, is from an authority that is not known here; nothing was sent.
+    UnknownAuthority,
     /// The service answered something that is no token answer.
     MalformedAnswer,
     /// The session store cannot be written (read-only, full, no permission).
@@ -84,6 +88,8 @@ impl ErrorKind {
             Self::ServiceUnavailable => "service_unavailable",
             Self::Network => "network",
             Self::Configuration => "configuration",
+            Self::Transport => "transport",
+            Self::UnknownAuthority => "unknown_authority",
             Self::MalformedAnswer => "malformed_answer",
             Self::StoreUnwritable => "store_unwritable",
             Self::StoreUnsafe => "store_unsafe",
@@ -148,7 +154,8 @@ pub(crate) fn cleaned(text: &str, most: usize) -> String {
 
 // Characters that reorder or hide what a terminal shows around them.
 fn is_format(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -157,7 +164,7 @@ mod tests {
 
     #[test]
     fn e5_text_of_the_service_is_cleaned() {
-        assert_eq!(cleaned("a\u{1b}[31mb\r\nc\u{202e}d", 200), "a [31mb  c d");
+        assert_eq!(cleaned("a\u{1b}[31mb\r\nc\u{202e}d\u{9b}e\u{e0041}f", 200), "a [31mb  c d e f");
         assert_eq!(cleaned(&"x".repeat(500), 200).len(), 200);
     }
 }

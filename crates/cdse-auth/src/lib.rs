@@ -52,7 +52,7 @@ pub use clock::{Clock, ManualClock};
 pub use endpoint::{AccountSession, DEFAULT_REALM_URL, Probe, Proxy, TransportConfig};
 pub use error::{Error, ErrorKind, Result};
 pub use http::HeaderValue;
-pub use manager::{Login, SessionState, Status, TokenManager, TokenManagerBuilder, Verdict};
+pub use manager::{Login, SessionState, Status, TokenManager, TokenManagerBuilder, Verdict, WaitCause, Waiting};
 pub use provider::{
     Ability, AccessTokenAuth, AuthProvider, ClientCredentialsAuth, CodeSource, DEFAULT_CLIENT_ID, GrantData,
     OneTimeCode, PasswordAuth, RefreshTokenAuth, StoredSession, TotpSecret,

@@ -11,7 +11,7 @@ use cdse_auth::store::{Commit, Guard, RecordStore, StoreDescription};
 use cdse_auth::{
     Ability, AccessTokenAuth, AuthProvider, ClientCredentialsAuth, ErrorKind, FileTokenStore, Grant, GrantData, Login,
     MemoryTokenStore, PasswordAuth, Proxy, Record, RefreshTokenAuth, Result, SessionState, Slot, TokenManager,
-    TokenSet, TokenStore, TotpSecret, TransportConfig, Version, blocking,
+    TokenSet, TokenStore, TotpSecret, TransportConfig, Version, WaitCause, blocking,
 };
 use cdse_sandbox::{Action, Endpoint, Fault, KeycloakVersion, Lifetimes, Rotation};
 use support::{MFA, OFFLINE, PASSWORD, TOTP_SECRET, USER, World, at_rest, until, user};
@@ -101,6 +101,46 @@ fn p2_generated_codes_open_sessions_unattended_one_per_step() {
     let counters = world.sandbox.counters();
     assert_eq!((counters.logins_ok, counters.totp_reused, counters.login_failures), (2, 0, 0));
     assert_eq!(counters.sessions_open, 1, "the session that was replaced is ended");
+}
+
+#[test]
+fn m12_a_manager_tells_what_it_waits_for() {
+    let world = World::new();
+    let secret = TotpSecret::new(TOTP_SECRET).unwrap();
+    let manager = world.manager(PasswordAuth::new(MFA, PASSWORD).with_totp_secret(secret));
+    assert!(manager.waiting().is_none());
+    manager.authorization_header().unwrap();
+    let waits = |cause: fn(&WaitCause) -> bool| {
+        let end = std::cell::Cell::new(None);
+        until("it waits", || {
+            end.set(manager.waiting().filter(|waiting| cause(&waiting.cause)).map(|waiting| waiting.until));
+            end.get().is_some()
+        });
+        end.get().unwrap().duration_since(world.time.wall()).unwrap().as_secs()
+    };
+    let again = manager.clone();
+    let second = std::thread::spawn(move || again.force_login());
+    assert_eq!(waits(|cause| matches!(cause, WaitCause::Code)), 30);
+    world.advance(30);
+    second.join().unwrap().unwrap();
+    at_rest(&manager);
+    assert!(manager.waiting().is_none());
+    world.advance(700);
+    world.sandbox.script(Fault::token(Action::page(503)));
+    let again = manager.clone();
+    let second = std::thread::spawn(move || again.authorization_header());
+    assert!(waits(|cause| matches!(cause, WaitCause::Hold(_))) <= 2);
+    world.advance(2);
+    second.join().unwrap().unwrap();
+    at_rest(&manager);
+    assert!(manager.waiting().is_none());
+    world.sandbox.script(Fault::token(Action::Delay(Duration::from_secs(1))));
+    let again = manager.clone();
+    let third = std::thread::spawn(move || again.force_refresh());
+    assert_eq!(waits(|cause| matches!(cause, WaitCause::Service)), 20);
+    third.join().unwrap().unwrap();
+    at_rest(&manager);
+    assert!(manager.waiting().is_none());
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! The arguments: what exists, and what `--help` says about it.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::environment::Environment;
 use crate::fail::{Fail, Result};
-use crate::{auth, output, profile, sandbox};
+use crate::{auth, output, profile, sandbox, verbose};
 
 /// Log in once to the Copernicus Data Space Ecosystem, use the session everywhere.
 #[derive(Parser, Debug)]
@@ -22,7 +23,10 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 success, 1 other, 2 bad argument or environment value, 4 log in again, 5 temporary: try later, \
-6 a limit of the account, 7 refused for safety, 8 the wrong kind of credential for this service, 128+n ended by signal n.";
+6 a limit of the account, 7 refused for safety, 8 the wrong kind of credential for this service, 128+n ended by signal n.
+
+Proxies: HTTPS_PROXY or ALL_PROXY (http://, https://, socks5h://, socks5://), NO_PROXY. Certificate authorities in place of \
+the system's: SSL_CERT_FILE, SSL_CERT_DIR.";
 
 /// Options of every command.
 #[derive(Args, Clone, Debug, Default)]
@@ -39,6 +43,12 @@ pub(crate) struct Global {
     /// Never ask on the terminal [env: CDSE_NO_INPUT=1]
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
+    /// Certificate authorities in PEM, beside the system's (those in SSL_CERT_FILE and SSL_CERT_DIR, if set)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// Say on stderr what is decided and each request, without secrets; -vv says more
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
 }
 
 #[derive(Subcommand, Debug)]
@@ -72,7 +82,10 @@ impl Parsed {
         match self {
             Self::Text(text) => output::stdout(&text).map(|()| ExitCode::SUCCESS),
             Self::Run(cli) => match cli.command {
-                Command::Auth(command) => command.run(&cli.global, &Environment::read()?),
+                Command::Auth(command) => {
+                    verbose::start(cli.global.verbose);
+                    command.run(&cli.global, &Environment::read(&cli.global)?)
+                }
                 Command::Sandbox(command) => command.run(),
             },
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use cdse_auth::Secret;
 
+use crate::cli::Global;
 use crate::fail::{Fail, Result};
 use crate::profile;
 
@@ -27,11 +28,15 @@ pub(crate) struct Environment {
     pub(crate) xdg_state_home: Option<PathBuf>,
     pub(crate) home: Option<PathBuf>,
     pub(crate) netrc: Option<PathBuf>,
+    /// From `--ca-bundle` alone.
+    pub(crate) ca_bundle: Option<PathBuf>,
 }
 
 impl Environment {
-    pub(crate) fn read() -> Result<Self> {
-        Self::from(|name| env::var_os(name))
+    /// With what an option says in its place.
+    pub(crate) fn read(global: &Global) -> Result<Self> {
+        let environment = Self::from(|name| env::var_os(name))?;
+        Ok(Self { ca_bundle: global.ca_bundle.clone(), ..environment })
     }
 
     /// As if none were given.
@@ -43,6 +48,7 @@ impl Environment {
             state_dir: self.state_dir.clone(),
             xdg_state_home: self.xdg_state_home.clone(),
             home: self.home.clone(),
+            ca_bundle: self.ca_bundle.clone(),
             ..Self::default()
         }
     }
@@ -80,6 +86,7 @@ impl Environment {
             xdg_state_home: raw("XDG_STATE_HOME").map(PathBuf::from),
             home: raw("HOME").map(PathBuf::from),
             netrc: raw("NETRC").map(PathBuf::from),
+            ca_bundle: None,
         };
         Ok(environment)
     }

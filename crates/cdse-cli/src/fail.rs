@@ -92,8 +92,7 @@ impl Fail {
         let hint = self.hint.as_deref().map(one_line);
         if json {
             let error = Described { code: self.code, exit: self.exit, message, hint };
-            // Plain text with string keys, for which serde_json has no error.
-            output::note(&serde_json::to_string(&Object { error }).unwrap_or_default());
+            output::note(&output::json_line(&Object { error }));
         } else {
             output::note(&format!("error: {message}"));
             if let Some(hint) = hint {
@@ -115,6 +114,7 @@ impl From<Error> for Fail {
 /// The table of exit codes, for what the library reports.
 fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
+        ErrorKind::Transport => 2,
         ErrorKind::CredentialsRefused
         | ErrorKind::AccountBlocked
         | ErrorKind::ReauthRequired
@@ -123,7 +123,7 @@ fn exit_code(kind: ErrorKind) -> u8 {
         ErrorKind::SessionLimit => 6,
         ErrorKind::WrongCredential => 8,
         ErrorKind::StoreUnwritable | ErrorKind::StoreUnsafe | ErrorKind::StoreNewer => 7,
-        // Configuration, malformed answers, a damaged or unusable store; and a manager that was shut down, which only
+        // Configuration, a certificate that is not trusted, malformed answers, a damaged or unusable store; and a manager that was shut down, which only
         // a signal does, whose handler ends the process with its own code.
         _ => 1,
     }
@@ -140,6 +140,7 @@ fn hint(kind: ErrorKind) -> Option<String> {
         ErrorKind::SessionLimit => {
             "end a session that is not needed any more: `cdse auth logout` where it is, or in your account's pages"
         }
+        ErrorKind::UnknownAuthority => "--ca-bundle FILE trusts the authorities in a file beside those that are known",
         _ => return None,
     };
     Some(hint.to_owned())
@@ -147,5 +148,12 @@ fn hint(kind: ErrorKind) -> Option<String> {
 
 /// Paths and words of others may hold line ends and terminal commands.
 pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_unfit(c) { ' ' } else { c }).collect()
+}
+
+/// What a terminal obeys, and what reorders or hides the text around it.
+pub(crate) fn is_unfit(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }

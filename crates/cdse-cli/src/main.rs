@@ -25,6 +25,8 @@ mod state;
 mod stored;
 mod table;
 mod time;
+mod verbose;
+mod waiting;
 
 use std::process::ExitCode;
 

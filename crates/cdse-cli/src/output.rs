@@ -1,13 +1,70 @@
 //! The two streams: stdout carries the requested value only, stderr everything else.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use zeroize::Zeroizing;
 
-use crate::fail::{Fail, Result};
+use crate::fail::{Fail, Result, is_unfit, one_line};
+
+/// The line that is overwritten while somebody waits, and cleared before anything else is written.
+#[derive(Debug)]
+enum Passing {
+    /// As long as this, in characters.
+    Shown(usize),
+    Nothing,
+    /// Nothing is shown any more.
+    Over,
+}
+
+/// What a terminal shows of Ctrl-C, after the line.
+pub(crate) const ECHO: usize = "^C".len();
+
+static PASSING: Mutex<Passing> = Mutex::new(Passing::Nothing);
+
+fn passing() -> MutexGuard<'static, Passing> {
+    PASSING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Passing {
+    fn clear(&mut self) {
+        if let Self::Shown(length) = self {
+            let all = " ".repeat(*length + ECHO);
+            let _ = io::stderr().lock().write_all(format!("\r{all}\r").as_bytes());
+            *self = Self::Nothing;
+        }
+    }
+}
+
+/// Shows a line that something else will take the place of.
+pub(crate) fn show_passing(text: &str) {
+    let mut passing = passing();
+    let before = match &*passing {
+        Passing::Shown(length) => *length,
+        Passing::Nothing => 0,
+        Passing::Over => return,
+    };
+    let length = text.chars().count();
+    let rest = " ".repeat(before.saturating_sub(length));
+    let _ = io::stderr().lock().write_all(format!("\r{text}{rest}").as_bytes());
+    *passing = Passing::Shown(length.max(before));
+}
+
+pub(crate) fn clear_passing() {
+    passing().clear();
+}
+
+/// From now on no such line is shown.
+pub(crate) fn end_passing() {
+    let mut passing = passing();
+    passing.clear();
+    *passing = Passing::Over;
+}
 
 /// Writes what was asked for. A reader that has gone away has seen enough: that is no error.
 pub(crate) fn stdout(text: &str) -> Result<()> {
+    clear_passing();
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -17,18 +74,57 @@ pub(crate) fn stdout(text: &str) -> Result<()> {
     }
 }
 
-/// A report as JSON, ready to be written.
-pub(crate) fn json(report: &impl Serialize) -> String {
-    // Plain texts and numbers with string keys, for which serde_json has no error.
-    serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
-}
-
 /// A line for people. There is nobody to tell when it cannot be written.
 pub(crate) fn note(line: &str) {
+    let mut passing = passing();
+    passing.clear();
     let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+}
+
+/// A line that says what kind of line it is.
+pub(crate) fn line(kind: &str, text: &str) {
+    note(&format!("{kind}: {}", one_line(text)));
 }
 
 /// Something that went well all the same.
 pub(crate) fn warn(text: &str) {
-    note(&format!("warning: {}", crate::fail::one_line(text)));
+    line("warning", text);
+}
+
+/// A report as JSON, ready to be written.
+pub(crate) fn json(report: &impl Serialize) -> String {
+    // Plain texts and numbers with string keys, for which serde_json has no error.
+    harmless(&serde_json::to_string_pretty(report).unwrap_or_default()).to_string() + "\n"
+}
+
+/// A value as JSON on one line. It may hold a token.
+pub(crate) fn json_line(value: &impl Serialize) -> Zeroizing<String> {
+    harmless(&Zeroizing::new(serde_json::to_string(value).unwrap_or_default()))
+}
+
+/// What a terminal would obey is written as JSON can write it: `\u009b`.
+fn harmless(json: &str) -> Zeroizing<String> {
+    let mut shown = Zeroizing::new(String::with_capacity(json.len() + 64));
+    for c in json.chars() {
+        if c != '\n' && is_unfit(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cli12_json_holds_nothing_that_a_terminal_obeys_and_means_the_same() {
+        let odd = "a\u{1b}[31m\u{9b}31m\u{7}\r\n\u{202e}b\u{2066}c\u{200b}ä😀\u{e0041}";
+        for text in [json(&[odd]), json_line(&[odd]).to_string()] {
+            assert!(!text.chars().any(|c| c != '\n' && is_unfit(c)), "{text:?}");
+            assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [odd]);
+        }
+    }
 }

@@ -77,7 +77,7 @@ impl Session {
             Source::AccessToken => {
                 check_realm(environment)?;
                 let provider = AccessTokenAuth::new(variable(&environment.access_token));
-                let manager = build(provider, realm, None, pace).map_err(|_| {
+                let manager = build(provider, realm, environment, None, pace).map_err(|_| {
                     Fail::usage("CDSE_ACCESS_TOKEN is no access token: it holds characters that no token has")
                 })?;
                 Self { source: source.clone(), manager, store: None, username: None }
@@ -103,11 +103,11 @@ impl Session {
             Source::Profile(name) => return Self::of_profile(name, environment, pace),
             Source::Stored(path) => {
                 let store = FileTokenStore::new(path);
-                return Self::unpointed(source, store.slot()?, Arc::new(store), pace);
+                return Self::unpointed(source, environment, store.slot()?, Arc::new(store), pace);
             }
             Source::InKeyring(id) => {
                 let store = StateFolder::of(environment)?.in_keyring(id);
-                return Self::unpointed(source, store.slot()?, Arc::new(store), pace);
+                return Self::unpointed(source, environment, store.slot()?, Arc::new(store), pace);
             }
         };
         Ok(Some(session))
@@ -140,19 +140,26 @@ impl Session {
             }
         }
         let store = state.session(&slot, profile.store, false);
-        let manager = build(profile.pointer(), &profile.identity_url, Some(Arc::clone(&store)), pace)?;
+        let store_too = Some(Arc::clone(&store));
+        let manager = build(profile.pointer(), &profile.identity_url, environment, store_too, pace)?;
         let username = profile.username.clone();
         Ok(Some(Self { source: Source::Profile(name.clone()), manager, store: Some(store), username }))
     }
 
     /// What a store holds, though no profile points to it.
-    fn unpointed(source: &Source, slot: Option<Slot>, store: Arc<dyn TokenStore>, pace: Pace) -> Result<Option<Self>> {
+    fn unpointed(
+        source: &Source,
+        environment: &Environment,
+        slot: Option<Slot>,
+        store: Arc<dyn TokenStore>,
+        pace: Pace,
+    ) -> Result<Option<Self>> {
         let Some(slot) = slot else { return Ok(None) };
         let username = slot.subject.clone().filter(|_| slot.grant == Grant::Password);
         let token_url = slot.token_url.clone();
         let provider = StoredSession::new(slot, username.clone());
         let builder = cdse_auth::TokenManager::builder(provider).token_url(&token_url);
-        let manager = with_settings(builder, Some(Arc::clone(&store)), pace)?;
+        let manager = with_settings(builder, environment, Some(Arc::clone(&store)), pace)?;
         Ok(Some(Self { source: source.clone(), manager, store: Some(store), username }))
     }
 
@@ -166,7 +173,7 @@ impl Session {
         check_realm(environment)?;
         let username = provider.username().map(str::to_owned);
         let store = state.session(&slot_of(&provider, realm(environment))?, StoreKind::File, false);
-        let manager = build(provider, realm(environment), Some(Arc::clone(&store)), pace)?;
+        let manager = build(provider, realm(environment), environment, Some(Arc::clone(&store)), pace)?;
         Ok(Self { source: source.clone(), manager, store: Some(store), username })
     }
 
@@ -282,33 +289,45 @@ pub(crate) fn is_same_service(one: &str, other: &str) -> bool {
 /// A manager for somebody who logs in, whose session is kept in its slot's store.
 pub(crate) fn manager(
     provider: impl AuthProvider + 'static,
-    realm: &str,
+    environment: &Environment,
     state: &StateFolder,
     kind: StoreKind,
     somebody: bool,
 ) -> Result<(TokenManager, Arc<dyn TokenStore>)> {
+    let realm = realm(environment);
     let store = state.session(&slot_of(&provider, realm)?, kind, somebody);
-    Ok((build(provider, realm, Some(Arc::clone(&store)), Pace::OneShot)?, store))
+    Ok((build(provider, realm, environment, Some(Arc::clone(&store)), Pace::OneShot)?, store))
 }
 
 fn build(
     provider: impl AuthProvider + 'static,
     realm: &str,
+    environment: &Environment,
     store: Option<Arc<dyn TokenStore>>,
     pace: Pace,
 ) -> Result<TokenManager, Error> {
-    with_settings(cdse_auth::TokenManager::builder(provider).realm_url(realm), store, pace)
+    with_settings(cdse_auth::TokenManager::builder(provider).realm_url(realm), environment, store, pace)
 }
 
 fn with_settings(
     builder: TokenManagerBuilder,
+    environment: &Environment,
     store: Option<Arc<dyn TokenStore>>,
     pace: Pace,
 ) -> Result<TokenManager, Error> {
     let transport = TransportConfig::new().with_user_agent(concat!("cdse/", env!("CARGO_PKG_VERSION")));
+    let transport = match &environment.ca_bundle {
+        Some(file) => transport.with_root_certificate_file("--ca-bundle", file),
+        None => transport,
+    };
     let builder = builder.transport(transport).one_shot(pace == Pace::OneShot).keep_alive(pace == Pace::KeptAlive);
     let builder = match store {
-        Some(store) => builder.store(store),
+        Some(store) => {
+            if let Some(path) = store.records().and_then(|records| records.description().path) {
+                log::debug!("the session is in {}", path.display());
+            }
+            builder.store(store)
+        }
         None => builder,
     };
     Ok(builder.build()?.into())
@@ -369,5 +388,5 @@ pub(crate) fn check_token(name: &str, token: &Secret) -> Result<()> {
 /// A manager of nobody's session, to ask the service who it is.
 pub(crate) fn of_nobody(environment: &Environment) -> Result<TokenManager> {
     check_realm(environment)?;
-    Ok(build(AccessTokenAuth::new("none"), realm(environment), None, Pace::OneShot)?)
+    Ok(build(AccessTokenAuth::new("none"), realm(environment), environment, None, Pace::OneShot)?)
 }

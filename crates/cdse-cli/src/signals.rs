@@ -76,6 +76,7 @@ pub(crate) fn protect_all(managers: Vec<TokenManager>) {
                     let _ = manager.settle();
                 }
                 let _finished = hold_the_end();
+                crate::output::end_passing();
                 std::process::exit(128 + signal);
             }
         }

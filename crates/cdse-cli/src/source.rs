@@ -55,8 +55,15 @@ impl Source {
     }
 }
 
-/// The winner among flags and environment. Half a pair is an error, unless something above it wins.
+/// The winner, to work with it.
 pub(crate) fn choose(global: &Global, environment: &Environment) -> Result<Source> {
+    let source = winner(global, environment)?;
+    log::info!("the credential is that of the {}", source.describe());
+    Ok(source)
+}
+
+/// The winner among flags and environment. Half a pair is an error, unless something above it wins.
+pub(crate) fn winner(global: &Global, environment: &Environment) -> Result<Source> {
     if let Some(name) = &global.profile {
         return Ok(Source::Profile(name.clone()));
     }

@@ -56,7 +56,7 @@ impl Service {
     /// 403 for the living and the dead.
     pub(crate) fn userinfo(&self, authorization: &HeaderValue) -> Result<Option<bool>> {
         let url = &self.endpoints().userinfo;
-        userinfo(&self.ask(Method::GET, url, authorization).map_err(|failure| failure.error)?)
+        userinfo(&self.ask(&Method::GET, url, authorization).map_err(|failure| failure.error)?)
     }
 
     fn ask_account(&self, method: Method, id: Option<&str>, authorization: &HeaderValue) -> Result<Answer> {
@@ -64,7 +64,7 @@ impl Service {
         if let (Some(id), Ok(mut segments)) = (id, url.path_segments_mut()) {
             segments.push(id);
         }
-        self.ask(method, &url, authorization).map_err(|failure| failure.error)
+        self.ask(&method, &url, authorization).map_err(|failure| failure.error)
     }
 }
 

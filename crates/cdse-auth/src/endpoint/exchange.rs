@@ -1,18 +1,18 @@
 //! One request to the identity service, on a connection of its own.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::address::{Endpoints, is_loopback};
+use super::address::Endpoints;
 use super::answer::{Answer, Asked, classify};
-use super::transport::TransportConfig;
-use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result, cleaned};
+use super::reach::not_answered;
+use super::transport::{Client, TransportConfig};
+use crate::clock::{Clock, Millis};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Class, Failure, Outcome};
 use crate::provider::GrantData;
 use crate::secret::Secret;
@@ -21,7 +21,7 @@ use crate::sync::{Mutex, lock};
 /// More of an answer is not read.
 const LARGEST: usize = 1 << 20;
 /// How long ending a session may take.
-const FAREWELL: Duration = Duration::from_secs(5);
+pub(crate) const FAREWELL: Millis = 5_000;
 
 /// The identity service of one slot.
 #[derive(Debug)]
@@ -39,8 +39,7 @@ impl Service {
 
     /// One POST to the token endpoint, classified once. Nothing is repeated here.
     pub(crate) fn exchange(&self, asked: Asked, form: &GrantData) -> Outcome {
-        let timeout = Duration::from_millis(self.transport.timeout().unsigned_abs());
-        match self.post(&self.endpoints.token, form, timeout) {
+        match self.post(&self.endpoints.token, form, self.transport.timeout()) {
             Ok(answer) => classify(asked, &answer, self.clock.now().wall),
             Err(failure) => Err(failure),
         }
@@ -59,18 +58,16 @@ impl Service {
 
     /// The discovery document, without any credential: the answer, and what the service takes for the time of day.
     pub(super) fn discovery(&self) -> Result<(Answer, Option<String>), Failure> {
-        let timeout = Duration::from_millis(self.transport.timeout().unsigned_abs());
         let url = &self.endpoints.discovery;
-        self.send(url, timeout, |client| client.get(url.clone()))
+        self.send(&Method::GET, url, self.transport.timeout(), |request| request)
     }
 
     /// One request with an access token to what lies beside the token endpoint. Nothing is repeated here.
-    pub(super) fn ask(&self, method: Method, url: &Url, authorization: &HeaderValue) -> Result<Answer, Failure> {
-        let timeout = Duration::from_millis(self.transport.timeout().unsigned_abs());
-        self.send(url, timeout, |client| {
+    pub(super) fn ask(&self, method: &Method, url: &Url, authorization: &HeaderValue) -> Result<Answer, Failure> {
+        self.send(method, url, self.transport.timeout(), |request| {
             // Keycloak 26 ends a session only for who says that JSON is spoken.
             let json = HeaderValue::from_static("application/json");
-            client.request(method, url.clone()).header(AUTHORIZATION, authorization).header(CONTENT_TYPE, json)
+            request.header(AUTHORIZATION, authorization).header(CONTENT_TYPE, json)
         })
         .map(|(answer, _)| answer)
     }
@@ -79,31 +76,39 @@ impl Service {
         &self.endpoints
     }
 
-    fn post(&self, url: &Url, form: &GrantData, timeout: Duration) -> Result<Answer, Failure> {
+    /// Sets up what a request needs, as the first one would: reads the certificate authorities, looks at the proxy.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        self.client().map(drop)
+    }
+
+    fn post(&self, url: &Url, form: &GrantData, timeout: Millis) -> Result<Answer, Failure> {
         let body = encode(form);
-        self.send(url, timeout, |client| {
+        self.send(&Method::POST, url, timeout, |request| {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-            client.post(url.clone()).header(CONTENT_TYPE, form).body(bytes::Bytes::from_owner(body))
+            request.header(CONTENT_TYPE, form).body(bytes::Bytes::from_owner(body))
         })
         .map(|(answer, _)| answer)
     }
 
     fn send(
         &self,
+        method: &Method,
         url: &Url,
-        timeout: Duration,
-        request: impl FnOnce(&Client) -> RequestBuilder,
+        timeout: Millis,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<(Answer, Option<String>), Failure> {
-        let client = self.client().map_err(|error| failure(Class::Configuration, error))?;
+        let client = self.client().map_err(|error| failure(Class::Unsent, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             let why = format!("the request could not be started: {error}; nothing was sent");
             failure(Class::Unsent, Error::new(ErrorKind::Network, why))
         })?;
+        let begun = self.clock.now().mono;
+        log::info!("{method} {url}");
         let result = runtime.block_on(async {
-            let request = request(&client)
+            let request = with(client.http.request(method.clone(), url.clone()))
                 .header(ACCEPT, HeaderValue::from_static("application/json"))
                 .header("Connection", HeaderValue::from_static("close"))
-                .timeout(timeout);
+                .timeout(Duration::from_millis(timeout.unsigned_abs()));
             match request.send().await {
                 Ok(response) => {
                     let date = response.headers().get(DATE).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -114,7 +119,18 @@ impl Service {
         });
         // A name that is still being looked up must not hold the thread.
         runtime.shutdown_background();
-        result.map_err(|error| transport_failure(url, &error))
+        let took = self.clock.now().mono.saturating_sub(begun);
+        match result {
+            Ok((answer, date)) => {
+                log::info!("HTTP {} after {took} ms", answer.status);
+                Ok((answer, date))
+            }
+            Err(error) => {
+                let (class, error) = not_answered(url, client.route.as_ref(), &error);
+                log::info!("no answer after {took} ms ({})", if class == Class::Unsent { "not sent" } else { "lost" });
+                Err(failure(class, error))
+            }
+        }
     }
 
     /// Made at the first request: it reads the system's certificates.
@@ -123,8 +139,7 @@ impl Service {
         if let Some(client) = &*client {
             return Ok(client.clone());
         }
-        let url = &self.endpoints.token;
-        let made = self.transport.client(is_loopback(url), url.scheme() == "http")?;
+        let made = self.transport.client(&self.endpoints.token)?;
         *client = Some(made.clone());
         Ok(made)
     }
@@ -175,47 +190,4 @@ async fn read(mut response: reqwest::Response) -> reqwest::Result<Answer> {
 
 fn failure(class: Class, error: Error) -> Failure {
     Failure { class, error, retry_after: None, words: String::new() }
-}
-
-fn transport_failure(url: &Url, error: &reqwest::Error) -> Failure {
-    let place = url.host_str().unwrap_or_default();
-    let class =
-        if error.is_connect() || error.is_builder() || was_cancelled(error) { Class::Unsent } else { Class::Lost };
-    let why = match class {
-        Class::Unsent => {
-            format!(
-                "the identity service at {place} could not be reached ({}); check network and proxy",
-                innermost(error)
-            )
-        }
-        _ if error.is_timeout() => {
-            format!("the identity service at {place} did not answer in time; its answer, if there was one, is lost")
-        }
-        _ => format!(
-            "the connection to the identity service at {place} broke ({}); its answer is lost",
-            innermost(error)
-        ),
-    };
-    failure(class, Error::new(ErrorKind::Network, why))
-}
-
-/// hyper gave the request back before it wrote any of it.
-fn was_cancelled(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(inner) = source {
-        if inner.to_string() == "operation was canceled" {
-            return true;
-        }
-        source = inner.source();
-    }
-    false
-}
-
-/// The cause that says most, without the address that wraps it.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cleaned(&cause.to_string(), 200)
 }

@@ -3,15 +3,18 @@
 mod account;
 mod address;
 mod answer;
+mod authorities;
 mod exchange;
 mod probe;
+mod proxy;
+mod reach;
 mod transport;
 
 pub use account::AccountSession;
 pub(crate) use account::Asking;
 pub(crate) use address::Endpoints;
 pub(crate) use answer::{Asked, jwt_times};
-pub(crate) use exchange::Service;
+pub(crate) use exchange::{FAREWELL, Service};
 pub use probe::Probe;
 pub use transport::{Proxy, TransportConfig};
 

@@ -1,15 +1,19 @@
 //! How the identity service is reached.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use rustls::crypto::CryptoProvider;
+use url::Url;
+
+use super::address::is_loopback;
+use super::authorities::Authorities;
+use super::proxy::{Route, Way, way};
 use crate::clock::{Millis, span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::EXCHANGE;
 use crate::sync::Arc;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, pem::PemObject};
-use rustls_platform_verifier::Verifier;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -24,7 +28,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct TransportConfig {
     proxy: Proxy,
-    roots: Vec<CertificateDer<'static>>,
+    authorities: Authorities,
     user_agent: String,
     timeout: Duration,
 }
@@ -56,7 +60,7 @@ impl Default for TransportConfig {
     fn default() -> Self {
         Self {
             proxy: Proxy::default(),
-            roots: Vec::new(),
+            authorities: Authorities::default(),
             user_agent: concat!("cdse-auth/", env!("CARGO_PKG_VERSION")).to_owned(),
             timeout: Duration::from_millis(EXCHANGE.unsigned_abs()),
         }
@@ -64,7 +68,8 @@ impl Default for TransportConfig {
 }
 
 impl TransportConfig {
-    /// The system's certificate authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR` are heeded), the environment's proxy.
+    /// The system's certificate authorities (or those in `SSL_CERT_FILE` and `SSL_CERT_DIR`, in their place), the
+    /// environment's proxy.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -83,12 +88,16 @@ impl TransportConfig {
     ///
     /// [`ErrorKind::Configuration`] when the text holds no certificate.
     pub fn with_root_certificates(mut self, pem: &[u8]) -> Result<Self> {
-        let found: Vec<_> = CertificateDer::pem_slice_iter(pem).filter_map(std::result::Result::ok).collect();
-        if found.is_empty() {
-            return Err(Error::new(ErrorKind::Configuration, "there is no certificate in the given PEM text"));
-        }
-        self.roots.extend(found);
+        self.authorities.add_pem(pem)?;
         Ok(self)
+    }
+
+    /// With the certificate authorities of a file beside the system's, in PEM. The file is read when the first request is
+    /// made; a failure then ([`ErrorKind::Transport`]) calls it by `name`, such as that of an option or a setting.
+    #[must_use]
+    pub fn with_root_certificate_file(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        self.authorities.add_file(name.into(), path.into());
+        self
     }
 
     /// With another `User-Agent`.
@@ -98,7 +107,8 @@ impl TransportConfig {
         self
     }
 
-    /// With another limit for one whole exchange: 20 s unless said, and never more.
+    /// With another limit for one whole exchange: 20 s unless said, and never more. A connection that takes 5 s, or half of
+    /// that limit, is given up: then nothing was sent.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(Duration::from_millis(EXCHANGE.unsigned_abs()));
@@ -110,47 +120,54 @@ impl TransportConfig {
     }
 
     /// The client for requests to one service. No redirect, no cookie, no idle connection, nothing sent twice.
-    pub(crate) fn client(&self, loopback: bool, plain: bool) -> Result<reqwest::Client> {
+    pub(super) fn client(&self, service: &Url) -> Result<Client> {
+        let proxy = if is_loopback(service) { &Proxy::None } else { &self.proxy };
+        let Way { route, proxy, as_system_says } = way(proxy, service)?;
+        match &route {
+            Some(proxy) => log::debug!("requests go through {proxy}"),
+            None => log::debug!("requests go through no proxy"),
+        }
         let builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .pool_max_idle_per_host(0)
             .referer(false)
             .http1_only()
-            .connect_timeout(CONNECT)
+            // Given up before the whole is: then nothing was sent, and that is known.
+            .connect_timeout(CONNECT.min(self.timeout / 2))
             .user_agent(self.user_agent.as_str())
-            .tls_backend_preconfigured(self.tls(plain)?);
-        let builder = match &self.proxy {
-            _ if loopback => builder.no_proxy(),
-            Proxy::FromEnvironment => builder,
-            Proxy::None => builder.no_proxy(),
-            Proxy::Url(url) => {
-                let refused =
-                    |_| configuration("the proxy's address cannot be used; it must look like http://host:port");
-                builder.no_proxy().proxy(reqwest::Proxy::all(url.as_str()).map_err(refused)?)
-            }
+            .tls_backend_preconfigured(self.tls(service.scheme() == "http")?);
+        let builder = if as_system_says { builder } else { builder.no_proxy() };
+        let builder = match proxy {
+            Some(proxy) => builder.proxy(proxy),
+            None => builder,
         };
-        builder
+        let http = builder
             .build()
-            .map_err(|_| configuration("the HTTP client cannot be set up; check the proxy and the user agent"))
+            .map_err(|_| unusable("the HTTP client cannot be set up; check the proxy and the user agent"))?;
+        Ok(Client { http, route })
     }
 
     fn tls(&self, plain: bool) -> Result<rustls::ClientConfig> {
         let provider = crypto();
         let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| configuration(&format!("TLS cannot be set up: {error}")))?;
+            .map_err(|error| unusable(&format!("TLS cannot be set up: {error}")))?;
         if plain {
             // Reading the system's certificates costs milliseconds, and no certificate will be asked for.
             return Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth());
         }
-        let verifier = Verifier::new_with_extra_roots(self.roots.iter().cloned(), provider).map_err(|error| {
-            configuration(&format!(
-                "no certificate authorities: {error}; install the system's ca-certificates, or set SSL_CERT_FILE"
-            ))
-        })?;
-        Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+        log::debug!("reads the certificate authorities");
+        let verifier = self.authorities.verifier(provider)?;
+        Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
     }
+}
+
+/// What makes requests to one service, and the proxy that they go through.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) http: reqwest::Client,
+    pub(super) route: Option<Route>,
 }
 
 /// The one place that names the cryptography.
@@ -158,6 +175,6 @@ fn crypto() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn configuration(why: &str) -> Error {
-    Error::new(ErrorKind::Configuration, why)
+fn unusable(why: &str) -> Error {
+    Error::new(ErrorKind::Transport, why)
 }

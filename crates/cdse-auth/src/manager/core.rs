@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use super::flight;
 use super::header::HeaderCell;
+use super::waiting::Waiting;
 use crate::clock::{Clock, Millis, Now};
 use crate::endpoint::Service;
 use crate::error::{Error, ErrorKind, Result};
@@ -102,6 +103,7 @@ pub(super) struct Shared {
     /// Codes that were sent from here: never again, whatever is stored.
     pub(super) sent_codes: Vec<UsedCode>,
     pub(super) problems: Vec<String>,
+    pub(super) waiting: Option<Waiting>,
 }
 
 /// The lock on what is shared. Whoever waits for a change is woken after it is given back, for a waker may run anything.
@@ -306,7 +308,14 @@ impl Core {
             caller.want = Want::Fresh;
         }
         let valid = view.left() > 0;
-        let serve = || Ok(Step::Serve(Arc::clone(&seen.record)));
+        let serve = || {
+            log::debug!(
+                "serves the token of generation {}, valid for {} s",
+                seen.record.generation,
+                view.left() / 1000
+            );
+            Ok(Step::Serve(Arc::clone(&seen.record)))
+        };
         if self.is_met(&shared, &view, caller) {
             if valid || caller.want.is_explicit_login() {
                 return serve();
@@ -696,6 +705,10 @@ impl Drop for Landing {
         let mut shared = self.core.shared();
         let flight = shared.flight.take();
         let (want, logouts) = flight.map_or((Want::Fresh, 0), |flight| (flight.worked_for, flight.logouts));
+        if let Err(error) = &result {
+            log::info!("no token: {error}");
+        }
+        shared.waiting = None;
         shared.last_error = result.as_ref().err().cloned();
         let at = self.core.clock.now().mono;
         shared.ended = Some(Ended { id: self.id, want, logouts, at, result });

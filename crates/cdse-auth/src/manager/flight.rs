@@ -19,6 +19,7 @@
 use std::time::Duration;
 
 use super::core::{Core, Seen, Shared, Unsaved, note, was_sent};
+use super::waiting::WaitCause;
 use super::{explain, logout};
 use crate::clock::{Millis, Now};
 use crate::endpoint::Asked;
@@ -55,7 +56,7 @@ pub(super) fn run(core: &Core) -> Result<()> {
 fn end_orphans(core: &Core) {
     let orphans = std::mem::take(&mut core.shared().orphans);
     for token in orphans {
-        if let Err(error) = core.service.logout(core.provider.client_id(), &token) {
+        if let Err(error) = core.end_at_service(&token) {
             note(&mut core.shared(), error.message().to_owned());
         }
     }
@@ -85,6 +86,7 @@ enum Finding {
     Sleep {
         until: Millis,
         hold: Option<Hold>,
+        cause: WaitCause,
         error: Error,
     },
     AskForCode,
@@ -108,6 +110,8 @@ impl Flight<'_> {
             return self.guard_is_taken(&want, until);
         };
         self.core.blocked_by(None);
+        self.core.waits_no_more();
+        log::debug!("has the session's lock");
         match self.look(&want)? {
             Finding::Send(plan) => match self.exchange(guard, plan, &want)? {
                 Turn::Moved => {
@@ -143,13 +147,17 @@ impl Flight<'_> {
             Permit::Held(hold) if hold.class == HoldClass::Refused && !want.is_explicit_login() => Err(hold.error()),
             Permit::Go(Plan::Login) => self.find_code(&shared, &view),
             Permit::Go(plan) => Ok(Finding::Send(plan)),
-            Permit::Held(hold) => Ok(Finding::Sleep { until: hold.until, error: hold.error(), hold: Some(hold) }),
+            Permit::Held(hold) => {
+                let (error, cause) = (hold.error(), WaitCause::Hold(hold.error()));
+                Ok(Finding::Sleep { until: hold.until, error, cause, hold: Some(hold) })
+            }
             Permit::TooSoon => {
                 let t0 = view.record.tokens.as_ref().map_or(now.wall, |tokens| tokens.t0);
                 let gap = view.windows().map_or(0, |windows| windows.gap);
                 let why = "the identity service issues tokens that end faster than they may be renewed";
                 let error = Error::new(ErrorKind::ServiceUnavailable, why);
-                Ok(Finding::Sleep { until: t0.saturating_add(gap), hold: None, error })
+                let cause = WaitCause::Hold(error.clone());
+                Ok(Finding::Sleep { until: t0.saturating_add(gap), hold: None, cause, error })
             }
             Permit::Suspect => Err(explain::suspect(&view)),
             Permit::Nothing => Err(explain::nothing(self.core, &shared, &view)),
@@ -168,7 +176,8 @@ impl Flight<'_> {
                 let Some(used) = used.max() else { return Ok(Finding::Send(Plan::Login)) };
                 let why = "the next one-time code is not due before the caller's patience ends; try again";
                 let error = Error::new(ErrorKind::ServiceUnavailable, why);
-                Ok(Finding::Sleep { until: secret.start_of(used + 1), hold: None, error })
+                let until = secret.start_of(used + 1);
+                Ok(Finding::Sleep { until, hold: None, cause: WaitCause::Code, error })
             }
             CodeSource::Asked(_) if !self.has_code(shared, view) => Ok(Finding::AskForCode),
             _ => Ok(Finding::Send(Plan::Login)),
@@ -185,13 +194,17 @@ impl Flight<'_> {
     /// Everything that may wait happens here, without the guard.
     fn outside(&mut self, finding: Finding, until: Millis) -> Result<Turn> {
         match finding {
-            Finding::Satisfied => Ok(Turn::Landed),
+            Finding::Satisfied => {
+                log::debug!("the stored session has what is wanted");
+                Ok(Turn::Landed)
+            }
             Finding::Send(_) => Ok(Turn::Again),
-            Finding::Sleep { until: end, hold, error } => {
+            Finding::Sleep { until: end, hold, cause, error } => {
                 let now = self.core.clock.now();
                 if self.core.one_shot_serves() || end.saturating_sub(now.wall) > until.saturating_sub(now.mono) {
                     return Err(error);
                 }
+                self.core.waits_for(cause, end);
                 self.core.sleep(end, hold);
                 Ok(Turn::Again)
             }
@@ -204,6 +217,7 @@ impl Flight<'_> {
 
     fn ask_for_code(&mut self, until: Millis) -> Result<()> {
         let CodeSource::Asked(ask) = self.core.provider.code_source() else { return Ok(()) };
+        self.core.waits_no_more();
         self.core.asking(true);
         let answer = ask();
         self.core.asking(false);
@@ -228,7 +242,9 @@ impl Flight<'_> {
         // A generator gives the same code for half a minute.
         self.core.blocked_by(Some(error));
         let next = now.mono.saturating_add(SAME_CODE).min(until).saturating_sub(now.mono);
-        self.core.sleep(now.wall.saturating_add(next), None);
+        let next = now.wall.saturating_add(next);
+        self.core.waits_for(WaitCause::Code, next);
+        self.core.sleep(next, None);
         Ok(())
     }
 
@@ -242,15 +258,18 @@ impl Flight<'_> {
     }
 
     fn guard_is_taken(&self, want: &Want, until: Millis) -> Result<Turn> {
-        let holder = self.core.store.records().guard_holder(&self.core.slot);
-        let holder = holder.map_or_else(String::new, |holder| format!(" ({holder})"));
+        let known = self.core.store.records().guard_holder(&self.core.slot);
+        let holder = known.as_ref().map_or_else(String::new, |holder| format!(" ({holder})"));
         let why = format!("another process{holder} holds the session's lock; try again when it is done");
         let error = Error::new(ErrorKind::LockWait, why);
-        let waited_long_enough = self.core.clock.now().mono >= until;
+        let now = self.core.clock.now();
+        let waited_long_enough = now.mono >= until;
         if waited_long_enough || (*want == Want::Fresh && self.core.one_shot_serves()) {
             return Err(error);
         }
         self.core.blocked_by(Some(error));
+        let who = known.and_then(|holder| holder.split_whitespace().next().map(str::to_owned));
+        self.core.waits_for(WaitCause::Lock(who), now.wall.saturating_add(until.saturating_sub(now.mono)));
         self.core.clock.pause(self.core.random.between(10, 250));
         Ok(Turn::Again)
     }
@@ -310,6 +329,8 @@ impl Flight<'_> {
     /// Steps 5 to 10.
     fn exchange(&mut self, guard: Box<dyn Guard>, plan: Plan, want: &Want) -> Result<Turn> {
         let core = self.core;
+        // What is wrong with this process's settings is not the slot's, and nothing is written about it.
+        core.service.prepare()?;
         match save_unsaved(core) {
             Ok(Commit::Done) => {}
             Ok(Commit::Moved) => return Ok(Turn::Moved),
@@ -346,7 +367,8 @@ impl Flight<'_> {
             return Ok(Turn::Moved);
         }
         attempt.begun = core.clock.now();
-        let outcome = core.service.exchange(asked(core.provider.grant(), plan), &form);
+        log::info!("{}", in_words(plan));
+        let outcome = core.asks(EXCHANGE, || core.service.exchange(asked(core.provider.grant(), plan), &form));
         let dice = Dice { jitter: core.random.between(900, 1101), backoff: core.random.between(500, 1001) };
         let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
         let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), dice);
@@ -420,7 +442,7 @@ impl Flight<'_> {
         let over = tokens.refresh_end().is_some_and(|end| now.wall >= end);
         if let Some(token) = tokens.refresh.as_ref().filter(|_| dead && !over) {
             // Best effort: the login says what is wrong, if anything is.
-            let _ = self.core.service.logout(self.core.provider.client_id(), token);
+            let _ = self.core.end_at_service(token);
         }
     }
 
@@ -430,7 +452,7 @@ impl Flight<'_> {
         let dead = record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
         let over = tokens.refresh_end().is_some_and(|end| now.wall >= end);
         if let Some(token) = tokens.refresh.as_ref().filter(|_| !dead && !over)
-            && let Err(error) = self.core.service.logout(self.core.provider.client_id(), token)
+            && let Err(error) = self.core.end_at_service(token)
         {
             note(&mut self.core.shared(), format!("the session that was replaced could not be ended: {error}"));
         }
@@ -445,7 +467,7 @@ impl Flight<'_> {
         let Some(token) = seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref()) else {
             return Ok(false);
         };
-        if core.service.logout(core.provider.client_id(), token).is_err() {
+        if core.end_at_service(token).is_err() {
             return Ok(false);
         }
         let mut without = seen.record.next();
@@ -502,6 +524,9 @@ impl Flight<'_> {
                 shared.last_login = nth;
             }
         }
+        if unsaved.is_none() {
+            log::debug!("stored generation {}", settled.generation);
+        }
         let base = Some(if unsaved.is_some() { intent.version() } else { settled.version() });
         shared.unsaved = unsaved;
         core.publish(&mut shared, Seen { record: Arc::new(settled), anchor, base });
@@ -536,7 +561,7 @@ impl Flight<'_> {
     fn end_opened(&self, outcome: &Outcome) {
         if let Ok(granted) = outcome
             && let Some(token) = &granted.refresh
-            && let Err(error) = self.core.service.logout(self.core.provider.client_id(), token)
+            && let Err(error) = self.core.end_at_service(token)
         {
             note(&mut self.core.shared(), error.message().to_owned());
         }
@@ -544,10 +569,13 @@ impl Flight<'_> {
 
     fn conclude(&mut self, outcome: &Outcome, attempt: &Attempt, kept: bool, made_room: bool) -> Result<Turn> {
         let failure = match outcome {
-            Ok(_) if kept => return Ok(Turn::Landed),
-            Ok(_) => return Ok(Turn::Again),
+            Ok(granted) => {
+                log::info!("got a token for {} s", granted.life / 1000);
+                return Ok(if kept { Turn::Landed } else { Turn::Again });
+            }
             Err(failure) => failure,
         };
+        log::info!("got no token: {}", failure.error);
         let login = attempt.plan == Plan::Login;
         match failure.class {
             Class::Refused if attempt.forgive_refusal => {
@@ -555,6 +583,8 @@ impl Flight<'_> {
                 Ok(Turn::Again)
             }
             Class::Limit if made_room => Ok(Turn::Again),
+            // Nothing was sent, and waiting mends nothing: a certificate, a proxy's password.
+            Class::Unsent if !failure.error.is_transient() => Err(failure.error.clone()),
             // A code that was given cannot be sent again.
             Class::Unsent if login && matches!(self.core.provider.code_source(), CodeSource::Given(_)) => {
                 Err(failure.error.clone())
@@ -609,6 +639,14 @@ pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
             let why = "what the last renewal brought could not be stored, and the store holds something else by now";
             Err(Error::new(ErrorKind::StoreUnwritable, why))
         }
+    }
+}
+
+fn in_words(plan: Plan) -> &'static str {
+    match plan {
+        Plan::Login => "logs in",
+        Plan::RefreshGiven => "opens the session of the given refresh token",
+        _ => "renews the session",
     }
 }
 

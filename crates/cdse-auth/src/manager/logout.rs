@@ -1,6 +1,7 @@
 //! Giving a session back.
 
 use super::core::{Core, Seen};
+use super::waiting::WaitCause;
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Want;
@@ -58,9 +59,15 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
         match core.store.records().try_guard(&core.slot) {
             Ok(None) if core.clock.now().mono < until => {
                 drop(section);
+                let (holder, now) = (core.store.records().guard_holder(&core.slot), core.clock.now());
+                let holder = holder.and_then(|holder| holder.split_whitespace().next().map(str::to_owned));
+                core.waits_for(WaitCause::Lock(holder), now.wall.saturating_add(until.saturating_sub(now.mono)));
                 core.clock.pause(core.random.between(10, 100));
             }
-            guard => return (section, guard.ok().flatten()),
+            guard => {
+                core.waits_no_more();
+                return (section, guard.ok().flatten());
+            }
         }
     }
 }
@@ -69,7 +76,7 @@ fn end_session(core: &Core) -> Result<()> {
     let seen = core.shared().seen.clone();
     let tokens = seen.as_ref().and_then(|seen| seen.record.tokens.as_ref());
     match tokens.and_then(|tokens| tokens.refresh.as_ref()) {
-        Some(token) if core.slot.grant != Grant::AccessToken => core.service.logout(core.provider.client_id(), token),
+        Some(token) if core.slot.grant != Grant::AccessToken => core.end_at_service(token),
         _ => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ mod header;
 mod keep_alive;
 mod logout;
 mod status;
+mod waiting;
 
 use std::fmt;
 use std::future::Future;
@@ -21,6 +22,7 @@ pub use self::account::Verdict;
 use self::core::{Core, Shared, Store};
 use self::header::HeaderCell;
 pub use self::status::{SessionState, Status};
+pub use self::waiting::{WaitCause, Waiting};
 use crate::clock::{Clock, Millis, span};
 use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, Service, TransportConfig, jwt_times};
 use crate::error::Result;
@@ -432,10 +434,27 @@ impl TokenManager {
         action()
     }
 
+    /// Sets up what requests need, as the first of them would: reads the certificate authorities, looks at the proxy.
+    /// Nothing is sent. For a program that wants to know before it asks somebody for a password.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Transport`] for a proxy or for certificate authorities that were named and cannot be used;
+    /// [`ErrorKind::Configuration`] where there are no authorities at all.
+    pub fn prepare(&self) -> Result<()> {
+        self.core.service.prepare()
+    }
+
     /// A snapshot without secrets. Reads the store.
     #[must_use]
     pub fn status(&self) -> Status {
         status::status(&self.core)
+    }
+
+    /// What this manager waits for, if it waits: for a program that tells somebody. It takes no time, and reads no store.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.core.shared().waiting.clone()
     }
 
     /// Waits until the record is another than the one of `generation` (see [`Status::generation`]), or the manager is

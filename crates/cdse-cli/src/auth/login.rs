@@ -64,7 +64,7 @@ impl Login {
         let before = Profile::load(&state, &name)?;
         let kind = self.store.or_else(|| before.as_ref().map(|profile| profile.store)).unwrap_or_default();
         let somebody = Terminal::open(global.no_input || environment.no_input).is_some();
-        let place = Place { state, name, before, kind, somebody, environment, warned: Cell::default() };
+        let place = Place { state, name, before, kind, somebody, environment, global, warned: Cell::default() };
         if self.refresh_token_stdin {
             let token = outside::stdin("--refresh-token-stdin")?;
             session::check_token("--refresh-token-stdin: standard input", &token)?;
@@ -84,10 +84,10 @@ impl Login {
             let provider = ClientCredentialsAuth::new(client, outside::stdin("--client-secret-stdin")?);
             return place.open(provider, self.force, &found);
         }
-        self.user(&place, global)
+        self.user(&place)
     }
 
-    fn user(self, place: &Place<'_>, global: &Global) -> Result<()> {
+    fn user(self, place: &Place<'_>) -> Result<()> {
         let environment = place.environment;
         let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
         // Bad values are said before anything is asked.
@@ -96,7 +96,7 @@ impl Login {
         let password_command = password_command.transpose().map_err(Fail::usage)?;
         let totp_command = self.totp_command.as_deref().map(|text| SecretCommand::new("--totp-command", text));
         let totp_command = totp_command.transpose().map_err(Fail::usage)?;
-        let terminal = Terminal::open(global.no_input || environment.no_input);
+        let terminal = Terminal::open(place.global.no_input || environment.no_input);
 
         let given = self.username.clone().or_else(|| environment.username.clone());
         let here = |profile: &&Profile| session::is_same_service(&profile.identity_url, session::realm(environment));
@@ -128,6 +128,8 @@ impl Login {
         if found.status.refreshable && !self.force {
             return place.already(client, Grant::Password, Some(username), subject, &found);
         }
+        // Nobody types a password for a request that cannot be made.
+        found.manager.prepare()?;
         // The environment's password and codes are those of its own user.
         let theirs = environment.username.as_ref().is_none_or(|name| name.to_lowercase() == username.to_lowercase());
         let password = match (&password_command, environment.password.as_ref().filter(|_| theirs), &terminal) {

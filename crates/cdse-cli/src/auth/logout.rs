@@ -13,7 +13,7 @@ use crate::session::Session;
 use crate::source::Source;
 use crate::state::StateFolder;
 use crate::stored::{self, Stored};
-use crate::{active, output, signals, time};
+use crate::{active, output, signals, time, waiting};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
@@ -28,7 +28,7 @@ pub(crate) struct Command {
 impl Command {
     pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<ExitCode> {
         if self.all {
-            return self.all(environment);
+            return self.all(global, environment);
         }
         let (source, session) = Session::find(global, environment)?;
         if source == Source::AccessToken {
@@ -38,21 +38,21 @@ impl Command {
         if let Some(session) = &session {
             signals::protect(&session.manager);
         }
-        if !self.one(&source, session.as_ref(), environment)? {
+        if !self.one(&source, session.as_ref(), global, environment)? {
             output::note(&format!("not logged in ({}): nothing to do", source.describe()));
         }
         Ok(ExitCode::SUCCESS)
     }
 
     /// What cannot be logged out is said, and keeps nothing else from being logged out.
-    fn all(&self, environment: &Environment) -> Result<ExitCode> {
+    fn all(&self, global: &Global, environment: &Environment) -> Result<ExitCode> {
         let stored = stored::all(&StateFolder::of(environment)?, environment)?;
         let sessions = || stored.iter().filter_map(|stored| stored.session.as_ref().ok()?.as_ref());
         signals::protect_all(sessions().map(|session| session.manager.clone()).collect());
         let (mut any, mut failed) = (false, None);
         for Stored { source, session } in &stored {
             let done = match session {
-                Ok(session) => self.one(source, session.as_ref(), environment),
+                Ok(session) => self.one(source, session.as_ref(), global, environment),
                 Err(fail) => Err(fail.clone()),
             };
             match done {
@@ -76,7 +76,13 @@ impl Command {
     }
 
     /// Whether there was anything to log out.
-    fn one(&self, source: &Source, session: Option<&Session>, environment: &Environment) -> Result<bool> {
+    fn one(
+        &self,
+        source: &Source,
+        session: Option<&Session>,
+        global: &Global,
+        environment: &Environment,
+    ) -> Result<bool> {
         let profile = Pointer::of(source, environment)?;
         let Some(session) = session else { return Ok(false) };
         let has_tokens = match &session.store {
@@ -87,9 +93,15 @@ impl Command {
             profile.as_ref().map_or(Ok(()), Pointer::forget)?;
             return Ok(false);
         }
+        if !self.local {
+            // What would keep the service from being told for a reason that can be mended at once.
+            session.manager.prepare()?;
+        }
+        let told = waiting::tell(&session.manager, global);
         let unfinished = signals::hold_the_end();
         let end = session.manager.status().session_expires_at.filter(|_| self.local);
         let ended = if self.local { session.manager.clear() } else { session.manager.logout() };
+        drop(told);
         let gone = || session.store.as_ref().is_some_and(|store| store.load().is_ok_and(|tokens| tokens.is_none()));
         if ended.is_ok() || gone() {
             profile.as_ref().map_or(Ok(()), Pointer::forget)?;

@@ -14,7 +14,7 @@ use crate::profile::{Name, Profile};
 use crate::session;
 use crate::source::{self, Source};
 use crate::state::{StateFolder, StoreKind};
-use crate::{output, signals, time};
+use crate::{output, signals, time, waiting};
 
 /// Where a login goes: the profile that will point to it, and what it points to now.
 pub(super) struct Place<'a> {
@@ -25,12 +25,15 @@ pub(super) struct Place<'a> {
     /// Somebody is at the terminal, and can unlock a keyring.
     pub(super) somebody: bool,
     pub(super) environment: &'a Environment,
+    pub(super) global: &'a Global,
     pub(super) warned: Cell<bool>,
 }
 
 /// What a login finds stored for a slot.
 pub(super) struct Found {
     pub(super) status: Status,
+    /// Of what is stored alone: it cannot log in.
+    pub(super) manager: TokenManager,
     /// In the other store, to be ended when the login is done.
     left: Option<Elsewhere>,
 }
@@ -45,7 +48,7 @@ impl Place<'_> {
         provider: impl AuthProvider + 'static,
         kind: StoreKind,
     ) -> Result<(TokenManager, Arc<dyn TokenStore>)> {
-        session::manager(provider, self.realm(), &self.state, kind, self.somebody)
+        session::manager(provider, self.environment, &self.state, kind, self.somebody)
     }
 
     pub(super) fn warn_once(&self, text: &str) {
@@ -59,7 +62,7 @@ impl Place<'_> {
         let wanted = Profile::new(self.realm(), client, grant, None, subject, self.kind);
         let (manager, store) = self.manager(wanted.pointer(), self.kind)?;
         let here = read(&*store, &manager)?;
-        let mut found = Found { status: manager.status(), left: None };
+        let mut found = Found { status: manager.status(), manager: manager.clone(), left: None };
         let Some(other) = Elsewhere::find(self, &wanted)? else { return Ok(found) };
         match other.fate(here.as_ref(), found.status.refreshable, force) {
             Fate::Stays => {}
@@ -98,6 +101,7 @@ impl Place<'_> {
         read(&*store, &manager)?;
         Profile::check_writable(&self.state, &self.name)?;
         signals::protect(&manager);
+        let told = waiting::tell(&manager, self.global);
         let unfinished = signals::hold_the_end();
         let profile = Profile::new(self.realm(), &client, grant, username.clone(), subject.clone(), self.kind);
         let done = if force { manager.force_login().map(|()| Done::Opened) } else { manager.login() };
@@ -118,6 +122,7 @@ impl Place<'_> {
             let _ = manager.shutdown();
             return Err(error.into());
         }
+        drop(told);
         self.point_to(&profile)?;
         self.end_left(found)?;
         drop(unfinished);
@@ -162,7 +167,7 @@ impl Place<'_> {
 
     fn note_other_winner(&self) {
         let global = Global::default();
-        match source::choose(&global, self.environment) {
+        match source::winner(&global, self.environment) {
             Ok(Source::Profile(name)) if name == self.name => {}
             Ok(Source::Profile(_)) => output::note(&format!("note: pass --profile {} to use it", self.name)),
             Ok(other) => output::note(&format!(

@@ -5,7 +5,7 @@ use crate::environment::Environment;
 use crate::fail::{Fail, Result};
 use crate::session::Session;
 use crate::source::Source;
-use crate::{output, signals, time};
+use crate::{output, signals, time, waiting};
 
 pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
     let session = Session::open(global, environment)?;
@@ -14,8 +14,10 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
             .hint("unset CDSE_ACCESS_TOKEN to renew the session that is stored"));
     }
     signals::protect(&session.manager);
+    let told = waiting::tell(&session.manager, global);
     session.manager.force_refresh().map_err(|error| session.explain(error))?;
     session.manager.settle().map_err(|error| session.explain(error))?;
+    drop(told);
     let status = session.manager.status();
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
     output::note(&format!("renewed ({}): the access token is valid until {end}", session.source.describe()));

@@ -12,7 +12,7 @@ use crate::fail::{Fail, Result};
 use crate::profile::Name;
 use crate::session::Session;
 use crate::source::Source;
-use crate::{duration, output, service, signals, time};
+use crate::{duration, output, service, signals, time, waiting};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Token {
@@ -71,7 +71,7 @@ impl Token {
             return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is: it cannot be renewed")
                 .hint("unset CDSE_ACCESS_TOKEN, or leave --force-refresh out"));
         }
-        let tokens = self.tokens(&session, fixed).map_err(|error| session.explain(error))?;
+        let tokens = self.tokens(&session, global, fixed).map_err(|error| session.explain(error))?;
         // A fixed token may not say when it ends.
         let end = if fixed { session.manager.status().access_expires_at } else { Some(tokens.access_expires_at()) };
         let expires_in = end.map(time::seconds_until);
@@ -86,16 +86,18 @@ impl Token {
         output::stdout(&line(&session, &tokens, format, end))
     }
 
-    fn tokens(&self, session: &Session, fixed: bool) -> Result<TokenSet, Error> {
+    fn tokens(&self, session: &Session, global: &Global, fixed: bool) -> Result<TokenSet, Error> {
         let wanted = self.min_validity.filter(|_| !fixed).unwrap_or_default();
         // Reads the store. A token that is fresh is printed without anything that could be interrupted.
         let _ = session.manager.status();
         let may_exchange =
             self.force_refresh || !wanted.is_zero() || session.manager.as_async().fresh_header().is_none();
         if !may_exchange {
+            log::info!("the token is fresh");
             return session.manager.tokens(wanted);
         }
         signals::protect(&session.manager);
+        let _told = waiting::tell(&session.manager, global);
         if self.force_refresh {
             session.manager.force_refresh()?;
         }
@@ -122,8 +124,7 @@ fn line(session: &Session, tokens: &TokenSet, format: Format, end: Option<System
                 username: session.username.as_deref(),
                 profile: session.source.profile().map(Name::as_str),
             };
-            // Plain text with string keys, for which serde_json has no error.
-            line.push_str(&Zeroizing::new(serde_json::to_string(&described).unwrap_or_default()));
+            line.push_str(&output::json_line(&described));
         }
         Format::Env => {
             // A token has no character that cannot be quoted: it has been checked for a header.

@@ -7,25 +7,31 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{BINARY, Call, MFA, PASSWORD, USER, World, until};
 
 /// The person's side of a terminal.
-struct Screen {
+pub(crate) struct Screen {
     master: File,
     /// Kept open, so that what was set on the terminal can be looked at after the process has ended.
     slave: File,
     seen: Arc<Mutex<String>>,
-    child: Child,
+    pub(crate) child: Child,
 }
 
 impl Screen {
     /// Runs a command with the terminal as its own.
-    fn run(world: &World, arguments: &[&str]) -> Self {
-        let pair = openpty(None, None).unwrap();
+    pub(crate) fn run(world: &World, arguments: &[&str]) -> Self {
+        Self::run_on(80, world, arguments)
+    }
+
+    /// On a terminal of so many columns.
+    pub(crate) fn run_on(columns: u16, world: &World, arguments: &[&str]) -> Self {
+        let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = openpty(Some(&size), None).unwrap();
         let (master, slave) = (File::from(pair.master), File::from(pair.slave));
         let end = || Stdio::from(slave.try_clone().unwrap());
         let mut call = Call::new("/usr/bin/setsid", ["--ctty", "--wait", BINARY].iter().chain(arguments))
@@ -45,7 +51,7 @@ impl Screen {
     }
 
     /// Waits until the command has ended.
-    fn end(&mut self) -> ExitStatus {
+    pub(crate) fn end(&mut self) -> ExitStatus {
         for _ in 0..30_000 {
             if let Some(end) = self.child.try_wait().unwrap() {
                 return end;
@@ -56,11 +62,11 @@ impl Screen {
         panic!("it still waits after: {}", self.text());
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.seen.lock().unwrap().clone()
     }
 
-    fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         until(text, || self.text().contains(text));
     }
 
@@ -68,7 +74,7 @@ impl Screen {
         tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO)
     }
 
-    fn types(&mut self, text: &str) {
+    pub(crate) fn types(&mut self, text: &str) {
         self.master.write_all(text.as_bytes()).unwrap();
     }
 }

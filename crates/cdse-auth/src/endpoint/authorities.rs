@@ -1,0 +1,158 @@
+//! The certificate authorities that are trusted: read when the first request is made, and not before.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls_platform_verifier::Verifier;
+
+use crate::error::{Error, ErrorKind, Result, cleaned};
+use crate::sync::Arc;
+
+/// The bundles of the systems are some 300 kB.
+const LARGEST: u64 = 16 << 20;
+const FILE: &str = "SSL_CERT_FILE";
+const FOLDERS: &str = "SSL_CERT_DIR";
+
+/// Authorities beside the system's.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Authorities {
+    given: Vec<CertificateDer<'static>>,
+    files: Vec<Named>,
+}
+
+/// A file, and what it is called by whoever has named it.
+#[derive(Clone, Debug)]
+struct Named {
+    name: String,
+    path: PathBuf,
+}
+
+impl Authorities {
+    pub(super) fn add_pem(&mut self, pem: &[u8]) -> Result<()> {
+        let found = certificates(pem);
+        if found.is_empty() {
+            return Err(Error::new(ErrorKind::Configuration, "there is no certificate in the given PEM text"));
+        }
+        self.given.extend(found);
+        Ok(())
+    }
+
+    pub(super) fn add_file(&mut self, name: String, path: PathBuf) {
+        self.files.push(Named { name, path });
+    }
+
+    /// What tells a certificate that may be trusted from one that may not.
+    pub(super) fn verifier(&self, crypto: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+        let mut extra = self.given.clone();
+        for file in &self.files {
+            extra.extend(of_file(&file.name, &file.path)?);
+        }
+        let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+        match (variable(FILE), variable(FOLDERS)) {
+            (None, None) => of_system(extra, crypto),
+            (file, folders) => of_environment(file.as_deref(), folders.as_deref(), extra, crypto),
+        }
+    }
+}
+
+/// The system's own, and these.
+fn of_system(extra: Vec<CertificateDer<'static>>, crypto: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+    if env::var_os(FILE).is_some() {
+        // The library that looks for the system's takes it for a file.
+        return Err(Error::new(ErrorKind::Transport, format!("{FILE} is set, but to nothing: unset it")));
+    }
+    let verifier = Verifier::new_with_extra_roots(extra, crypto).map_err(|error| {
+        let why = format!(
+            "no certificate authorities: {error}; install the system's (ca-certificates), or name a file of them in {FILE}"
+        );
+        Error::new(ErrorKind::Configuration, why)
+    })?;
+    Ok(Arc::new(verifier))
+}
+
+/// Those that the environment names in place of the system's, and these.
+fn of_environment(
+    file: Option<&OsStr>,
+    folders: Option<&OsStr>,
+    extra: Vec<CertificateDer<'static>>,
+    crypto: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>> {
+    let mut found = match file {
+        Some(file) => of_file(FILE, Path::new(file))?,
+        None => Vec::new(),
+    };
+    if let Some(folders) = folders {
+        found.extend(of_folders(folders)?);
+    }
+    let mut roots = RootCertStore::empty();
+    let _ = roots.add_parsable_certificates(found.into_iter().chain(extra));
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto).build().map_err(|_| {
+        let name = if file.is_some() { FILE } else { FOLDERS };
+        Error::new(ErrorKind::Transport, format!("{name} names no certificate that could be an authority's"))
+    })?;
+    Ok(verifier)
+}
+
+fn of_file(name: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let unusable = |why: &str| {
+        let path = cleaned(&path.to_string_lossy(), 300);
+        Error::new(ErrorKind::Transport, format!("{name}: {path} {why}"))
+    };
+    let unreadable = |error: io::Error| unusable(&format!("cannot be read: {error}"));
+    // A pipe could let this wait for ever.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unusable("is no plain file"));
+    }
+    let text = read(path).map_err(unreadable)?;
+    if text.len() as u64 > LARGEST {
+        return Err(unusable("is far too large for a file of certificates"));
+    }
+    let found = certificates(&text);
+    let mut usable = RootCertStore::empty();
+    match (found.is_empty(), usable.add_parsable_certificates(found.iter().cloned())) {
+        (true, _) => Err(unusable("holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")),
+        (false, (0, _)) => Err(unusable("holds a certificate that is damaged, and no other")),
+        _ => Ok(found),
+    }
+}
+
+/// Every certificate in these folders; what else is there is not looked at.
+fn of_folders(folders: &OsStr) -> Result<Vec<CertificateDer<'static>>> {
+    let (mut found, mut first_failure) = (Vec::new(), None);
+    for folder in env::split_paths(folders).filter(|folder| !folder.as_os_str().is_empty()) {
+        match fs::read_dir(&folder) {
+            Ok(entries) => {
+                let files = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file());
+                let texts = files.filter_map(|path| read(&path).ok());
+                found.extend(texts.flat_map(|text| certificates(&text)));
+            }
+            Err(error) => {
+                let folder = cleaned(&folder.to_string_lossy(), 300);
+                first_failure.get_or_insert(format!("{FOLDERS}: {folder} cannot be read: {error}"));
+            }
+        }
+    }
+    if found.is_empty() {
+        let why = first_failure.unwrap_or_else(|| format!("{FOLDERS}: no file there holds a certificate in PEM"));
+        return Err(Error::new(ErrorKind::Transport, why));
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).filter_map(std::result::Result::ok).collect()
+}

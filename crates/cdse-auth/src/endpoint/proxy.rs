@@ -1,0 +1,157 @@
+//! Which proxy a request goes through: for errors, which must name it, and for settings that would be ignored in silence.
+//!
+//! The matching is the HTTP client's own; nothing of a proxy's user and password leaves this module.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use http::Uri;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use url::Url;
+
+use super::transport::Proxy;
+use crate::error::{Error, ErrorKind, Result, cleaned};
+
+/// In the order in which they count for an https address; an empty one counts as unset.
+const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// A proxy as it may be shown: where it is, and who named it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Route {
+    address: String,
+    variable: Option<&'static str>,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.variable {
+            Some(variable) => write!(f, "the proxy {} ({variable})", self.address),
+            None => write!(f, "the proxy {}", self.address),
+        }
+    }
+}
+
+/// How requests to one service go out.
+pub(super) struct Way {
+    /// The proxy between here and there, if there is one.
+    pub(super) route: Option<Route>,
+    /// What the HTTP client is told to use, beside what it may find by itself.
+    pub(super) proxy: Option<reqwest::Proxy>,
+    /// It looks at the system's settings.
+    pub(super) as_system_says: bool,
+}
+
+/// The way to `target`.
+///
+/// # Errors
+///
+/// For a setting that names no proxy: the HTTP client would go without.
+pub(super) fn way(proxy: &Proxy, target: &Url) -> Result<Way> {
+    let direct = Way { route: None, proxy: None, as_system_says: false };
+    let Ok(target) = target.as_str().parse::<Uri>() else { return Ok(direct) };
+    match proxy {
+        Proxy::None => Ok(direct),
+        Proxy::Url(address) => through("the proxy's address", address, None, "", &target),
+        Proxy::FromEnvironment => match VARIABLES.into_iter().find_map(|name| Some((name, variable(name)?))) {
+            Some((name, value)) => {
+                let address = value.to_str().ok_or_else(|| unusable(name))?;
+                let exceptions = EXCEPTIONS.into_iter().find_map(variable).unwrap_or_default();
+                through(name, address, Some(name), &exceptions.to_string_lossy(), &target)
+            }
+            None => {
+                let found = Matcher::from_system().intercept(&target);
+                let route = found.map(|found| Route { address: shown(&found), variable: None });
+                Ok(Way { route, proxy: None, as_system_says: true })
+            }
+        },
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn through(what: &str, address: &str, variable: Option<&'static str>, exceptions: &str, target: &Uri) -> Result<Way> {
+    let found = named(address).ok_or_else(|| unusable(what))?;
+    let proxy =
+        reqwest::Proxy::all(address).map_err(|_| unusable(what))?.no_proxy(reqwest::NoProxy::from_string(exceptions));
+    let excepted = Matcher::builder().all(address).no(exceptions).build().intercept(target).is_none();
+    let route = (!excepted).then(|| Route { address: shown(&found), variable });
+    Ok(Way { route, proxy: Some(proxy), as_system_says: false })
+}
+
+fn unusable(what: &str) -> Error {
+    let why = format!(
+        "{what} names no proxy that can be used: it must look like http://host:port, https://host:port or \
+         socks5h://host:port, with user:password@ before the host where one is needed (write an @ in them as %40)"
+    );
+    Error::new(ErrorKind::Transport, why)
+}
+
+/// The proxy at an address, if the HTTP client takes it for what it says: where it finds no port it takes one of its own
+/// choice, and of two @ it takes the wrong one.
+fn named(address: &str) -> Option<Intercept> {
+    let found = Matcher::builder().all(address).build().intercept(&Uri::from_static("https://any.example/"))?;
+    let authority = found.uri().authority()?;
+    let after_host = authority.as_str().strip_prefix(authority.host())?;
+    let has_port = authority.port_u16().is_some_and(|port| port != 0);
+    let needs_port = found.uri().scheme_str().is_some_and(|scheme| scheme.starts_with("socks"));
+    let fits = !authority.host().is_empty() && (has_port || (after_host.is_empty() && !needs_port));
+    fits.then_some(found)
+}
+
+/// Without what stands before an @.
+fn shown(proxy: &Intercept) -> String {
+    let uri = proxy.uri();
+    let host = uri.host().unwrap_or_default();
+    let port = uri.port_u16().map_or_else(String::new, |port| format!(":{port}"));
+    cleaned(&format!("{}://{host}{port}", uri.scheme_str().unwrap_or("http")), 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn through(address: &str) -> Result<Option<Route>> {
+        way(&Proxy::Url(address.to_owned()), &Url::parse("https://id.example/r").unwrap()).map(|way| way.route)
+    }
+
+    #[test]
+    fn p5_a_proxy_is_shown_without_user_and_password() {
+        for (address, shown) in [
+            ("http://user:CANARY@proxy.example:3128", "http://proxy.example:3128"),
+            ("https://CANARY@proxy.example", "https://proxy.example"),
+            ("socks5h://user:CANARY@[::1]:1080", "socks5h://[::1]:1080"),
+            ("user:CANARY@proxy.example:3128", "http://proxy.example:3128"),
+        ] {
+            let route = through(address).unwrap().unwrap();
+            assert_eq!(route.address, shown, "{address}");
+            assert!(!format!("{route} {route:?}").contains("CANARY"), "{route:?}");
+        }
+    }
+
+    #[test]
+    fn e1_an_address_that_names_no_proxy_is_refused() {
+        for address in [
+            "",
+            " ",
+            "ftp://proxy.example",
+            "http://",
+            "http://:3128",
+            "http://proxy example",
+            "http://proxy.example:99999",
+            "http://proxy.example:0",
+            "http://proxy.example:",
+            "socks5h://proxy.example",
+            "socks9://CANARY@x:1",
+            "http://user:CANARY@",
+            "http://user:CAN@CANARY@proxy.example:3128",
+            "http://us@er:CANARY@proxy.example:3128",
+        ] {
+            let error = through(address).expect_err(address);
+            assert_eq!(error.kind(), ErrorKind::Transport, "{address}");
+            assert!(!error.to_string().contains("CANARY"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Why there is no answer, what that means for what was sent, and what to do about it.
+
+use std::error::Error as StdError;
+use std::io;
+
+use rustls::CertificateError;
+use url::Url;
+
+use super::proxy::Route;
+use crate::error::{Error, ErrorKind, cleaned};
+use crate::plan::Class;
+
+/// A connection that was never made carried nothing (E4): what was to be sent may be sent again.
+pub(super) fn not_answered(url: &Url, route: Option<&Route>, error: &reqwest::Error) -> (Class, Error) {
+    let place = url.host_str().unwrap_or_default();
+    if error.is_connect() || error.is_builder() || causes(error).any(was_cancelled) {
+        return (Class::Unsent, not_reached(place, route, error));
+    }
+    let through = route.map_or_else(String::new, |proxy| format!(" through {proxy}"));
+    let why = if error.is_timeout() {
+        format!(
+            "the identity service at {place} did not answer{through} in time; its answer, if there was one, is lost"
+        )
+    } else {
+        let cause = innermost(error);
+        format!("the connection to the identity service at {place}{through} broke ({cause}); its answer is lost")
+    };
+    (Class::Lost, Error::new(ErrorKind::Network, why))
+}
+
+fn not_reached(place: &str, route: Option<&Route>, error: &reqwest::Error) -> Error {
+    // Behind an HTTPS proxy there are two conversations in TLS; this says that the first one failed.
+    let at_proxy = causes(error).any(|cause| cause.to_string().ends_with("failed to create underlying connection"));
+    if let Some(tls) = causes(error).find_map(<dyn StdError>::downcast_ref::<rustls::Error>) {
+        return match route.filter(|_| at_proxy) {
+            Some(proxy) => of_tls(&proxy.to_string(), tls),
+            None => of_tls(&format!("the identity service at {place}"), tls),
+        };
+    }
+    match route {
+        Some(proxy) => of_proxy(place, proxy, error, at_proxy),
+        None => {
+            let why = format!(
+                "the identity service at {place} could not be reached ({}); check network and proxy",
+                innermost(error)
+            );
+            Error::new(ErrorKind::Network, why)
+        }
+    }
+}
+
+fn of_proxy(place: &str, proxy: &Route, error: &reqwest::Error, at_proxy: bool) -> Error {
+    let said = causes(error).map(ToString::to_string).collect::<Vec<_>>();
+    let says = |text: &str| said.iter().any(|said| said.ends_with(text));
+    let wants_password = says("proxy authorization required")
+        || says("credentials not accepted")
+        || says("server does not support user/pass authentication")
+        || says("server implements authentication incorrectly");
+    let network = |why: String| Error::new(ErrorKind::Network, why);
+    if wants_password {
+        let why =
+            format!("the user and password for {proxy} are wrong, missing, or not taken there; correct its address");
+        return Error::new(ErrorKind::Configuration, why);
+    }
+    if error.is_timeout() {
+        return network(format!(
+            "the identity service at {place} was not reached in time through {proxy}; check the proxy, or try again later"
+        ));
+    }
+    if at_proxy {
+        return network(format!(
+            "{proxy} could not be reached ({}); check its address and the network",
+            innermost(error)
+        ));
+    }
+    if says("tunnel error: unsuccessful") || said.iter().any(|said| said.starts_with("SOCKS error: ")) {
+        let reason = said.iter().find_map(|said| said.strip_prefix("SOCKS error: "));
+        let reason = reason.map_or_else(String::new, |reason| format!(" ({})", cleaned(reason, 200)));
+        return network(format!(
+            "{proxy} did not connect to the identity service at {place}{reason}: it may forbid that, or not reach it; \
+             check the proxy, or name {place} in NO_PROXY to go without"
+        ));
+    }
+    network(format!(
+        "the identity service at {place} could not be reached through {proxy} ({}); check both",
+        innermost(error)
+    ))
+}
+
+fn of_tls(who: &str, error: &rustls::Error) -> Error {
+    let clock = "or the clock of this machine is wrong; nothing was sent";
+    let why = match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            let why = format!(
+                "the certificate of {who} is not trusted: nobody known here has issued it; if it is your organisation's \
+                 own, name a file with its authority in SSL_CERT_FILE; nothing was sent"
+            );
+            return Error::new(ErrorKind::UnknownAuthority, why);
+        }
+        rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            format!("the certificate of {who} has expired, {clock}")
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        ) => {
+            format!("the certificate of {who} is not valid yet, {clock}")
+        }
+        rustls::Error::InvalidCertificate(CertificateError::NotValidForName) => of_another_name(who, &[]),
+        rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) => {
+            of_another_name(who, presented)
+        }
+        rustls::Error::InvalidCertificate(_) => {
+            format!("the certificate of {who} cannot be verified ({}); nothing was sent", shown(error))
+        }
+        rustls::Error::InvalidMessage(_) => {
+            format!("{who} does not speak TLS; check its address and port; nothing was sent")
+        }
+        _ => {
+            let why = format!("no TLS connection to {who} came about ({}); check network and proxy", shown(error));
+            return Error::new(ErrorKind::Network, why);
+        }
+    };
+    Error::new(ErrorKind::Configuration, why)
+}
+
+fn of_another_name(who: &str, presented: &[String]) -> String {
+    let names = if presented.is_empty() {
+        String::new()
+    } else {
+        // They come as `DnsName("a.example")`.
+        let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+        let names: Vec<String> = presented.iter().map(bare).collect();
+        format!(" ({})", cleaned(&names.join(", "), 200))
+    };
+    format!(
+        "the certificate of {who} is for another name{names}: check the address; something on the way may answer in its \
+         place; nothing was sent"
+    )
+}
+
+/// hyper gave the request back before it wrote any of it.
+fn was_cancelled(cause: &(dyn StdError + 'static)) -> bool {
+    cause.to_string() == "operation was canceled"
+}
+
+/// The cause that says most, without the address that wraps it.
+fn innermost(error: &reqwest::Error) -> String {
+    causes(error).last().map_or_else(String::new, shown)
+}
+
+fn shown(error: &dyn StdError) -> String {
+    cleaned(&error.to_string(), 200)
+}
+
+/// Each cause inside the error, the outer ones first. An I/O error hides what it was made from.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |cause| {
+        let cause = *cause;
+        match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => cause.source(),
+        }
+    })
+}

@@ -1,0 +1,86 @@
+//! A line that says what is waited for, where somebody looks: on a terminal, and when it takes longer than a moment.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cdse_auth::blocking::TokenManager;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cli::Global;
+use crate::fail::one_line;
+use crate::{output, time};
+
+/// Whoever waits for less needs no explanation.
+const A_MOMENT: SignedDuration = SignedDuration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Clears the line when it is dropped.
+#[must_use]
+pub(crate) struct Told {
+    over: Option<Arc<AtomicBool>>,
+}
+
+/// From now on whoever looks at the terminal is told what `manager` waits for.
+///
+/// It starts a thread, and so is called only when a request may follow. With `-v` the same is said in lines that stay.
+pub(crate) fn tell(manager: &TokenManager, global: &Global) -> Told {
+    if global.json || global.verbose > 0 || !io::stderr().is_terminal() {
+        return Told { over: None };
+    }
+    let over = Arc::new(AtomicBool::new(false));
+    let (theirs, manager) = (Arc::clone(&over), manager.clone());
+    // Without a thread nobody is told, and nothing else is different.
+    let _ = std::thread::Builder::new().spawn(move || watch(&manager, &theirs));
+    Told { over: Some(over) }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(over) = &self.over {
+            over.store(true, Ordering::SeqCst);
+            output::end_passing();
+        }
+    }
+}
+
+fn watch(manager: &TokenManager, over: &AtomicBool) {
+    let mut since = None;
+    while !over.load(Ordering::SeqCst) {
+        match manager.waiting() {
+            Some(waiting) => {
+                let now = Timestamp::now();
+                if now.duration_since(*since.get_or_insert(now)) >= A_MOMENT {
+                    let left = time::seconds_until(waiting.until).max(0);
+                    output::show_passing(&fitting(&format!("waiting for {} (at most {left} s) …", waiting.cause)));
+                }
+            }
+            None => {
+                since = None;
+                output::clear_passing();
+            }
+        }
+        std::thread::park_timeout(LOOK);
+    }
+}
+
+/// On one line of the terminal: what is longer could not be cleared.
+fn fitting(text: &str) -> String {
+    let text = one_line(text);
+    let most = width().saturating_sub(1 + output::ECHO);
+    if text.chars().count() <= most {
+        return text;
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn width() -> usize {
+    #[cfg(unix)]
+    if let Ok(size) = rustix::termios::tcgetwinsize(io::stderr())
+        && size.ws_col > 0
+    {
+        return usize::from(size.ws_col);
+    }
+    80
+}
