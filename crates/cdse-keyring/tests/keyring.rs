@@ -2,8 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a surprise ends the test")]
 
+use std::io::Read as _;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -255,7 +256,8 @@ fn child(desktop: &Desktop, test: &str) -> Child {
         .args(["--exact", test])
         .env("CDSE_TEST_FOLDER", sessions(desktop))
         .env("DBUS_SESSION_BUS_ADDRESS", desktop.address())
-        .stdout(std::process::Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
         .spawn()
         .unwrap()
 }
@@ -288,7 +290,6 @@ fn child_commits() {
 fn child_holds() {
     let Some(records) = theirs() else { return };
     let _guard = records.try_guard(&contract::slot()).unwrap().unwrap();
-    loop {
-        std::thread::park();
-    }
+    // Until the test has ended, however it ends.
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }
