@@ -3,7 +3,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
@@ -49,8 +49,9 @@ pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
 
 const LINK: &str = "a symbolic link";
 
-pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(path)
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(path)?;
+    Ok(Vec::new())
 }
 
 pub(crate) fn is_ours(_: &Metadata) -> bool {
@@ -75,6 +76,10 @@ pub(crate) fn tighten(_: &Path, _: &Metadata) -> io::Result<()> {
 
 pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+pub(crate) fn has_no_folder_sync(_: &io::Error) -> bool {
+    true
 }
 
 pub(crate) fn host_name() -> String {

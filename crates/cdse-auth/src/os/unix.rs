@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
@@ -84,9 +84,17 @@ pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
-/// Creates a folder and its parents, all closed to others where they are new.
-pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+/// Creates a folder and its parents, all closed to others where they are new. The folders that got a new entry are what
+/// has to be synced.
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let new = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let parent = |folder: &Path| match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let changed = new.map(parent).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    Ok(changed)
 }
 
 /// Whether the file or folder belongs to the user of this process.
@@ -117,6 +125,14 @@ pub(crate) fn tighten(path: &Path, metadata: &Metadata) -> io::Result<()> {
 /// Makes a rename in the folder last through a power cut.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Whether syncing failed because the file system cannot sync folders.
+pub(crate) fn has_no_folder_sync(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::INVAL, Errno::NOTSUP, Errno::NOSYS, Errno::BADF, Errno::ACCESS]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// The name of this machine, for the note in a lock file.

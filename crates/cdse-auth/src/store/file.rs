@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::{Commit, Guard, RecordStore, StoreDescription, TokenStore};
-use crate::clock::Millis;
+use crate::clock::{Millis, span};
 use crate::error::{Error, ErrorKind, Result, cleaned};
 use crate::os;
 use crate::random::Random;
@@ -49,8 +49,12 @@ struct Inner {
     random: Random,
     warnings: Mutex<Vec<String>>,
     #[cfg(any(test, feature = "testing"))]
-    faults: Mutex<Vec<Fault>>,
+    watcher: Mutex<Option<Watcher>>,
 }
+
+/// Is told of each step before it is taken, and may let it fail with an error number of the system.
+#[cfg(any(test, feature = "testing"))]
+type Watcher = Box<dyn FnMut(FileOperation) -> Option<i32> + Send>;
 
 /// A step of the file store (feature `testing`).
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public for tests only"))]
@@ -60,6 +64,8 @@ pub enum FileOperation {
     OpenRecord,
     /// Creating the folder.
     CreateFolder,
+    /// Making that durable.
+    SyncParent,
     /// Creating the temporary file.
     CreateTemporary,
     /// Writing the record.
@@ -68,10 +74,16 @@ pub enum FileOperation {
     Sync,
     /// Replacing the old record.
     Rename,
+    /// Making that durable.
+    SyncFolder,
     /// Opening the lock file.
     OpenLock,
     /// Locking it.
     Lock,
+    /// Writing into it who has locked it.
+    NoteHolder,
+    /// Removing what a process that died has left.
+    RemoveLeftover,
 }
 
 /// An operation that fails with an error number of the system (feature `testing`).
@@ -86,7 +98,7 @@ impl FileTokenStore {
             random: Random::default(),
             warnings: Mutex::default(),
             #[cfg(any(test, feature = "testing"))]
-            faults: Mutex::default(),
+            watcher: Mutex::default(),
         }))
     }
 
@@ -108,16 +120,34 @@ impl FileTokenStore {
     /// From now on these operations fail (feature `testing`).
     #[cfg(any(test, feature = "testing"))]
     pub fn set_faults(&self, faults: impl IntoIterator<Item = Fault>) {
-        *lock(&self.0.faults) = faults.into_iter().collect();
+        let faults: Vec<Fault> = faults.into_iter().collect();
+        self.watch(move |operation| faults.iter().find(|(failing, _)| *failing == operation).map(|(_, errno)| *errno));
+    }
+
+    /// From now on `watcher` is told of each operation before it is done, in place of any that was told before. What it
+    /// returns is the error number of the system that the operation fails with (feature `testing`).
+    #[cfg(any(test, feature = "testing"))]
+    pub fn watch(&self, watcher: impl FnMut(FileOperation) -> Option<i32> + Send + 'static) {
+        *lock(&self.0.watcher) = Some(Box::new(watcher));
     }
 
     fn step(&self, operation: FileOperation) -> io::Result<()> {
         #[cfg(any(test, feature = "testing"))]
-        if let Some((_, errno)) = lock(&self.0.faults).iter().find(|(failing, _)| *failing == operation) {
-            return Err(io::Error::from_raw_os_error(*errno));
+        if let Some(errno) = lock(&self.0.watcher).as_mut().and_then(|watcher| watcher(operation)) {
+            return Err(io::Error::from_raw_os_error(errno));
         }
         let _ = operation;
         Ok(())
+    }
+
+    /// One step, once more where a signal came in between (some file systems let it).
+    fn take<T>(&self, operation: FileOperation, mut step: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match self.step(operation).and_then(|()| step()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
     }
 
     fn folder(&self) -> &Path {
@@ -145,7 +175,7 @@ impl FileTokenStore {
     /// The record, whosever it is.
     fn read_any(&self) -> Result<Option<Record>> {
         let path = &self.0.path;
-        let mut file = match self.step(FileOperation::OpenRecord).and_then(|()| os::open_read(path)) {
+        let mut file = match self.take(FileOperation::OpenRecord, || os::open_read(path)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(self.no_folder()),
@@ -204,11 +234,9 @@ impl FileTokenStore {
         let folder = self.folder();
         let metadata = match std::fs::metadata(folder) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self
-                .step(FileOperation::CreateFolder)
-                .and_then(|()| os::create_private_folder(folder))
-                .and_then(|()| std::fs::metadata(folder))
-                .map_err(|error| unwritable(folder, "created", &error))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.create_folder(folder).map_err(|error| unwritable(folder, "created", &error))?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(self.no_folder()),
             Err(error) => return Err(unwritable(folder, "used", &error)),
         };
@@ -221,6 +249,14 @@ impl FileTokenStore {
             ));
         }
         Ok(())
+    }
+
+    fn create_folder(&self, folder: &Path) -> io::Result<Metadata> {
+        for changed in self.take(FileOperation::CreateFolder, || os::create_private_folder(folder))? {
+            // It may be anybody's, and closed to reading: the folder is there all the same.
+            let _ = self.take(FileOperation::SyncParent, || os::sync_folder(&changed));
+        }
+        std::fs::metadata(folder)
     }
 
     fn check_folder(&self, metadata: &Metadata) -> Result<()> {
@@ -241,23 +277,36 @@ impl FileTokenStore {
             // What could not be written is of no use; what cannot be removed is a leftover for the next holder.
             let _ = std::fs::remove_file(&temporary);
             unwritable(&self.0.path, "written", &error)
-        })
+        })?;
+        if record.tokens.is_none() && record.out {
+            // Whoever logs out leaves no token behind, not even in a file that somebody left who died a moment ago.
+            self.remove_leftovers(0);
+        }
+        Ok(())
     }
 
     fn write_and_rename(&self, temporary: &Path, record: &Record) -> io::Result<()> {
-        self.step(FileOperation::CreateTemporary)?;
-        let mut file = os::create_private(temporary)?;
-        self.step(FileOperation::Write)?;
+        let mut file = self.take(FileOperation::CreateTemporary, || os::create_private(temporary))?;
+        // What is written twice is no record: what interrupts it inside is begun again inside.
+        self.take(FileOperation::Write, || Ok(()))?;
         file.write_all(&record.to_json())?;
-        self.step(FileOperation::Sync)?;
-        file.sync_all()?;
+        self.take(FileOperation::Sync, || file.sync_all())?;
         drop(file);
-        self.step(FileOperation::Rename)?;
-        std::fs::rename(temporary, &self.0.path)?;
-        // The record is in place; a folder that cannot be synced (some network file systems) loses it only with the
-        // power.
-        let _ = os::sync_folder(self.folder());
+        self.take(FileOperation::Rename, || std::fs::rename(temporary, &self.0.path))?;
+        self.sync_folder();
         Ok(())
+    }
+
+    /// The record is in place by now, and only a power cut can take it away again: that is said, and no reason to fail.
+    fn sync_folder(&self) {
+        let folder = self.folder();
+        match self.take(FileOperation::SyncFolder, || os::sync_folder(folder)) {
+            Err(error) if !os::has_no_folder_sync(&error) => self.warn(format!(
+                "{} could not be synced ({error}): a power cut may bring an older session back; check the disk",
+                folder.display()
+            )),
+            _ => {}
+        }
     }
 
     fn commit_any(&self, base: Option<Version>, record: &Record) -> Result<Commit> {
@@ -268,19 +317,22 @@ impl FileTokenStore {
         Ok(Commit::Done)
     }
 
-    fn remove_leftovers(&self) {
+    /// Removes the temporary files that are older than `age`, and those whose time has not come: a clock was set back
+    /// since their writer died.
+    fn remove_leftovers(&self, age: Millis) {
         let Ok(entries) = std::fs::read_dir(self.folder()) else { return };
         let start = self.beside(".", ".").file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let now = os::coarse_now().wall;
         for entry in entries.flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            let old = || {
+            let left = || {
                 let written = entry.metadata().and_then(|metadata| metadata.modified()).ok()?;
                 let written = written.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
-                Some(os::coarse_now().wall.saturating_sub(Millis::try_from(written.as_millis()).ok()?) > LEFTOVER_AGE)
+                Some(now.saturating_sub(span(written)).abs() >= age)
             };
-            if name.starts_with(&start) && name.ends_with(".tmp") && old() == Some(true) {
-                let _ = std::fs::remove_file(entry.path());
+            if name.starts_with(&start) && name.ends_with(".tmp") && left() == Some(true) {
+                let _ = self.take(FileOperation::RemoveLeftover, || std::fs::remove_file(entry.path()));
             }
         }
     }
@@ -381,17 +433,22 @@ impl RecordStore for FileTokenStore {
     fn try_guard(&self, _: &Slot) -> Result<Option<Box<dyn Guard>>> {
         self.prepare_folder()?;
         let path = self.lock_path();
-        let file = match self.step(FileOperation::OpenLock).and_then(|()| os::open_lock(&path)) {
+        let file = match self.take(FileOperation::OpenLock, || os::open_lock(&path)) {
             Ok(file) => file,
             Err(error) if os::is_link_refusal(&error) => return Err(self.unsafe_link(&path)),
             Err(error) => return Err(unwritable(&path, "opened", &error)),
         };
         let metadata = file.metadata().map_err(|error| unwritable(&path, "opened", &error))?;
         self.check_file(&path, &metadata)?;
-        match self.step(FileOperation::Lock).map_err(TryLockError::Error).and_then(|()| file.try_lock()) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => {
+        let locked = self.take(FileOperation::Lock, || match file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        });
+        match locked {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) => {
                 let why = format!(
                     "{} cannot be locked: {error}; this file system has no file locks: keep the state folder on a local \
                      disk",
@@ -400,8 +457,9 @@ impl RecordStore for FileTokenStore {
                 return Err(Error::new(ErrorKind::StoreUnusable, why));
             }
         }
-        note_holder(&file);
-        self.remove_leftovers();
+        // A courtesy for those who wait: without it the lock is as good.
+        let _ = self.take(FileOperation::NoteHolder, || note_holder(&file));
+        self.remove_leftovers(LEFTOVER_AGE);
         Ok(Some(Box::new(FileGuard { _file: file, path })))
     }
 
@@ -431,10 +489,11 @@ impl RecordStore for FileTokenStore {
     }
 }
 
-/// Writes `pid@host since …` for those who wait. It is a courtesy: without it the lock is as good.
-fn note_holder(file: &File) {
+/// Writes `pid@host since …` for those who wait.
+fn note_holder(file: &File) -> io::Result<()> {
     let note = format!("{}@{} {}\n", std::process::id(), os::host_name(), os::coarse_now().wall / 1000);
-    let _ = file.set_len(0).and_then(|()| (&mut &*file).write_all(note.as_bytes()));
+    file.set_len(0)?;
+    (&mut &*file).write_all(note.as_bytes())
 }
 
 /// Closing the file gives the lock back; so does the death of the process.
