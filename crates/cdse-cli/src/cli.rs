@@ -6,14 +6,15 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::ArgValueCandidates;
 
 use crate::environment::Environment;
 use crate::fail::{Fail, Result};
-use crate::{auth, output, profile, sandbox, verbose};
+use crate::{auth, colour, complete, help, man, output, profile, sandbox, verbose};
 
 /// Log in once to the Copernicus Data Space Ecosystem, use the session everywhere.
 #[derive(Parser, Debug)]
-#[command(name = "cdse", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(name = "cdse", version, arg_required_else_help = true, disable_help_subcommand = true, after_help = MORE)]
 pub(crate) struct Cli {
     #[command(flatten)]
     global: Global,
@@ -21,23 +22,33 @@ pub(crate) struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 other, 2 bad argument or environment value, 4 log in again, 5 temporary: try later, \
-6 a limit of the account, 7 refused for safety, 8 the wrong kind of credential for this service, 128+n ended by signal n.
+const MORE: &str = "\
+More: `cdse help credentials` (what to use for what you have), `cdse help environment`, `cdse help exit-codes`.";
 
-Proxies: HTTPS_PROXY or ALL_PROXY (http://, https://, socks5h://, socks5://), NO_PROXY. Certificate authorities in place of \
-the system's: SSL_CERT_FILE, SSL_CERT_DIR.";
+const COMPLETIONS: &str = "\
+bash:       add  source <(cdse completions bash)  to ~/.bashrc
+zsh:        add  source <(cdse completions zsh)  to ~/.zshrc, after compinit
+fish:       add  cdse completions fish | source  to ~/.config/fish/config.fish
+PowerShell: add  cdse completions powershell | Out-String | Invoke-Expression  to $PROFILE
+
+Names of profiles come from the state folder. Ids of sessions are asked for only while a valid token is stored; completing \
+never logs in and never renews.";
+
+const MAN: &str = "\
+To read it now:   cdse man | man -l -
+To install it:    cdse man ~/.local/share/man/man1";
 
 /// Options of every command.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// Account to use, by the name it was logged in under [env: CDSE_PROFILE; default: default]
-    #[arg(long, global = true, value_name = "NAME", value_parser = profile::Name::parse)]
+    /// Account to use, by its profile's name; else what `auth switch` chose [env: CDSE_PROFILE]
+    #[arg(long, global = true, value_name = "NAME", value_parser = profile::Name::parse, add = ArgValueCandidates::new(complete::profiles))]
     pub(crate) profile: Option<profile::Name>,
     /// Report as JSON; errors are then one JSON object on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Where no session is stored, use the user name and password in the netrc file [env: NETRC names it]
+    /// Where no session is stored, use the netrc file's user and password [env: NETRC]
     #[arg(long, global = true)]
     pub(crate) netrc: bool,
     /// Never ask on the terminal [env: CDSE_NO_INPUT=1]
@@ -49,6 +60,9 @@ pub(crate) struct Global {
     /// Say on stderr what is decided and each request, without secrets; -vv says more
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Colour messages and help: auto, always, never [env: NO_COLOR, CLICOLOR_FORCE]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", hide_possible_values = true)]
+    pub(crate) color: Option<colour::When>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -59,6 +73,14 @@ enum Command {
     /// A local identity service to try things on, without an account
     #[command(subcommand)]
     Sandbox(sandbox::Command),
+    /// Explain a command or a topic
+    Help(help::Command),
+    /// Print what makes a shell complete commands, options, profiles and sessions
+    #[command(after_help = COMPLETIONS)]
+    Completions(complete::Command),
+    /// Print the man page, or write a page per command into a folder
+    #[command(after_help = MAN)]
+    Man(man::Command),
 }
 
 /// Arguments that were understood, or a text that was asked for.
@@ -71,7 +93,7 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Parsed> {
     match Cli::try_parse_from(arguments) {
         Ok(cli) => Ok(Parsed::Run(Box::new(cli))),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            Ok(Parsed::Text(error.render().to_string()))
+            Ok(Parsed::Text(error.render().ansi().to_string()))
         }
         Err(error) => Err(usage(&error)),
     }
@@ -80,13 +102,16 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Parsed> {
 impl Parsed {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self {
-            Self::Text(text) => output::stdout(&text).map(|()| ExitCode::SUCCESS),
+            Self::Text(text) => output::help(&text).map(|()| ExitCode::SUCCESS),
             Self::Run(cli) => match cli.command {
                 Command::Auth(command) => {
                     verbose::start(cli.global.verbose);
                     command.run(&cli.global, &Environment::read(&cli.global)?)
                 }
                 Command::Sandbox(command) => command.run(),
+                Command::Help(command) => command.run().map(|()| ExitCode::SUCCESS),
+                Command::Completions(command) => command.run().map(|()| ExitCode::SUCCESS),
+                Command::Man(command) => command.run().map(|()| ExitCode::SUCCESS),
             },
         }
     }

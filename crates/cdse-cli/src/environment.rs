@@ -10,6 +10,50 @@ use crate::cli::Global;
 use crate::fail::{Fail, Result};
 use crate::profile;
 
+/// Every variable that is heeded, and what it does, for `cdse help environment`.
+pub(crate) const VARIABLES: &[(&str, &str)] = &[
+    ("CDSE_ACCESS_TOKEN", "An access token. It is used as it is, never stored and never renewed."),
+    ("CDSE_REFRESH_TOKEN", "A refresh token. Its session is stored, shared and renewed like that of a login."),
+    (
+        "CDSE_CLIENT_ID, CDSE_CLIENT_SECRET",
+        "An OAuth client of your own, for Sentinel Hub and openEO. A client does not reach downloads.",
+    ),
+    (
+        "CDSE_USERNAME, CDSE_PASSWORD",
+        "A user. The first use logs in, and so does the next one after the session has ended; processes share the session.",
+    ),
+    ("CDSE_TOTP", "The user's one-time code, for one login within a minute."),
+    ("CDSE_TOTP_SECRET", "The secret that generates the user's one-time codes: base32, or an otpauth:// address."),
+    (
+        "CDSE_TOTP_COMMAND",
+        "A program that prints a one-time code; it runs without a shell. At most one CDSE_TOTP… may be set.",
+    ),
+    ("CDSE_PROFILE", "The profile in use, as --profile NAME says; but credentials in the environment win over it."),
+    ("CDSE_NO_INPUT", "1: never ask on the terminal, as --no-input."),
+    (
+        "CDSE_IDENTITY_URL",
+        "Another identity service, by the address of its realm: https://HOST/…/realms/NAME; http to this machine only.",
+    ),
+    (
+        "CDSE_STATE_DIR",
+        "The folder where sessions are stored; else $XDG_STATE_HOME/cdse, else ~/.local/state/cdse \
+         (`cdse auth dir` prints it). It must be your own, on a disk of this machine.",
+    ),
+    ("XDG_STATE_HOME, HOME", "Where the state folder is, unless CDSE_STATE_DIR says."),
+    ("NETRC", "The netrc file that --netrc reads; else ~/.netrc."),
+    (
+        "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
+        "The proxy to the identity service (http://, https://, socks5h://, socks5://), and the hosts that are reached without it. This machine is always reached without it.",
+    ),
+    ("SSL_CERT_FILE, SSL_CERT_DIR", "Certificate authorities in place of the system's."),
+    (
+        "NO_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM",
+        "No colour if NO_COLOR is not empty, CLICOLOR is 0 or TERM is dumb; colour even in a pipe if CLICOLOR_FORCE is set and \
+         not 0. --color wins over all of them.",
+    ),
+    ("CDSE_COMPLETE", "Set by what `cdse completions` prints: answer a shell instead of running."),
+];
+
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
     pub(crate) identity_url: Option<String>,
@@ -122,6 +166,16 @@ mod tests {
     fn cli4_an_empty_variable_counts_as_unset() {
         let environment = Environment::from(|_| Some(OsString::new())).unwrap();
         assert!(environment.access_token.is_none() && environment.home.is_none() && !environment.no_input);
+    }
+
+    #[test]
+    fn cli4_every_variable_that_is_read_is_in_the_help() {
+        let known: Vec<&str> = VARIABLES.iter().flat_map(|(names, _)| names.split(", ")).collect();
+        Environment::from(|name| {
+            assert!(known.contains(&name), "{name} is not in the help");
+            None
+        })
+        .unwrap();
     }
 
     #[test]

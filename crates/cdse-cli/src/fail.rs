@@ -9,6 +9,19 @@ use crate::output;
 
 pub(crate) type Result<T, E = Fail> = std::result::Result<T, E>;
 
+/// The exit codes and what they mean, for `cdse help exit-codes`.
+pub(crate) const EXIT_CODES: &[(&str, &str)] = &[
+    ("0", "success"),
+    ("1", "something else: configuration, an answer that is none, a damaged session file"),
+    ("2", "a bad argument or environment value"),
+    ("4", "log in (again): no session, an ended one, refused credentials, a blocked account"),
+    ("5", "try again later: network, a lost answer, 429, 5xx, a lock that was waited for"),
+    ("6", "a limit: the account has as many sessions open as it may"),
+    ("7", "refused for safety: a foreign owner, a symbolic link, a store that cannot be written or is newer"),
+    ("8", "the wrong kind of credential for this service"),
+    ("128 + n", "ended by signal n"),
+];
+
 /// A failure as it is reported. It holds no secret.
 #[derive(Clone, Debug)]
 pub(crate) struct Fail {
@@ -94,9 +107,9 @@ impl Fail {
             let error = Described { code: self.code, exit: self.exit, message, hint };
             output::note(&output::json_line(&Object { error }));
         } else {
-            output::note(&format!("error: {message}"));
+            output::error(&message);
             if let Some(hint) = hint {
-                output::note(&format!("hint: {hint}"));
+                output::hint(&hint);
             }
         }
         ExitCode::from(self.exit)

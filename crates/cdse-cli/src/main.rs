@@ -6,10 +6,14 @@
 mod active;
 mod auth;
 mod cli;
+mod colour;
 mod command;
+mod complete;
 mod duration;
 mod environment;
 mod fail;
+mod help;
+mod man;
 mod netrc;
 mod output;
 mod outside;
@@ -28,14 +32,23 @@ mod time;
 mod verbose;
 mod waiting;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     // Known before the arguments are understood, for errors about the arguments are JSON too.
     let json = arguments.iter().skip(1).take_while(|argument| *argument != "--").any(|argument| argument == "--json");
-    match cli::parse(arguments).and_then(cli::Parsed::run) {
+    colour::decide(&arguments);
+    match answer_or_run(arguments) {
         Ok(code) => code,
         Err(fail) => fail.report(json),
     }
+}
+
+fn answer_or_run(arguments: Vec<OsString>) -> fail::Result<ExitCode> {
+    if complete::answer()? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    cli::parse(arguments)?.run()
 }

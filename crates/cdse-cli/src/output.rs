@@ -3,9 +3,12 @@
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use anstream::AutoStream;
+use anstyle::Style;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::colour;
 use crate::fail::{Fail, Result, is_unfit, one_line};
 
 /// The line that is overwritten while somebody waits, and cleared before anything else is written.
@@ -64,9 +67,17 @@ pub(crate) fn end_passing() {
 
 /// Writes what was asked for. A reader that has gone away has seen enough: that is no error.
 pub(crate) fn stdout(text: &str) -> Result<()> {
+    write(&mut io::stdout().lock(), text)
+}
+
+/// Writes help, which has styles where they can be shown.
+pub(crate) fn help(text: &str) -> Result<()> {
+    write(&mut AutoStream::auto(io::stdout().lock()), text)
+}
+
+fn write(stream: &mut impl Write, text: &str) -> Result<()> {
     clear_passing();
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Fail::other(format!("the output could not be written: {error}")))
         }
@@ -88,7 +99,22 @@ pub(crate) fn line(kind: &str, text: &str) {
 
 /// Something that went well all the same.
 pub(crate) fn warn(text: &str) {
-    line("warning", text);
+    marked("warning:", colour::WARNING, &one_line(text));
+}
+
+pub(crate) fn error(text: &str) {
+    marked("error:", colour::ERROR, text);
+}
+
+pub(crate) fn hint(text: &str) {
+    marked("hint:", colour::HINT, text);
+}
+
+/// A line that begins with a coloured word. It is made first and written at once: other processes write there, too.
+fn marked(mark: &str, style: Style, text: &str) {
+    let mut passing = passing();
+    passing.clear();
+    let _ = AutoStream::auto(io::stderr().lock()).write_all(format!("{style}{mark}{style:#} {text}\n").as_bytes());
 }
 
 /// A report as JSON, ready to be written.

@@ -390,3 +390,9 @@ pub(crate) fn of_nobody(environment: &Environment) -> Result<TokenManager> {
     check_realm(environment)?;
     Ok(build(AccessTokenAuth::new("none"), realm(environment), environment, None, Pace::OneShot)?)
 }
+
+/// A manager of a token alone, which it can neither renew nor store.
+pub(crate) fn of_token(token: &str, token_url: &str, environment: &Environment) -> Result<TokenManager> {
+    let builder = cdse_auth::TokenManager::builder(AccessTokenAuth::new(token)).token_url(token_url);
+    Ok(with_settings(builder, environment, None, Pace::OneShot)?)
+}

@@ -30,12 +30,15 @@ pub(crate) enum Command {
     /// The session is stored for this machine alone. Do not copy the state folder to another one: where refresh tokens work
     /// once, the two copies end each other's session. Log in there too, or give it a CDSE_ACCESS_TOKEN.
     Login(login::Login),
-    /// Show who is logged in, from where, and until when; makes no request unless told to
+    /// Show who is logged in, from where, and until when; makes no request by itself
     ///
     /// The exit code is 0 if a token can be had without anybody logging in (credentials in the environment that have not
     /// been used yet can), and 4 if not. With --check it is 5 if the service does not tell.
     Status(status::Command),
     /// Print a valid access token
+    ///
+    /// One that is due is renewed first. It comes from --profile, else from credentials in the environment, else from the
+    /// stored session (see `cdse help credentials`). Nothing is asked: without a login the exit code is 4.
     Token(token::Token),
     /// Renew the access token now
     Refresh,
@@ -51,13 +54,15 @@ pub(crate) enum Command {
     Sessions(sessions::Command),
     /// Show the accounts that are logged in here
     List,
-    /// Choose the profile that is meant when nobody names one
+    /// Choose the profile that is used when nobody names one
     Switch(switch::Command),
-    /// Print the folder where sessions are stored
+    /// Print the folder where sessions are stored [env: CDSE_STATE_DIR]
     Dir,
-    /// Write the Authorization header to a file, for GDAL_HTTP_HEADER_FILE and curl -H @PATH
+    /// Write the Authorization header to a file, for GDAL and curl
+    ///
+    /// GDAL reads it with GDAL_HTTP_HEADER_FILE=PATH, curl with -H @PATH.
     HeaderFile(header_file::Command),
-    /// Look for what keeps a login from working; what it prints holds no secret, no name and no account
+    /// Look for what keeps a login from working; prints no secret, name or account
     Doctor,
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use cdse_auth::{AccountSession, TokenStore};
 use clap::Subcommand;
+use clap_complete::ArgValueCandidates;
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -11,7 +12,7 @@ use crate::environment::Environment;
 use crate::fail::{Fail, Result};
 use crate::session::Session;
 use crate::state::StateFolder;
-use crate::{duration, output, signals, stored, table, time};
+use crate::{complete, duration, output, signals, stored, table, time};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
@@ -26,7 +27,7 @@ enum Action {
     /// End sessions by their ids
     End {
         /// Ids, as `list` shows them
-        #[arg(value_name = "ID", required = true)]
+        #[arg(value_name = "ID", required = true, add = ArgValueCandidates::new(complete::sessions))]
         ids: Vec<String>,
     },
     /// End sessions that nobody can use any more but that keep their places

@@ -1,17 +1,19 @@
 //! `cdse auth switch`: which profile is meant when nobody names one.
 
+use clap_complete::ArgValueCandidates;
+
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result, one_line};
 use crate::profile::{Name, Profile};
 use crate::source::{self, Source};
 use crate::state::StateFolder;
-use crate::{active, output};
+use crate::{active, complete, output};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
     /// Profile to use from now on
-    #[arg(value_name = "NAME", value_parser = Name::parse)]
+    #[arg(value_name = "NAME", value_parser = Name::parse, add = ArgValueCandidates::new(complete::profiles))]
     name: Name,
 }
 

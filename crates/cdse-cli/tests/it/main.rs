@@ -7,12 +7,15 @@
 #![expect(clippy::unwrap_used, reason = "a test whose help cannot go on has failed")]
 
 mod accounts;
+mod completion;
 mod doctor;
 mod exit_codes;
 mod feeding;
+mod help;
 mod input;
 mod journey;
 mod keyring;
+mod messages;
 mod netrc;
 mod network;
 mod precedence;

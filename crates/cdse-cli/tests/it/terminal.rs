@@ -1,4 +1,4 @@
-//! The questions of `auth login`, on a real pseudo-terminal.
+//! The questions of `auth login`, and colours, on a real pseudo-terminal.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -30,14 +30,25 @@ impl Screen {
 
     /// On a terminal of so many columns.
     pub(crate) fn run_on(columns: u16, world: &World, arguments: &[&str]) -> Self {
+        Self::with_on(columns, world, &[&[BINARY], arguments].concat(), &[])
+    }
+
+    /// Any program, with these variables.
+    pub(crate) fn with(world: &World, words: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::with_on(80, world, words, variables)
+    }
+
+    fn with_on(columns: u16, world: &World, words: &[&str], variables: &[(&str, &str)]) -> Self {
         let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(Some(&size), None).unwrap();
         let (master, slave) = (File::from(pair.master), File::from(pair.slave));
         let end = || Stdio::from(slave.try_clone().unwrap());
-        let mut call = Call::new("/usr/bin/setsid", ["--ctty", "--wait", BINARY].iter().chain(arguments))
+        let call = Call::new("/usr/bin/setsid", ["--ctty", "--wait"].iter().chain(words))
             .env("HOME", world.home.path())
             .env("CDSE_STATE_DIR", world.state())
             .env("CDSE_IDENTITY_URL", world.sandbox.realm_url());
+        let call = variables.iter().fold(call, |call, (name, value)| call.env(name, value));
+        let mut call = call;
         let child = call.command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
         let seen = Arc::new(Mutex::new(String::new()));
         let (mut reader, theirs) = (master.try_clone().unwrap(), Arc::clone(&seen));
@@ -171,4 +182,68 @@ fn cli3_a_refused_code_is_asked_for_once_more_and_only_once() {
     assert_eq!(world.sandbox.counters().login_failures, 3);
     assert!(screen.text().contains("were refused"), "{}", screen.text());
     assert_eq!(world.sandbox.sessions().len(), 1, "the session lives on");
+}
+
+/// What a command shows on a terminal that knows colours.
+fn shown(world: &World, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let variables = [&[("TERM", "xterm")], variables].concat();
+    let mut screen = Screen::with(world, &[&[BINARY], arguments].concat(), &variables);
+    screen.end();
+    screen.wait_for("\n");
+    // Whatever else was written is there when the last end is closed.
+    let Screen { slave, master, seen, .. } = screen;
+    drop(slave);
+    drop(master);
+    until("all is read", || Arc::strong_count(&seen) == 1);
+    let text = seen.lock().unwrap().clone();
+    text
+}
+
+const ESCAPE: char = '\u{1b}';
+
+#[test]
+fn cli9_messages_and_help_have_colours_on_a_terminal() {
+    let world = World::new();
+    let error = shown(&world, &["auth", "token"], &[]);
+    assert!(error.contains("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m you are not logged in"), "{error:?}");
+    assert!(error.contains("\u{1b}[1m\u{1b}[36mhint:\u{1b}[0m cdse auth login"), "{error:?}");
+    for help in [&["--help"][..], &["help", "environment"], &["help", "auth", "login"]] {
+        assert!(shown(&world, help, &[]).contains(ESCAPE), "{help:?}");
+        assert!(!shown(&world, &[help, &["--color", "never"]].concat(), &[]).contains(ESCAPE), "{help:?}");
+        assert!(!shown(&world, help, &[("NO_COLOR", "1")]).contains(ESCAPE), "{help:?}");
+    }
+}
+
+#[test]
+fn cli9_no_color_and_a_dumb_terminal_are_heeded_and_the_option_wins() {
+    let world = World::new();
+    for (name, value) in [("NO_COLOR", "1"), ("CLICOLOR", "0"), ("TERM", "dumb")] {
+        assert!(!shown(&world, &["auth", "token"], &[(name, value)]).contains(ESCAPE), "{name}");
+        assert!(shown(&world, &["auth", "token", "--color=always"], &[(name, value)]).contains(ESCAPE), "{name}");
+    }
+    assert!(shown(&world, &["auth", "token"], &[("NO_COLOR", "")]).contains(ESCAPE), "an empty variable is none");
+}
+
+#[test]
+fn cli9_values_and_json_never_have_colours() {
+    let world = World::logged_in();
+    for arguments in [&["auth", "token"][..], &["auth", "status"], &["auth", "list", "--json"], &["man"]] {
+        let text = shown(&world, arguments, &[("CLICOLOR_FORCE", "1")]);
+        assert!(!text.contains(ESCAPE), "{arguments:?}: {text:?}");
+    }
+    world.cdse(["auth", "token", "--color", "always"]).run().token();
+    let error = world.cdse(["auth", "token", "--json", "--color", "always", "--profile", "none"]).run().exits(4);
+    error.error_json();
+}
+
+#[test]
+fn cli9_a_pipe_has_colours_only_when_they_are_asked_for() {
+    let world = World::new();
+    let call = |arguments: &[&str]| world.cdse(arguments).env("TERM", "xterm");
+    assert!(!call(&["auth", "token"]).run().stderr.contains(ESCAPE));
+    assert!(!call(&["--help"]).run().stdout.contains(ESCAPE));
+    assert!(call(&["auth", "token", "--color=always"]).run().stderr.contains(ESCAPE));
+    assert!(call(&["--color", "always", "--help"]).run().stdout.contains(ESCAPE));
+    assert!(call(&["auth", "token"]).env("CLICOLOR_FORCE", "1").run().stderr.contains(ESCAPE));
+    call(&["auth", "token", "--color", "red"]).run().exits(2).says("auto, always, never");
 }

@@ -1,0 +1,137 @@
+//! Completion: what a shell is told when it asks, with the variable that `cdse completions` makes it set.
+
+use std::env;
+use std::ffi::OsString;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use cdse_auth::{SessionState, TokenStore};
+use clap::{CommandFactory, ValueEnum};
+use clap_complete::CompletionCandidate;
+use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Powershell, Shells, Zsh};
+
+use crate::cli::{Cli, Global};
+use crate::environment::Environment;
+use crate::fail::{Fail, Result};
+use crate::profile::Name;
+use crate::session::{self, Session};
+use crate::state::StateFolder;
+use crate::{help, output, stored, time};
+
+/// The name of a program's own, for a `COMPLETE` that somebody has set must not keep a job from working.
+const VARIABLE: &str = "CDSE_COMPLETE";
+const SHELLS: Shells<'static> = Shells(&[&Bash, &Fish, &Powershell, &Zsh]);
+/// Longer than this nobody waits after a Tab.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Command {
+    /// Shell that will read the script
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+}
+
+impl Command {
+    pub(crate) fn run(&self) -> Result<()> {
+        let completer: &dyn EnvCompleter = match self.shell {
+            Shell::Bash => &Bash,
+            Shell::Zsh => &Zsh,
+            Shell::Fish => &Fish,
+            Shell::Powershell => &Powershell,
+        };
+        let mut script = Vec::new();
+        let (name, program) = ("cdse", "cdse");
+        completer
+            .write_registration(VARIABLE, name, program, program, &mut script)
+            .map_err(|error| Fail::other(format!("the script could not be made: {error}")))?;
+        output::stdout(&String::from_utf8_lossy(&script))
+    }
+}
+
+/// Whether a shell asked; it has its answer then.
+pub(crate) fn answer() -> Result<bool> {
+    if env::var_os(VARIABLE).is_none() {
+        return Ok(false);
+    }
+    let answered = CompleteEnv::with_factory(Cli::command)
+        .var(VARIABLE)
+        .shells(SHELLS)
+        .completer("cdse")
+        .try_complete(env::args_os(), env::current_dir().ok().as_deref());
+    // A name that is not known is not repeated: it may be anything.
+    answered.map_err(|_| {
+        Fail::usage(format!("{VARIABLE} names no shell that is known here: unset it"))
+            .hint("`cdse completions SHELL` prints a script that sets it when it is needed")
+    })
+}
+
+/// Names of profiles.
+pub(crate) fn profiles() -> Vec<CompletionCandidate> {
+    in_time(|| {
+        let environment = Environment::read(&Global::default()).ok()?;
+        // Anything else in the folder, such as a file name with a command in it, is none.
+        let names = stored::profiles(&StateFolder::of(&environment).ok()?).ok()?;
+        Some(names.iter().map(|name| CompletionCandidate::new(name.as_str())).collect())
+    })
+}
+
+/// Ids of the account's sessions, if they can be asked for with a token that is at hand.
+pub(crate) fn sessions() -> Vec<CompletionCandidate> {
+    in_time(|| {
+        let global = Global { profile: profile_on_the_line(env::args_os()), ..Global::default() };
+        let environment = Environment::read(&global).ok()?;
+        let (_, session) = Session::find(&global, &environment).ok()?;
+        let session = session?;
+        if session.manager.status().state != SessionState::Fresh {
+            return None;
+        }
+        let tokens = session.store.as_ref()?.load().ok()??;
+        // With the token alone, which can renew nothing.
+        let asking =
+            session::of_token(tokens.access_token(), &session.manager.as_async().slot().token_url, &environment)
+                .ok()?;
+        let others = asking.sessions().ok()?.into_iter().filter(|session| !session.current && is_plain(&session.id));
+        let candidate = |session: cdse_auth::AccountSession| {
+            let used = session.last_access_at.map(|at| format!("last used {}", time::from_now(at)));
+            CompletionCandidate::new(session.id).help(used.map(Into::into))
+        };
+        Some(others.map(candidate).collect())
+    })
+}
+
+/// What `cdse help` explains.
+pub(crate) fn help_words() -> Vec<CompletionCandidate> {
+    let topics = help::TOPICS.iter().map(|topic| (topic.name.to_owned(), Some(topic.about.into())));
+    let commands = Cli::command();
+    let commands = commands.get_subcommands().map(|one| (one.get_name().to_owned(), one.get_about().cloned()));
+    topics.chain(commands).map(|(name, about)| CompletionCandidate::new(name).help(about)).collect()
+}
+
+/// Nothing, if it takes too long or cannot be had.
+fn in_time(find: impl FnOnce() -> Option<Vec<CompletionCandidate>> + Send + 'static) -> Vec<CompletionCandidate> {
+    let (send, found) = mpsc::channel();
+    std::thread::spawn(move || send.send(find()));
+    found.recv_timeout(PATIENCE).ok().flatten().unwrap_or_default()
+}
+
+/// A shell could take anything else for more than a word.
+fn is_plain(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// The value of `--profile` on the line that is being completed.
+fn profile_on_the_line(mut arguments: impl Iterator<Item = OsString>) -> Option<Name> {
+    let value = arguments.find_map(|argument| match argument.to_str()?.strip_prefix("--profile")? {
+        "" => Some(None),
+        value => value.strip_prefix('=').map(|value| Some(value.to_owned())),
+    })?;
+    Name::parse(&value.or_else(|| arguments.next()?.into_string().ok())?).ok()
+}
