@@ -62,16 +62,11 @@ fn add(command: &clap::Command, is_main: bool, pages: &mut Vec<Page>) -> io::Res
     command.get_subcommands().filter(|one| !one.is_hide_set()).try_for_each(|one| add(one, false, pages))
 }
 
-/// Without the title, where an empty date is left out and what follows taken for it, and without breaks beside the space
-/// that breaks already.
+/// Without the title, where an empty date is left out and what follows taken for it, and with a space where there is an empty
+/// line between two breaks.
 fn mended(page: &str) -> String {
-    let lines: Vec<&str> = page.lines().filter(|line| !line.starts_with(".TH ")).collect();
-    let is_space = |nth: usize| lines.get(nth) == Some(&".sp");
-    let kept = lines
-        .iter()
-        .enumerate()
-        .filter(|(nth, line)| **line != ".br" || !(is_space(nth + 1) || (*nth > 0 && is_space(nth - 1))));
-    kept.flat_map(|(_, line)| [line, "\n"]).collect()
+    let lines = page.split_inclusive('\n').filter(|line| !line.starts_with(".TH "));
+    lines.collect::<String>().replace(".br\n\n.br\n", ".sp\n")
 }
 
 /// There is no date, for the pages are as old as the program that makes them.
