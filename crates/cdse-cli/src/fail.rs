@@ -151,7 +151,7 @@ fn hint(kind: ErrorKind) -> Option<String> {
             "CDSE_STATE_DIR names another state folder; it must be your own, on a disk of this machine"
         }
         ErrorKind::SessionLimit => {
-            "end a session that is not needed any more: `cdse auth logout` where it is, or in your account's pages"
+            "end one that is not needed: `cdse auth sessions` where somebody is still logged in, or your account's pages"
         }
         ErrorKind::UnknownAuthority => "--ca-bundle FILE trusts the authorities in a file beside those that are known",
         _ => return None,

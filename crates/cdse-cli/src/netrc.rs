@@ -19,6 +19,8 @@ const MACHINES: &[&str] = &[
     "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token",
 ];
 
+const WITHOUT: &str = "`cdse auth login` does without a netrc file";
+
 /// Where it is: `NETRC`, else in the home folder.
 pub(crate) fn path(environment: &Environment) -> Result<PathBuf> {
     let name = if cfg!(windows) { "_netrc" } else { ".netrc" };
@@ -37,18 +39,19 @@ pub(crate) fn user(environment: &Environment, realm: &str, is_default: bool) -> 
     let shown = path.display();
     let text = fs::read_to_string(&path)
         .map(Zeroizing::new)
-        .map_err(|error| Fail::usage(format!("--netrc: {shown} cannot be read: {error}")))?;
+        .map_err(|error| Fail::usage(format!("--netrc: {shown} cannot be read: {error}")).hint(WITHOUT))?;
     warn_if_loose(&path);
     let netrc = Netrc::from_str(&text).map_err(|error| {
         // Its words may be a password in the wrong place; the line number stands at the end.
         let text = error.to_string();
         let line = text.rfind("(line ").map_or("", |at| &text[at..]);
         Fail::usage(format!("--netrc: {shown} is no netrc file {line}").trim_end().to_owned())
+            .hint("an entry is written: machine NAME login USER password PASSWORD")
     })?;
     let machines = machines(realm, is_default);
     let Some(entry) = machines.iter().find_map(|machine| netrc.hosts.get(machine)) else {
         let why = format!("--netrc: {shown} names no machine {}", machines.join(" or "));
-        return Err(Fail::usage(why).hint("`cdse auth login` does without a netrc file"));
+        return Err(Fail::usage(why).hint(WITHOUT));
     };
     check_name(&entry.login).map_err(|why| Fail::usage(format!("--netrc: the login in {shown} {why}")))?;
     if entry.password.is_empty() {

@@ -15,12 +15,13 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if is_link(path) => {
-            let why = format!("{shown} is a symbolic link ({error}): remove it and log in again");
+        Err(_) if is_link(path) => {
+            let why = format!("{shown} is a symbolic link, which is not followed: remove it and log in again");
             return Err(Error::new(ErrorKind::StoreUnsafe, why));
         }
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            let why = format!("{shown} cannot be read: a folder above it is no folder");
+            let file = path.ancestors().skip(1).find(|above| above.exists()).unwrap_or(path);
+            let why = format!("{} is no folder: move it away", file.display());
             return Err(Error::new(ErrorKind::StoreUnsafe, why));
         }
         Err(error) => return Err(Error::new(ErrorKind::StoreUnusable, format!("{shown} cannot be read: {error}"))),

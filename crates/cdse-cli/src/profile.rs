@@ -129,7 +129,9 @@ fn parse(text: &[u8]) -> Result<Profile, Error> {
     let damaged = |_| Error::new(ErrorKind::StoreDamaged, "is damaged: remove it and log in again");
     let Schema { schema } = serde_json::from_slice(text).map_err(damaged)?;
     if schema > SCHEMA {
-        let why = format!("was written by a newer version (schema {schema}, this version knows {SCHEMA})");
+        let why = format!(
+            "was written by a newer version (schema {schema}, this version knows {SCHEMA}): update this program"
+        );
         return Err(Error::new(ErrorKind::StoreNewer, why));
     }
     serde_json::from_slice(text).map_err(damaged)

@@ -72,9 +72,9 @@ impl Service {
 fn other<T>(answer: &Answer) -> Result<Asking<T>> {
     let why = match answer.status {
         401 => return Ok(Asking::Refused),
-        403 => "the identity service does not let this token see and end the account's sessions",
+        403 => "the identity service does not let this token see and end the account's sessions; its web site may",
         200..=299 => {
-            "the identity service answered something that is no list of sessions (a proxy's or a portal's page?)"
+            "the identity service answered something that is no list of sessions (a proxy's or a portal's page?); check its address and the proxy"
         }
         404 | 405 => "the identity service has no account API at this address; check the realm's address",
         _ => {

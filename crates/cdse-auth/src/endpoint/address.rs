@@ -53,7 +53,10 @@ fn checked(address: &str) -> Result<Url> {
         let message = format!("the identity service's address \"{shown}\" cannot be used: {why}");
         Error::new(ErrorKind::Configuration, message)
     };
-    let url = Url::parse(address).map_err(|error| refused(&error.to_string()))?;
+    let url = Url::parse(address).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => refused("it must begin with https://"),
+        error => refused(&error.to_string()),
+    })?;
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}

@@ -223,7 +223,7 @@ fn retry_after(text: &str, now: Millis) -> Option<Millis> {
 }
 
 fn malformed(what: &str) -> Failure {
-    let why = format!("the identity service sent {what} in place of a token; check its address, or try again later");
+    let why = format!("the identity service sent {what} in place of a token; check its address and the proxy");
     let error = Error::new(ErrorKind::MalformedAnswer, why);
     Failure { class: Class::Lost, error, retry_after: None, words: String::new() }
 }

@@ -50,8 +50,10 @@ impl Service {
         let form = vec![("client_id", client_id.into()), ("refresh_token", refresh_token.clone())];
         let answer = self.post(&self.endpoints.logout, &form, FAREWELL);
         answer.map_err(|failure| failure.error).and_then(|answer| ended(&answer)).map_err(|error| {
+            // There is nothing left here to try again with.
+            let error_text = error.message().trim_end_matches("; try again later");
             let why =
-                format!("the session may still be open at the identity service, until it ends by itself: {error}");
+                format!("the session may still be open at the identity service, until it ends by itself: {error_text}");
             Error::new(error.kind(), why)
         })
     }

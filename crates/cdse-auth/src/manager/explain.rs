@@ -29,11 +29,13 @@ pub(super) fn nothing(core: &Core, shared: &Shared, view: &View<'_>) -> Error {
 }
 
 /// The refresh token was sent and its answer is not known.
-pub(super) fn suspect(view: &View<'_>) -> Error {
+pub(super) fn suspect(view: &View<'_>, cause: Option<&Error>) -> Error {
     let left = view.left() / 1000;
+    let cause = cause.map_or("", |cause| cause.message().trim_end_matches("; try again later"));
+    let what = if cause.is_empty() { "the answer to the last renewal was lost" } else { cause };
     let why = format!(
-        "the answer to the last renewal was lost, and the session is not risked by asking again while its token is \
-         valid (for {left} s): use that, and try again shortly before its end"
+        "{what}; the token is valid for {left} s more and is used meanwhile, for asking again now could end the session: \
+         try again shortly before its end"
     );
     Error::new(ErrorKind::Network, why)
 }

@@ -40,7 +40,7 @@ const SET_ASIDE_TRIES: u32 = 20;
 const SAME_CODE: Millis = 5_000;
 
 pub(super) fn run(core: &Core) -> Result<()> {
-    let mut flight = Flight { core, code: None, tried_later_code: false, made_room: false };
+    let mut flight = Flight { core, code: None, tried_later_code: false, made_room: false, lost: None };
     let landed = loop {
         match flight.turn() {
             Ok(Turn::Landed) => break Ok(()),
@@ -68,6 +68,8 @@ struct Flight<'a> {
     code: Option<(Secret, Millis)>,
     tried_later_code: bool,
     made_room: bool,
+    /// Why the answer to a renewal did not come.
+    lost: Option<Error>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -159,7 +161,7 @@ impl Flight<'_> {
                 let cause = WaitCause::Hold(error.clone());
                 Ok(Finding::Sleep { until: t0.saturating_add(gap), hold: None, cause, error })
             }
-            Permit::Suspect => Err(explain::suspect(&view)),
+            Permit::Suspect => Err(explain::suspect(&view, self.lost.as_ref())),
             Permit::Nothing => Err(explain::nothing(self.core, &shared, &view)),
         }
     }
@@ -286,12 +288,12 @@ impl Flight<'_> {
         });
         let aside = if guard.is_some() { records.set_aside(&self.core.slot)? } else { None };
         let aside = aside.map_or_else(String::new, |path| format!("; it was set aside as {}", path.display()));
-        let error = Error::new(ErrorKind::StoreDamaged, format!("{error}{aside}; log in again"));
+        let found = format!("{error}{aside}");
         if want.is_explicit_login() && guard.is_some() {
-            note(&mut self.core.shared(), error.message().to_owned());
+            note(&mut self.core.shared(), found);
             return self.core.look();
         }
-        Err(error)
+        Err(Error::new(ErrorKind::StoreDamaged, format!("{found}; log in again")))
     }
 
     /// S5: the store does not take what must be written before anything is sent.
@@ -590,7 +592,10 @@ impl Flight<'_> {
                 Err(failure.error.clone())
             }
             Class::Unsent | Class::Dead => Ok(Turn::Again),
-            Class::Lost if !login => Ok(Turn::Again),
+            Class::Lost if !login => {
+                self.lost = Some(failure.error.clone());
+                Ok(Turn::Again)
+            }
             _ => Err(failure.error.clone()),
         }
     }

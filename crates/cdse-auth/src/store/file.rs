@@ -351,7 +351,9 @@ impl FileTokenStore {
     }
 
     fn unreadable(&self, error: &io::Error) -> Error {
-        let why = format!("the session file {} cannot be read: {error}", self.0.path.display());
+        let remedy =
+            if error.kind() == io::ErrorKind::PermissionDenied { "; make it readable for you alone" } else { "" };
+        let why = format!("the session file {} cannot be read: {error}{remedy}", self.0.path.display());
         Error::new(ErrorKind::StoreUnusable, why)
     }
 
@@ -371,7 +373,13 @@ fn foreign(path: &Path, metadata: &Metadata) -> Error {
 }
 
 fn unwritable(path: &Path, what: &str, error: &io::Error) -> Error {
-    let why = format!("{} cannot be {what}: {error}; make room or choose another state folder", path.display());
+    let remedy = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "make it writable",
+        io::ErrorKind::IsADirectory => "move that folder away",
+        _ => "look at what is there",
+    };
+    let why = format!("{} cannot be {what}: {error}; {remedy}, or choose another state folder", path.display());
     Error::new(ErrorKind::StoreUnwritable, why)
 }
 
@@ -411,7 +419,7 @@ impl RecordStore for FileTokenStore {
         match record.as_ref().and_then(Record::slot) {
             Some(other) if other != slot => {
                 let why = format!(
-                    "{} holds the session of another account ({}, client {}); it was left untouched: use another file",
+                    "{} holds the session of another account ({}, client {}); it was left untouched: move it away, or use another file",
                     self.0.path.display(),
                     cleaned(other.subject.as_deref().unwrap_or("no user"), 80),
                     cleaned(&other.client_id, 80)

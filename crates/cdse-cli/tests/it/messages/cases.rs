@@ -175,6 +175,7 @@ const ENDED: &[Case] = &[
         |stage| {
             let set = stage.logged_in();
             set.world.age(4000);
+            set.world.sandbox.advance(std::time::Duration::from_secs(4000));
             set.typed("auth token")
         },
     ),
@@ -359,7 +360,7 @@ const SERVICE: &[Case] = &[
         |stage| {
             let set = stage.world();
             let call = set.cdse("auth sessions").without("CDSE_IDENTITY_URL").env("CDSE_ACCESS_TOKEN", "eyx");
-            call.env("HTTPS_PROXY", "http://127.0.0.1:9").tell()
+            call.env("HTTPS_PROXY", "http://127.0.0.1:1").tell()
         },
     ),
     case(
@@ -386,7 +387,8 @@ const SERVICE: &[Case] = &[
     ),
     case(
         "The service failed",
-        "An error inside the service. Whether it did what was asked is not known; the session is kept.",
+        "An error inside the service. Whether it did what was asked is not known, so the refresh token is not sent again while \
+         the access token is valid. Nothing has to be done: `cdse auth token` goes on working.",
         |stage| {
             let set = stage.logged_in();
             set.world.age(500);

@@ -198,12 +198,14 @@ fn masked(world: &World, text: &str) -> String {
     let realm = world.sandbox.realm_url();
     let text = text.replace(home, "/home/me").replace(&realm, "https://identity.example/realms/CDSE");
     let rules = [
+        (r"http://127\.0\.0\.1:1\b", "http://proxy.example:3128"),
         (r"http://127\.0\.0\.1:\d+", "https://identity.example"),
-        (r"127\.0\.0\.1(:\d+)?", "identity.example"),
+        (r"127\.0\.0\.1:\d+", "identity.example:8080"),
+        (r"127\.0\.0\.1", "identity.example"),
         (r"https://identity\.example/auth/realms/[A-Za-z]+", "https://identity.example/auth/realms/CDSE"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \((in \d+ \w+|\d+ \w+ ago)\)", "2027-01-15T08:00:00Z (in 59 min)"),
         (r"\bprocess \(\d+@[^ )]+[^)]*\)", "process (4711@host)"),
-        (r"\d+ s\b", "9 s"),
+        (r"valid for \d+ s( more|, and)", "valid for 300 s$1"),
         (r"[0-9a-f]{32,}", "5e55104c"),
         (r"damaged[-.0-9a-f]+", "damaged-1"),
         (r"\.tmp[A-Za-z0-9]+", "tmp"),
