@@ -1,4 +1,4 @@
-//! What a call of `cdse auth token` costs, beside a program that does nothing: `cargo bench -p cdse-cli`.
+//! What a call of `cdse auth token` and of `cdse --help` costs, beside a program that does nothing: `cargo bench -p cdse-cli`.
 //!
 //! Wall time of whole processes, in turns, so that other work on the machine meets both. Nothing is asserted: a figure
 //! is for people.
@@ -31,15 +31,18 @@ fn main() {
     log_in(cdse().args(["auth", "login", "--username", "user@example.com", "--password-stdin"]));
     let empty = empty_program(home.path());
 
-    let (mut nothing, mut token) = (Vec::new(), Vec::new());
+    let (mut nothing, mut token, mut help) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {
         nothing.push(time(&mut Command::new(&empty)));
         token.push(time(cdse().args(["auth", "token"])));
+        help.push(time(cdse().arg("--help")));
     }
-    let (nothing, token) = (figures(nothing), figures(token));
+    let (nothing, token, help) = (figures(nothing), figures(token), figures(help));
     println!("an empty program:       {:.2} ms at best, {:.2} ms as a rule", nothing.0, nothing.1);
     println!("a stored, fresh token:  {:.2} ms at best, {:.2} ms as a rule", token.0, token.1);
     println!("that is {:.2} x at best, {:.2} x as a rule", token.0 / nothing.0, token.1 / nothing.1);
+    println!("cdse --help:            {:.2} ms at best, {:.2} ms as a rule", help.0, help.1);
+    println!("that is {:.2} x at best, {:.2} x as a rule", help.0 / nothing.0, help.1 / nothing.1);
     for (name, program) in [("an empty program", empty.as_path()), ("a stored, fresh token", Path::new(BINARY))] {
         let this = std::env::current_exe().expect("this program");
         let mut helper = with_program(&cdse(), &this);
