@@ -30,6 +30,16 @@ fn s5_without_a_bus_a_login_to_the_keyring_fails_before_anything_is_asked_or_sen
     assert!(!world.profile_file("default").exists());
 }
 
+/// It takes connections and never answers.
+#[test]
+fn s5_a_bus_that_hangs_does_not_hang_a_login() {
+    let world = World::new();
+    let bus = world.home.path().join("bus");
+    let _listener = UnixListener::bind(&bus).unwrap();
+    let login = log_in_to(&world, "keyring").env(BUS, format!("unix:path={}", bus.display()));
+    login.run().exits(1).says("did not answer within 3 s; unlock it or start it again").says("--store file");
+}
+
 #[test]
 fn cli2_there_are_two_stores() {
     let world = World::new();
@@ -329,6 +339,18 @@ mod real {
             assert_eq!(home.status()["store"]["kind"], second);
             home.run(&["auth", "token"]).token();
         }
+    }
+
+    #[test]
+    fn x3_a_dead_session_in_the_other_store_does_not_stay_there() {
+        let home = Home::with(World::logged_in());
+        home.world.sandbox.end_session(&home.world.sandbox.sessions()[0].id);
+        home.run(&["auth", "refresh"]).exits(4);
+        let login = home.log_in_to("keyring").ok().says("logged in as");
+        assert!(!login.stderr.contains("warning"), "{login:?}");
+        assert!(!fs::read_to_string(home.world.session_file()).unwrap().contains("refresh_token"));
+        assert_eq!(home.open_sessions(), 1);
+        home.run(&["auth", "token"]).token();
     }
 
     /// A move that was killed before its last step: both stores hold the same session, and it is renewed from one of them.
