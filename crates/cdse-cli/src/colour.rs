@@ -14,9 +14,15 @@ pub(crate) enum When {
     Never,
 }
 
-pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
-pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
+/// The colour of a kind of line.
+pub(crate) fn of(kind: &str) -> Style {
+    match kind {
+        "error" => AnsiColor::Red.on_default().bold(),
+        "warning" => AnsiColor::Yellow.on_default().bold(),
+        "hint" => AnsiColor::Cyan.on_default().bold(),
+        _ => Style::new(),
+    }
+}
 
 /// Decided before the arguments are understood, for help and errors about the arguments have colours too.
 pub(crate) fn decide(arguments: &[OsString]) {

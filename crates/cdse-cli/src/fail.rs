@@ -12,8 +12,11 @@ pub(crate) type Result<T, E = Fail> = std::result::Result<T, E>;
 /// The exit codes and what they mean, for `cdse help exit-codes`.
 pub(crate) const EXIT_CODES: &[(&str, &str)] = &[
     ("0", "success"),
-    ("1", "something else: configuration, an answer that is none, a damaged session file"),
-    ("2", "a bad argument or environment value"),
+    (
+        "1",
+        "something else: configuration, a certificate that is not trusted, an answer that is none, a damaged session file",
+    ),
+    ("2", "a bad argument or environment value, such as a file of authorities or a proxy that cannot be used"),
     ("4", "log in (again): no session, an ended one, refused credentials, a blocked account"),
     ("5", "try again later: network, a lost answer, 429, 5xx, a lock that was waited for"),
     ("6", "a limit: the account has as many sessions open as it may"),
@@ -107,9 +110,9 @@ impl Fail {
             let error = Described { code: self.code, exit: self.exit, message, hint };
             output::note(&output::json_line(&Object { error }));
         } else {
-            output::error(&message);
+            output::line("error", &message);
             if let Some(hint) = hint {
-                output::hint(&hint);
+                output::line("hint", &hint);
             }
         }
         ExitCode::from(self.exit)

@@ -4,7 +4,6 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstream::AutoStream;
-use anstyle::Style;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -58,6 +57,11 @@ pub(crate) fn clear_passing() {
     passing().clear();
 }
 
+/// From now on such a line may be shown.
+pub(crate) fn begin_passing() {
+    *passing() = Passing::Nothing;
+}
+
 /// From now on no such line is shown.
 pub(crate) fn end_passing() {
     let mut passing = passing();
@@ -92,29 +96,19 @@ pub(crate) fn note(line: &str) {
     let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
-/// A line that says what kind of line it is.
+/// A line that says what kind of line it is, in the colour of its kind. It is made first and written at once: other processes
+/// write there, too.
 pub(crate) fn line(kind: &str, text: &str) {
-    note(&format!("{kind}: {}", one_line(text)));
+    let mut passing = passing();
+    passing.clear();
+    let style = colour::of(kind);
+    let line = format!("{style}{kind}:{style:#} {}\n", one_line(text));
+    let _ = AutoStream::auto(io::stderr().lock()).write_all(line.as_bytes());
 }
 
 /// Something that went well all the same.
 pub(crate) fn warn(text: &str) {
-    marked("warning:", colour::WARNING, &one_line(text));
-}
-
-pub(crate) fn error(text: &str) {
-    marked("error:", colour::ERROR, text);
-}
-
-pub(crate) fn hint(text: &str) {
-    marked("hint:", colour::HINT, text);
-}
-
-/// A line that begins with a coloured word. It is made first and written at once: other processes write there, too.
-fn marked(mark: &str, style: Style, text: &str) {
-    let mut passing = passing();
-    passing.clear();
-    let _ = AutoStream::auto(io::stderr().lock()).write_all(format!("{style}{mark}{style:#} {text}\n").as_bytes());
+    line("warning", text);
 }
 
 /// A report as JSON, ready to be written.

@@ -29,6 +29,7 @@ pub(crate) fn tell(manager: &TokenManager, global: &Global) -> Told {
     if global.json || global.verbose > 0 || !io::stderr().is_terminal() {
         return Told { over: None };
     }
+    output::begin_passing();
     let over = Arc::new(AtomicBool::new(false));
     let (theirs, manager) = (Arc::clone(&over), manager.clone());
     // Without a thread nobody is told, and nothing else is different.

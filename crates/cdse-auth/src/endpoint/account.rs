@@ -44,12 +44,12 @@ pub(crate) enum Asking<T> {
 impl Service {
     /// The sessions of the account that the token belongs to.
     pub(crate) fn sessions(&self, authorization: &HeaderValue) -> Result<Asking<Vec<AccountSession>>> {
-        sessions(&self.ask_account(Method::GET, None, authorization)?)
+        sessions(&self.ask_account(&Method::GET, None, authorization)?)
     }
 
     /// Ends one of them. The service says so for a session that it does not know, too.
     pub(crate) fn end_session(&self, id: &str, authorization: &HeaderValue) -> Result<Asking<()>> {
-        ended(&self.ask_account(Method::DELETE, Some(id), authorization)?)
+        ended(&self.ask_account(&Method::DELETE, Some(id), authorization)?)
     }
 
     /// Whether the userinfo endpoint takes the token; `None` if its answer does not tell: without the scope `openid` it is
@@ -59,12 +59,12 @@ impl Service {
         userinfo(&self.ask(&Method::GET, url, authorization).map_err(|failure| failure.error)?)
     }
 
-    fn ask_account(&self, method: Method, id: Option<&str>, authorization: &HeaderValue) -> Result<Answer> {
+    fn ask_account(&self, method: &Method, id: Option<&str>, authorization: &HeaderValue) -> Result<Answer> {
         let mut url = self.endpoints().sessions.clone();
         if let (Some(id), Ok(mut segments)) = (id, url.path_segments_mut()) {
             segments.push(id);
         }
-        self.ask(&method, &url, authorization).map_err(|failure| failure.error)
+        self.ask(method, &url, authorization).map_err(|failure| failure.error)
     }
 }
 

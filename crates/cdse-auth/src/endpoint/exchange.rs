@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::address::Endpoints;
 use super::answer::{Answer, Asked, classify};
-use super::reach::not_answered;
 use super::transport::{Client, TransportConfig};
+use super::unreached::not_answered;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Class, Failure, Outcome};

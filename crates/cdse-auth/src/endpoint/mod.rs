@@ -7,8 +7,8 @@ mod authorities;
 mod exchange;
 mod probe;
 mod proxy;
-mod reach;
 mod transport;
+mod unreached;
 
 pub use account::AccountSession;
 pub(crate) use account::Asking;

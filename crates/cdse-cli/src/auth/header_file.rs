@@ -12,7 +12,7 @@ use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result, one_line};
 use crate::session::{Pace, Session};
-use crate::{output, private_file, service, signals};
+use crate::{output, private_file, service, signals, waiting};
 
 const START: &str = "Authorization: Bearer ";
 
@@ -36,7 +36,8 @@ impl Command {
         let session = Session::open_at(pace, global, environment)?;
         session.check_reach(self.service)?;
         signals::protect(&session.manager);
-        if self.watch { self.watch(&session) } else { self.once(&session) }
+        let told = waiting::tell(&session.manager, global);
+        if self.watch { self.watch(&session, told) } else { self.once(&session) }
     }
 
     /// Whatever else stands there is somebody's file.
@@ -70,9 +71,11 @@ impl Command {
     }
 
     /// Until a signal comes. A session that has ended is waited for: a login elsewhere brings it back.
-    fn watch(&self, session: &Session) -> Result<()> {
+    fn watch(&self, session: &Session, told: waiting::Told) -> Result<()> {
         let unfinished = signals::hold_the_end();
         let first = session.manager.authorization_header().map_err(|error| session.explain(error))?;
+        // Nothing but renewals wakes this process from here on.
+        drop(told);
         let written = self.write(&first);
         if let Err(fail) = written {
             let _ = session.manager.settle();

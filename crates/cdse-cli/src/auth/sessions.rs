@@ -12,7 +12,7 @@ use crate::environment::Environment;
 use crate::fail::{Fail, Result};
 use crate::session::Session;
 use crate::state::StateFolder;
-use crate::{complete, duration, output, signals, stored, table, time};
+use crate::{complete, duration, output, signals, stored, table, time, waiting};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
@@ -77,7 +77,9 @@ impl Command {
         }
         let session = Session::open(global, environment)?;
         signals::protect(&session.manager);
+        let told = waiting::tell(&session.manager, global);
         let open = session.manager.sessions().map_err(|error| session.explain(error))?;
+        drop(told);
         match &self.action {
             None | Some(Action::List) => list(&open, global.json),
             Some(Action::End { ids }) => {

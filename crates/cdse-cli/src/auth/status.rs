@@ -13,7 +13,7 @@ use crate::session::{Pace, Session};
 use crate::source::{self, Source};
 use crate::state::StateFolder;
 use crate::stored::{self, Stored};
-use crate::{output, signals, time};
+use crate::{output, signals, time, waiting};
 
 /// The JSON shape; it is part of the interface.
 #[derive(Serialize, Debug)]
@@ -74,7 +74,7 @@ impl Command {
             );
         }
         let examined = found.into_iter().map(|(examined, session)| match session {
-            Some(session) if self.check => examined.checked(&session),
+            Some(session) if self.check => examined.checked(&session, global),
             _ => examined,
         });
         let examined: Vec<Examined> = examined.collect();
@@ -137,11 +137,13 @@ impl Examined {
     }
 
     /// After the service was asked. A session that is not open is not opened for it.
-    fn checked(self, session: &Session) -> Self {
+    fn checked(self, session: &Session, global: &Global) -> Self {
         if !self.status.as_ref().is_some_and(|status| status.logged_in) || session.trouble().is_some() {
             return self;
         }
+        let told = waiting::tell(&session.manager, global);
         let verdict = session.manager.verify();
+        drop(told);
         // It may have been renewed.
         let mut now = Self::of(self.source, Some(session));
         match verdict {

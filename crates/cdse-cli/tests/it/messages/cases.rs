@@ -599,7 +599,7 @@ const SESSION_FILES: &[Case] = &[
         "Its permissions have been changed so that not even you may read it: `chmod 600` it.",
         |stage| {
             let set = stage.logged_in();
-            fs::set_permissions(set.world.session_file(), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(set.world.session_file(), fs::Permissions::from_mode(0o0)).unwrap();
             set.unprivileged("auth token").tell()
         },
     ),

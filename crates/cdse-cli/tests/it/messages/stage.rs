@@ -119,7 +119,7 @@ impl Attempt<'_> {
         let secret = ["PASSWORD", "SECRET", "TOKEN"].iter().any(|word| name.contains(word)) || name == "CDSE_TOTP";
         let shown = match () {
             () if secret => "…".to_owned(),
-            () => shlex::try_quote(&shown).map_or_else(|_| "…".to_owned(), |quoted| quoted.into_owned()),
+            () => shlex::try_quote(&shown).map_or_else(|_| "…".to_owned(), std::borrow::Cow::into_owned),
         };
         let shown = if shown.contains(['\u{fffd}', '\n', '\u{7}']) { "…".to_owned() } else { shown };
         Self { variables: format!("{}{name}={shown} ", self.variables), call: self.call.env(name, value), ..self }
