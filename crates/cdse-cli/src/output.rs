@@ -3,7 +3,8 @@
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::Style;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -101,9 +102,15 @@ pub(crate) fn note(line: &str) {
 pub(crate) fn line(kind: &str, text: &str) {
     let mut passing = passing();
     passing.clear();
-    let style = colour::of(kind);
+    let stderr = io::stderr().lock();
+    let choice = AutoStream::choice(&stderr);
+    // What strips colours writes piece by piece.
+    let style = if choice == ColorChoice::Never { Style::new() } else { colour::of(kind) };
     let line = format!("{style}{kind}:{style:#} {}\n", one_line(text));
-    let _ = AutoStream::auto(io::stderr().lock()).write_all(line.as_bytes());
+    let _ = match choice {
+        ColorChoice::Never => { stderr }.write_all(line.as_bytes()),
+        choice => AutoStream::new(stderr, choice).write_all(line.as_bytes()),
+    };
 }
 
 /// Something that went well all the same.

@@ -30,15 +30,15 @@ impl Screen {
 
     /// On a terminal of so many columns.
     pub(crate) fn run_on(columns: u16, world: &World, arguments: &[&str]) -> Self {
-        Self::start(columns, world, &[&[BINARY], arguments].concat(), &[])
+        Self::with_on(columns, world, &[&[BINARY], arguments].concat(), &[])
     }
 
     /// Any program, with these variables.
     pub(crate) fn with(world: &World, words: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::start(80, world, words, variables)
+        Self::with_on(80, world, words, variables)
     }
 
-    fn start(columns: u16, world: &World, words: &[&str], variables: &[(&str, &str)]) -> Self {
+    fn with_on(columns: u16, world: &World, words: &[&str], variables: &[(&str, &str)]) -> Self {
         let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(Some(&size), None).unwrap();
         let (master, slave) = (File::from(pair.master), File::from(pair.slave));

@@ -9,6 +9,7 @@ use cdse_sandbox::{Action, BruteForce, Endpoint, Fault, Rotation};
 
 use super::Case;
 use super::stage::{Set, Stage, Told, is_root};
+use crate::rig::{Certificate, Habit, NAME, Rig};
 use crate::support::{MFA, PASSWORD, TOTP_SECRET, USER};
 
 pub(super) const SECTIONS: &[(&str, &[Case])] = &[
@@ -361,6 +362,36 @@ const SERVICE: &[Case] = &[
             let set = stage.world();
             let call = set.cdse("auth sessions").without("CDSE_IDENTITY_URL").env("CDSE_ACCESS_TOKEN", "eyx");
             call.env("HTTPS_PROXY", "http://127.0.0.1:1").tell()
+        },
+    ),
+    case(
+        "The proxy's address cannot be used",
+        "It has to look like `http://HOST:PORT`. A proxy that is named is never passed by.",
+        |stage| {
+            let set = stage.world();
+            let call = set.cdse("auth sessions").without("CDSE_IDENTITY_URL").env("CDSE_ACCESS_TOKEN", "eyx");
+            call.env("HTTPS_PROXY", "gopher://proxy.example").tell()
+        },
+    ),
+    case(
+        "The file of authorities is not there",
+        "The file that `--ca-bundle` or `SSL_CERT_FILE` names cannot be read, and nothing is trusted in its place.",
+        |stage| {
+            let set = stage.world();
+            let call = set.cdse("auth sessions --ca-bundle /nowhere.pem").without("CDSE_IDENTITY_URL");
+            call.env("CDSE_ACCESS_TOKEN", "eyx").env("HTTPS_PROXY", "http://127.0.0.1:1").tell()
+        },
+    ),
+    case(
+        "The service's certificate is not trusted",
+        "A proxy of your company may replace it by one of its own: ask for that authority's certificate, and name the file.",
+        |stage| {
+            let rig = Rig::new();
+            let proxy = rig.http_proxy(&rig.front(Certificate::Good), Habit::Pass);
+            let set = stage.world();
+            let call = set.cdse("auth sessions").env("CDSE_IDENTITY_URL", format!("https://{NAME}/auth/realms/CDSE"));
+            let call = call.env("CDSE_ACCESS_TOKEN", "eyx").env("HTTPS_PROXY", format!("http://{}", proxy.address));
+            call.tell().map(|told| Told { typed: "cdse auth sessions".to_owned(), ..told })
         },
     ),
     case(
