@@ -180,7 +180,7 @@ fn cli3_a_refused_code_is_asked_for_once_more_and_only_once() {
     screen.types("000001\n");
     assert_eq!(screen.end().code(), Some(4), "{}", screen.text());
     assert_eq!(world.sandbox.counters().login_failures, 3);
-    assert!(screen.text().contains("were refused"), "{}", screen.text());
+    screen.wait_for("were refused");
     assert_eq!(world.sandbox.sessions().len(), 1, "the session lives on");
 }
 
