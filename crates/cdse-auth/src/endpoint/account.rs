@@ -113,6 +113,10 @@ pub(super) fn ended(answer: &Answer) -> Result<Asking<()>> {
 
 pub(super) fn userinfo(answer: &Answer) -> Result<Option<bool>> {
     match answer.status {
+        // Anything but claims is a proxy's or a portal's page.
+        200 if serde_json::from_slice::<serde_json::Map<_, _>>(&answer.body).is_err() => {
+            other(answer).map(|_: Asking<()>| None)
+        }
         200 => Ok(Some(true)),
         401 => Ok(Some(false)),
         403 => Ok(None),
