@@ -15,6 +15,7 @@ mod help;
 mod input;
 mod journey;
 mod keyring;
+mod killed;
 mod messages;
 mod netrc;
 mod network;
