@@ -19,6 +19,19 @@ pub(crate) struct Now {
     pub(crate) mono: Millis,
 }
 
+impl Now {
+    /// How long ago that was, by the clock that says more: a monotonic clock stands while the machine sleeps, and a wall
+    /// clock is set back.
+    pub(crate) fn since(self, earlier: Self) -> Millis {
+        self.wall.saturating_sub(earlier.wall).max(self.mono.saturating_sub(earlier.mono))
+    }
+
+    /// The same moment on clocks that are ahead of these.
+    pub(crate) fn shifted(self, ahead: Self) -> Self {
+        Self { wall: self.wall.saturating_add(ahead.wall), mono: self.mono.saturating_add(ahead.mono) }
+    }
+}
+
 /// The source of time. [`Clock::default`] is the system's.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Source);

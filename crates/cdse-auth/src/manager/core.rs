@@ -33,8 +33,8 @@ pub(super) struct Core {
     pub(super) patience: Millis,
     pub(super) one_shot: bool,
     pub(super) clock: Clock,
-    /// How far the clock is ahead of the system's, by which codes were given (monotonic).
-    pub(super) ahead: Millis,
+    /// How far the clock is ahead of the system's, by which codes were given.
+    pub(super) ahead: Now,
     pub(super) random: Random,
     pub(super) header: HeaderCell,
     pub(super) shared: Mutex<Shared>,
@@ -234,7 +234,7 @@ impl Core {
     pub(super) fn means(&self, shared: &Shared, record: &Record, now: Now) -> Means {
         let spent = match self.provider.code_source() {
             CodeSource::Given(code) => {
-                now.mono.saturating_sub(code.given_at.saturating_add(self.ahead)) > GIVEN_LIFE
+                now.since(code.given_at.shifted(self.ahead)) > GIVEN_LIFE
                     || was_sent(shared, record, &UsedCode::Given(code.digits.fingerprint()))
             }
             _ => false,

@@ -64,8 +64,8 @@ fn end_orphans(core: &Core) {
 
 struct Flight<'a> {
     core: &'a Core,
-    /// A code that somebody was asked for, and when (monotonic).
-    code: Option<(Secret, Millis)>,
+    /// A code that somebody was asked for, and when.
+    code: Option<(Secret, Now)>,
     tried_later_code: bool,
     made_room: bool,
     /// Why the answer to a renewal did not come.
@@ -188,8 +188,7 @@ impl Flight<'_> {
 
     fn has_code(&self, shared: &Shared, view: &View<'_>) -> bool {
         self.code.as_ref().is_some_and(|(digits, at)| {
-            view.now.mono.saturating_sub(*at) <= GIVEN_LIFE
-                && !was_sent(shared, view.record, &UsedCode::Given(digits.fingerprint()))
+            view.now.since(*at) <= GIVEN_LIFE && !was_sent(shared, view.record, &UsedCode::Given(digits.fingerprint()))
         })
     }
 
@@ -231,7 +230,7 @@ impl Flight<'_> {
             let seen = shared.seen.as_ref();
             seen.is_some_and(|seen| was_sent(&shared, &seen.record, &used))
         };
-        self.code = Some((digits, now.mono));
+        self.code = Some((digits, now));
         if !stale {
             self.core.blocked_by(None);
             return Ok(());

@@ -23,7 +23,7 @@ use self::core::{Core, Shared, Store};
 use self::header::HeaderCell;
 pub use self::status::{SessionState, Status};
 pub use self::waiting::{WaitCause, Waiting};
-use crate::clock::{Clock, Millis, span};
+use crate::clock::{Clock, Millis, Now, span};
 use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, Service, TransportConfig, jwt_times};
 use crate::error::Result;
 #[cfg(doc)]
@@ -190,7 +190,7 @@ impl TokenManagerBuilder {
             skew: span(self.skew),
             patience: span(self.patience),
             one_shot: self.one_shot,
-            ahead: self.clock.now().mono.saturating_sub(Clock::default().now().mono),
+            ahead: ahead(&self.clock),
             clock: self.clock,
             random: self.random,
             header: HeaderCell::default(),
@@ -207,6 +207,12 @@ impl TokenManagerBuilder {
         }
         Ok(TokenManager { _handle: Arc::new(Handle(Arc::clone(&core))), core })
     }
+}
+
+/// How far a clock is ahead of the system's.
+fn ahead(clock: &Clock) -> Now {
+    let (here, there) = (Clock::default().now(), clock.now());
+    Now { wall: there.wall.saturating_sub(here.wall), mono: there.mono.saturating_sub(here.mono) }
 }
 
 /// The fingerprint of the refresh token that the provider was given.

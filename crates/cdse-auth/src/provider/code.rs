@@ -4,7 +4,7 @@ use std::fmt;
 
 use totp_rs::{Algorithm, Builder, Totp};
 
-use crate::clock::{Clock, Millis};
+use crate::clock::{Clock, Millis, Now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
@@ -38,13 +38,13 @@ impl fmt::Debug for CodeSource<'_> {
 #[derive(Clone, Debug)]
 pub struct OneTimeCode {
     pub(crate) digits: Secret,
-    pub(crate) given_at: Millis,
+    pub(crate) given_at: Now,
 }
 
 impl OneTimeCode {
     /// Digits that were given just now; they are sent within 60 s or not at all.
     pub fn given_now(digits: impl Into<Secret>) -> Self {
-        Self { digits: digits.into(), given_at: Clock::default().now().mono }
+        Self { digits: digits.into(), given_at: Clock::default().now() }
     }
 }
 
