@@ -508,7 +508,9 @@ fn e4_a_tls_handshake_that_fails_is_unsent() {
         Way::Speaks(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), Some(Ending::Closed)),
         Way::Speaks(handshake_failure, Some(Ending::Closed)),
         Way::Speaks(half_a_hello.clone(), Some(Ending::Closed)),
-        Way::Speaks(half_a_hello, Some(Ending::Reset)),
+        Way::Speaks(half_a_hello.clone(), Some(Ending::Reset)),
+        Way::Speaks(half_a_hello, None),
+        Way::Speaks(Vec::new(), None),
     ] {
         every_grant_is_unsent(|line| format!("https://{}/auth/realms/CDSE", line.proxy.address), Some(&way));
     }
