@@ -17,6 +17,7 @@
 mod proxy;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use cdse_sandbox::{Counters, Rotation};
 use proxy::{Ending, Proxy, Way};
 use serde_json::Value;
 use support::{MFA, PASSWORD, TOTP_SECRET, World, at_rest, until, user};
+use tls::Tls;
 
 /// How long an exchange may take where a test waits for that.
 const SHORT: Duration = Duration::from_secs(2);
@@ -494,6 +496,43 @@ fn every_grant_is_unsent(realm: impl Fn(&Line) -> String + Sync, way: Option<&Wa
 fn e4_a_name_that_cannot_be_resolved_is_unsent() {
     // No label of a name is that long: the resolver says so without asking anybody.
     every_grant_is_unsent(|_| format!("https://{}.example/auth/realms/CDSE", "a".repeat(64)), None);
+}
+
+/// TLS, cut after each byte that the service's side says: greeting, tickets, answer. As long as the client has not been
+/// greeted nothing was sent, and that is known; whatever is taken for unsent was not worked on.
+#[test]
+fn e4_a_tls_connection_is_cut_at_every_byte() {
+    let mut line = Line::new();
+    let tls = Tls::before(line.world.sandbox.address());
+    line.proxy = Proxy::before(tls.address);
+    line.transport = line.transport.with_root_certificates(tls.authority.as_bytes()).unwrap();
+    let realm = format!("https://{}/auth/realms/CDSE", line.proxy.address);
+    let (mut length, mut classes) = (0, Vec::new());
+    loop {
+        line.world.sandbox.clear_log();
+        let connections = line.proxy.seen().len();
+        line.proxy.next(Way::RawCut(length));
+        line.proxy.next(Way::RawCut(FAR));
+        let client = line.client_of(&realm, user());
+        let result = client.manager.login();
+        let class = client.class();
+        assert_eq!(line.proxy.seen().len() - connections, 1, "{length}: {result:?}");
+        let record = client.record();
+        assert_eq!(record["suspect"].is_object(), class == "lost", "{length}: {record}");
+        if classes.last() != Some(&class) {
+            classes.push(class.clone());
+        }
+        if result.is_ok() {
+            break;
+        }
+        line.world.advance(61);
+        client.manager.login().unwrap();
+        let most = if class == "unsent" { 1 } else { 2 };
+        assert!(line.counters().password_grants <= most, "{length}: {class}: {result:?}");
+        length += step(length, line.proxy.longest_answer());
+    }
+    assert_eq!((classes.first().map(String::as_str), classes.last().map(String::as_str)), (Some("unsent"), Some("ok")));
+    assert!(classes.contains(&"lost".to_owned()) && length > 2000, "{classes:?} {length}");
 }
 
 #[test]

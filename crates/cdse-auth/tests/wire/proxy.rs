@@ -41,6 +41,8 @@ pub(crate) enum Way {
     /// Nobody understands the client: after its first bytes it is told this, and then the connection ends, or stays as it
     /// is until the client leaves.
     Speaks(Vec<u8>, Option<Ending>),
+    /// Whatever is said is passed in both directions, until the client got so many bytes.
+    RawCut(usize),
     /// In place of the answer this, and then this over and over, `.2` bytes of it at most.
     Endless(Vec<u8>, Vec<u8>, u64),
 }
@@ -161,6 +163,9 @@ fn carry(mut client: &TcpStream, way: Way, shared: &Shared, nth: usize) -> std::
             None => until_it_leaves(client).map(drop),
         };
     }
+    if let Way::RawCut(length) = way {
+        return pass_raw(client, length, shared, nth);
+    }
     if let Way::RequestCut(length, ending) = way {
         let request = read_request(client, length)?;
         let mut service = TcpStream::connect(shared.service)?;
@@ -222,6 +227,26 @@ fn carry(mut client: &TcpStream, way: Way, shared: &Shared, nth: usize) -> std::
     }
 }
 
+fn pass_raw(mut client: &TcpStream, length: usize, shared: &Shared, nth: usize) -> std::io::Result<()> {
+    let mut service = TcpStream::connect(shared.service)?;
+    let (mut from, mut to) = (client.try_clone()?, service.try_clone()?);
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    let (mut passed, mut bytes) = (0, [0; 4096]);
+    loop {
+        let read = service.read(&mut bytes)?;
+        let part = read.min(length - passed);
+        client.write_all(&bytes[..part])?;
+        passed += part;
+        shared.seen.lock().unwrap()[nth].answer = passed;
+        if read == 0 || passed == length {
+            return client.shutdown(Shutdown::Both);
+        }
+    }
+}
+
 /// The connection ends when it is dropped; how, is said here.
 fn end(connection: &TcpStream, ending: Ending) -> std::io::Result<()> {
     if ending == Ending::Reset {
@@ -255,7 +280,7 @@ fn read_request(mut client: &TcpStream, most: usize) -> std::io::Result<Vec<u8>>
 }
 
 /// How much of the request has not come yet; 1 if that is not known.
-fn missing(request: &[u8]) -> usize {
+pub(crate) fn missing(request: &[u8]) -> usize {
     let Some(head) = request.windows(4).position(|end| end == b"\r\n\r\n") else { return 1 };
     let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
     let length = text.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap();
