@@ -13,14 +13,13 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
-use pollster::block_on;
-
 use crate::endpoint::{AccountSession, Probe};
 use crate::error::Result;
 use crate::manager::{Login, Status, Verdict, Waiting};
 use crate::provider::AuthProvider;
+use crate::sync::block_on;
 use crate::token::TokenSet;
+use http::HeaderValue;
 
 /// The blocking face of [`crate::TokenManager`], which documents every method.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::os;
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, spawn};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, given, lock, rest, spawn, wait_for};
 
 /// Milliseconds: since 1970 on the wall clock, since an arbitrary moment on the monotonic one.
 pub(crate) type Millis = i64;
@@ -71,19 +71,19 @@ impl Clock {
         guard: MutexGuard<'a, T>,
         until: Millis,
     ) -> MutexGuard<'a, T> {
-        let rest = until.saturating_sub(self.now().wall);
-        if rest <= 0 {
+        let left = until.saturating_sub(self.now().wall);
+        if left <= 0 {
             return guard;
         }
         let real = match &self.0 {
             // A set clock or a suspended machine is noticed within a second.
-            Source::System => rest.clamp(1, 1000),
+            Source::System => left.clamp(1, 1000),
             Source::Manual(manual) => {
                 manual.register(Arc::clone(changed));
                 MANUAL_RECHECK
             }
         };
-        changed.wait_timeout(guard, millis(real)).map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard)
+        wait_for(changed, guard, millis(real))
     }
 
     /// Calls `ring` once, on a thread of its own, when `rest` has passed: a machine's sleep counts, and nothing wakes in
@@ -105,8 +105,7 @@ impl Clock {
             Source::System => length,
             Source::Manual(_) => 1,
         };
-        let (never, changed) = (Mutex::new(()), Condvar::new());
-        drop(changed.wait_timeout(lock(&never), millis(real)));
+        rest(millis(real));
     }
 
     /// Wakes `waker` once `mono` has come; a waker that is woken for nothing looks again.
@@ -114,7 +113,7 @@ impl Clock {
         match &self.0 {
             Source::System => TIMER.wake_at(mono, waker),
             Source::Manual(manual) => {
-                let mut state = lock(&manual.state);
+                let mut state = given::lock(&manual.state);
                 if state.now.mono >= mono {
                     drop(state);
                     waker.wake();
@@ -156,7 +155,7 @@ pub struct ManualClock(Arc<Manual>);
 
 #[derive(Debug)]
 struct Manual {
-    state: Mutex<ManualState>,
+    state: given::Plain<ManualState>,
 }
 
 #[derive(Debug)]
@@ -169,7 +168,7 @@ struct ManualState {
 impl Manual {
     #[cold]
     fn now(&self) -> Now {
-        lock(&self.state).now
+        given::lock(&self.state).now
     }
 
     #[cold]
@@ -179,14 +178,14 @@ impl Manual {
     }
 
     fn register(&self, changed: Arc<Condvar>) {
-        let mut state = lock(&self.state);
+        let mut state = given::lock(&self.state);
         if !state.sleepers.iter().any(|known| Arc::ptr_eq(known, &changed)) {
             state.sleepers.push(changed);
         }
     }
 
     fn step(&self, wall: Millis, mono: Millis) {
-        let mut state = lock(&self.state);
+        let mut state = given::lock(&self.state);
         state.now.wall += wall;
         state.now.mono += mono;
         let now = state.now.mono;
@@ -209,7 +208,7 @@ impl ManualClock {
     pub fn at(unix_seconds: i64) -> Self {
         let now = Now { wall: unix_seconds * 1000, mono: 1_000_000 };
         let state = ManualState { now, wakers: Vec::new(), sleepers: Vec::new() };
-        Self(Arc::new(Manual { state: Mutex::new(state) }))
+        Self(Arc::new(Manual { state: given::Plain::new(state) }))
     }
 
     /// The clock to give to what is tested.
@@ -236,7 +235,7 @@ impl ManualClock {
     /// What the wall clock says.
     #[must_use]
     pub fn wall(&self) -> std::time::SystemTime {
-        let now = lock(&self.0.state).now.wall;
+        let now = given::lock(&self.0.state).now.wall;
         std::time::SystemTime::UNIX_EPOCH + millis(now)
     }
 }
@@ -275,16 +274,15 @@ impl Timer {
     fn run(&self) {
         let mut state = lock(&self.state);
         while let Some(next) = state.due.peek() {
-            let rest = next.at - os::coarse_now().mono;
-            if rest <= 0 {
+            let left = next.at - os::coarse_now().mono;
+            if left <= 0 {
                 if let Some(due) = state.due.pop() {
                     drop(state);
                     due.waker.wake();
                     state = lock(&self.state);
                 }
             } else {
-                let woken = self.changed.wait_timeout(state, millis(rest));
-                state = woken.map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+                state = wait_for(&self.changed, state, millis(left));
             }
         }
         state.running = false;

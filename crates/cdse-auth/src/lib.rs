@@ -49,6 +49,8 @@ mod sync;
 mod token;
 
 pub use clock::{Clock, ManualClock};
+#[cfg(cdse_model)]
+pub use endpoint::modelled;
 pub use endpoint::{AccountSession, DEFAULT_REALM_URL, Probe, Proxy, TransportConfig};
 pub use error::{Error, ErrorKind, Result};
 pub use http::HeaderValue;
@@ -62,4 +64,6 @@ pub use reach::DataService;
 pub use record::{Grant, Record, Slot, Version};
 pub use secret::Secret;
 pub use store::{FileTokenStore, MemoryTokenStore, TokenStore};
+#[cfg(cdse_model)]
+pub use sync::is_releasing;
 pub use token::TokenSet;

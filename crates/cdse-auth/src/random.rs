@@ -1,6 +1,7 @@
 //! Randomness, injected: lineages, jitter and back-off.
 
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::given::AtomicU64;
+use crate::sync::{Arc, Ordering};
 
 /// Where random numbers come from: the system, or a seed (tests).
 #[derive(Clone, Debug, Default)]

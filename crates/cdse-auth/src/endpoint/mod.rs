@@ -5,6 +5,8 @@ mod address;
 mod answer;
 mod authorities;
 mod exchange;
+#[cfg(cdse_model)]
+pub mod modelled;
 mod probe;
 mod proxy;
 mod transport;

@@ -6,12 +6,12 @@
 
 use std::cell::Cell;
 
-use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 
 use crate::clock::{Clock, Millis};
 use crate::plan::View;
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::given::AtomicU64;
+use crate::sync::{Arc, ArcSwapOption, Ordering};
 use crate::token::TokenSet;
 
 const COPIES: usize = 8;

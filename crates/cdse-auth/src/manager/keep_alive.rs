@@ -4,7 +4,7 @@ use super::core::{Core, End, Shared};
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{State, Want};
-use crate::sync::{Arc, AtomicBool, Ordering, PoisonError, lock, spawn};
+use crate::sync::{Arc, AtomicBool, Ordering, PoisonError, block_on, lock, spawn};
 
 /// How soon a token that is due and was not renewed is tried again.
 const SOON: Millis = 1_000;
@@ -51,7 +51,7 @@ fn run(core: &Arc<Core>) {
         let _ = core.look();
         let pause = match until_due(core) {
             Some(rest) => rest,
-            None => match pollster::block_on(core.reach(Want::Fresh, None)) {
+            None => match block_on(core.reach(Want::Fresh, None)) {
                 // A token that is renewed behind its callers is there in a moment; one on hold may take a minute.
                 Ok(_) => until_due(core).unwrap_or_else(|| held(core).clamp(SOON, LATER)),
                 Err(error) if error.is_transient() => held(core).clamp(SOON, LATER),

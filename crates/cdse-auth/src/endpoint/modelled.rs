@@ -1,0 +1,49 @@
+//! In place of the network, for a model checker: the test answers.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::answer::Answer;
+use crate::error::{Error, ErrorKind};
+use crate::plan::{Class, Failure};
+use crate::provider::GrantData;
+use crate::sync::Arc;
+
+/// The identity service of a test.
+pub trait Service {
+    /// The answer to a form that was sent to the endpoint of that name (`token`, `logout`); `None` if it is lost.
+    fn answer(&self, endpoint: &str, form: &[(&str, &str)]) -> Option<(u16, String)>;
+}
+
+impl fmt::Debug for dyn Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Service")
+    }
+}
+
+// A model checker's threads take turns on one of the system's.
+thread_local!(static SERVICE: RefCell<Option<Arc<dyn Service>>> = const { RefCell::new(None) });
+
+/// From now on `service` answers.
+pub fn set_service(service: Arc<dyn Service>) {
+    SERVICE.set(Some(service));
+}
+
+pub(super) fn answer(url: &Url, form: &GrantData) -> Result<Answer, Failure> {
+    let endpoint = url.path().rsplit('/').next().unwrap_or_default();
+    let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.expose())).collect();
+    let service = SERVICE.with_borrow(Clone::clone);
+    match service.and_then(|service| service.answer(endpoint, &form)) {
+        Some((status, body)) => {
+            let body = Zeroizing::new(body.into_bytes());
+            Ok(Answer { status, retry_after: None, body, whole: true })
+        }
+        None => {
+            let error = Error::new(ErrorKind::Network, "the answer is lost");
+            Err(Failure { class: Class::Lost, error, retry_after: None, words: String::new() })
+        }
+    }
+}
