@@ -566,7 +566,13 @@ fn refreshed(next: &mut Record, before: &TokenSet, after: &TokenSet) {
 
 fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: Now, dice: Dice) {
     let login = attempt.plan == Plan::Login;
-    if failure.class != Class::Lost && next.suspect.as_ref().is_some_and(|suspect| suspect.sent == attempt.sent) {
+    // What was not worked on says nothing about an earlier answer that is not known.
+    let tells = match failure.class {
+        Class::Lost => false,
+        Class::Dead | Class::Refused => true,
+        Class::Unsent | Class::Limit | Class::Configuration => !attempt.was_suspect,
+    };
+    if tells && next.suspect.as_ref().is_some_and(|suspect| suspect.sent == attempt.sent) {
         next.suspect = None;
     }
     let length = match failure.class {
@@ -631,5 +637,7 @@ fn dies_early(record: &Record, now: Now) -> bool {
     named.is_none_or(|end| now.wall < end.saturating_sub(SAME_END))
 }
 
+#[cfg(test)]
+mod protocol;
 #[cfg(test)]
 mod tests;
