@@ -1,4 +1,4 @@
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use cdse_sandbox::{Action, Endpoint, Fault, Grant, Rotation};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{BINARY, Call, PASSWORD, USER, World, until};
+use crate::support::{BINARY, Call, MFA, PASSWORD, USER, World, until};
 
 fn one_time() -> World {
     let world = World::with(|config| config.rotation = Rotation::OneTime);
@@ -195,6 +195,133 @@ fn x2_a_second_signal_ends_at_once() {
     // The exchange, which would have ended by itself after twenty seconds, was not waited for: it did not leave a trace.
     let record = std::fs::read_to_string(world.session_file()).unwrap();
     assert!(record.contains("suspect") && !record.contains("hold"), "{record}");
+}
+
+/// Whether a thread of that name runs.
+fn has_thread(child: &Child, name: &str) -> bool {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", child.id())) else { return false };
+    tasks
+        .filter_map(Result::ok)
+        .any(|task| std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name))
+}
+
+const ENDING: [(Signal, i32); 3] = [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)];
+
+/// Before the lock: somebody is asked for a code, and nothing is at stake.
+#[test]
+fn x2_a_signal_ends_who_waits_for_a_code() {
+    for (sent, code) in ENDING {
+        let world = World::new();
+        let asked = world.home.path().join("asked");
+        let script = world.home.path().join("ask");
+        std::fs::write(&script, format!("touch '{}'\nexec sleep 20\n", asked.display())).unwrap();
+        let command = format!("/bin/sh {}", script.display());
+        let mut call =
+            world.cdse_as(MFA, ["auth", "token"]).env("CDSE_TOTP_COMMAND", command).env("PATH", "/usr/bin:/bin");
+        let child = call.spawn();
+        until("it is asked for a code", || asked.exists());
+        signal(&child, sent);
+        let mut child = child;
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert_eq!(world.sandbox.counters().token_requests, 0);
+    }
+}
+
+#[test]
+fn x2_a_signal_ends_who_waits_for_the_lock() {
+    for (sent, code) in ENDING {
+        let world = one_time();
+        world.age(700);
+        world.sandbox.clear_log();
+        let before = world.stored_refresh_token();
+        let lock = std::fs::File::open(world.session_file().with_extension("json.lock")).unwrap();
+        lock.lock().unwrap();
+        let mut call = world.cdse(["auth", "token"]);
+        let child = call.spawn();
+        until("it is about to renew", || has_thread(&child, "cdse-auth"));
+        signal(&child, sent);
+        let done = call.wait(child).prints_nothing();
+        assert_eq!((done.code, done.stderr.as_str()), (Some(code), ""));
+        assert_eq!((world.sandbox.counters().token_requests, world.stored_refresh_token()), (0, before));
+        drop(lock);
+        world.cdse(["auth", "token"]).run().token();
+    }
+}
+
+#[test]
+fn x2_a_signal_while_the_request_is_on_its_way_loses_nothing() {
+    for (sent, code) in ENDING {
+        let world = one_time();
+        world.age(700);
+        world.sandbox.clear_log();
+        world.sandbox.script(Fault::token(Action::Delay(Duration::from_millis(300))));
+        let before = world.stored_refresh_token();
+        let mut call = world.cdse(["auth", "token"]);
+        let child = call.spawn();
+        until("the request is there", || world.sandbox.counters().token_requests == 1);
+        signal(&child, sent);
+        assert_eq!(call.wait(child).prints_nothing().code, Some(code));
+        assert_eq!(world.sandbox.counters().refreshes_ok, 1);
+        assert_ne!(world.stored_refresh_token(), before);
+        world.cdse(["auth", "token", "--force-refresh"]).run().token();
+        assert_eq!(world.sandbox.counters().reuse_detected, 0);
+    }
+}
+
+/// The answer has come; as soon as something new lies beside the record the signal is sent.
+#[test]
+fn x2_a_signal_while_the_token_is_saved_loses_nothing() {
+    for (sent, _) in ENDING {
+        let world = one_time();
+        world.age(700);
+        world.sandbox.clear_log();
+        let before = world.stored_refresh_token();
+        let folder = world.session_file().parent().unwrap().to_owned();
+        let files = || std::fs::read_dir(&folder).unwrap().count();
+        let at_rest = files();
+        let mut call = world.cdse(["auth", "token"]);
+        let child = call.spawn();
+        while world.sandbox.counters().refreshes_ok == 0 {
+            std::thread::yield_now();
+        }
+        // It may be over before this sees it: then the signal comes a moment later.
+        while files() == at_rest && world.stored_refresh_token() == before && state(&child) != 'Z' {
+            std::thread::yield_now();
+        }
+        signal(&child, sent);
+        let code = call.wait(child).code;
+        assert!(matches!(code, Some(0 | 129 | 130 | 143)), "{code:?}");
+        assert_ne!(world.stored_refresh_token(), before);
+        world.cdse(["auth", "token", "--force-refresh"]).run().token();
+        assert_eq!((world.sandbox.counters().reuse_detected, world.sandbox.counters().sessions_open), (0, 1));
+    }
+}
+
+/// Whoever reads its output does not: the token is saved, and what is printed is all or nothing.
+#[test]
+fn x2_a_signal_while_the_token_is_printed_loses_nothing() {
+    const PIPE: usize = 1 << 16;
+    for (sent, code) in ENDING {
+        let world = one_time();
+        world.age(700);
+        world.sandbox.clear_log();
+        let before = world.stored_refresh_token();
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(&[b' '; PIPE]).unwrap();
+        let mut call = world.cdse(["auth", "token"]);
+        call.command.stdout(writer);
+        let mut child = call.spawn();
+        until("the token is saved", || world.stored_refresh_token() != before && state(&child) == 'S');
+        until("no renewal runs", || !has_thread(&child, "cdse-auth"));
+        signal(&child, sent);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        drop(call);
+        let mut printed = Vec::new();
+        reader.read_to_end(&mut printed).unwrap();
+        assert_eq!(printed.len(), PIPE, "a part of the token was printed");
+        world.cdse(["auth", "token"]).run().token();
+        assert_eq!((world.sandbox.counters().token_requests, world.sandbox.counters().reuse_detected), (1, 0));
+    }
 }
 
 /// `nohup` and its like chose that a signal does nothing.
