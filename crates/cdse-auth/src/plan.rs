@@ -38,11 +38,11 @@ pub(crate) enum Want {
     Fresh,
     /// A token that is valid for at least so long.
     Validity(Millis),
-    /// Another token than this one, which a service refused.
-    Not(Secret),
+    /// Another token than this one, which a service refused. What waits or is remembered must not keep a token.
+    Not(Fingerprint),
     /// Another token than `not`, of an exchange that began at `since` (wall clock) or later, by whomever; `not` is the
     /// one that the caller knew.
-    Renewal { since: Millis, not: Option<Secret> },
+    Renewal { since: Millis, not: Option<Fingerprint> },
     /// A session: the stored one if it lives, else a new one. Said by a person, at `since`.
     Session { since: Millis },
     /// A new session, whatever is stored. Said by a person, at `since`.
@@ -274,8 +274,8 @@ impl View<'_> {
         }
     }
 
-    pub(crate) fn is_current(&self, refused: &Secret) -> bool {
-        self.record.tokens.as_ref().is_some_and(|tokens| tokens.access == *refused)
+    pub(crate) fn is_current(&self, refused: &Fingerprint) -> bool {
+        self.record.tokens.as_ref().is_some_and(|tokens| tokens.access.fingerprint() == *refused)
     }
 
     /// Whether an exchange for `want` may begin now. `credentials` tells whether a mark is of the provider's.
@@ -346,7 +346,7 @@ impl View<'_> {
             Want::Session { .. } => self.session_lives(),
             Want::Renewal { since, not } => {
                 let begun = self.record.tokens.as_ref().is_some_and(|tokens| match not {
-                    Some(not) => tokens.t0 >= *since && tokens.access != *not,
+                    Some(not) => tokens.t0 >= *since && tokens.access.fingerprint() != *not,
                     // Whoever knew no token cannot tell one of the same tick from a later one.
                     None => tokens.t0 > *since,
                 });

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder};
 use url::Url;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::address::Endpoints;
 use super::answer::{Answer, Asked, classify};
@@ -88,7 +89,7 @@ impl Service {
         let body = encode(form);
         self.send(&Method::POST, url, timeout, |request| {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-            request.header(CONTENT_TYPE, form).body(bytes::Bytes::from_owner(body))
+            request.header(CONTENT_TYPE, form).body(Bytes::from_owner(body))
         })
         .map(|(answer, _)| answer)
     }
@@ -107,6 +108,8 @@ impl Service {
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<(Answer, Option<String>), Failure> {
         let client = self.client().map_err(|error| failure(Class::Unsent, error))?;
+        // Dropped after the runtime, with which everything goes that shares its bytes.
+        let mut received = Received::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             let why = format!("the request could not be started: {error}; nothing was sent");
             failure(Class::Unsent, Error::new(ErrorKind::Network, why))
@@ -121,7 +124,7 @@ impl Service {
             match request.send().await {
                 Ok(response) => {
                     let date = response.headers().get(DATE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-                    read(response).await.map(|answer| (answer, date))
+                    read(response, &mut received).await.map(|answer| (answer, date))
                 }
                 Err(error) => Err(error),
             }
@@ -177,7 +180,22 @@ fn encode(form: &GrantData) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(body.finish().into_bytes())
 }
 
-async fn read(mut response: reqwest::Response) -> reqwest::Result<Answer> {
+/// The pieces of a body as the HTTP library read them: its buffer holds the tokens too, and is wiped when it is nobody
+/// else's any more. (Of several pieces in one buffer only the last is wiped; a token answer comes in one.)
+#[derive(Default)]
+struct Received(Vec<Bytes>);
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        for piece in self.0.drain(..) {
+            if let Ok(mut piece) = piece.try_into_mut() {
+                piece.zeroize();
+            }
+        }
+    }
+}
+
+async fn read(mut response: reqwest::Response, received: &mut Received) -> reqwest::Result<Answer> {
     let status = response.status().as_u16();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut body = Zeroizing::new(Vec::with_capacity(8 * 1024));
@@ -186,7 +204,9 @@ async fn read(mut response: reqwest::Response) -> reqwest::Result<Answer> {
             Ok(Some(chunk)) => {
                 let room = LARGEST.saturating_sub(body.len());
                 body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                if chunk.len() > room {
+                let too_long = chunk.len() > room;
+                received.0.push(chunk);
+                if too_long {
                     return Ok(Answer { status, retry_after, body, whole: false });
                 }
             }

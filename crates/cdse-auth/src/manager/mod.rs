@@ -331,7 +331,7 @@ impl TokenManager {
     pub async fn force_refresh(&self) -> Result<HeaderValue> {
         let want = {
             let seen = self.core.shared().seen.clone();
-            let not = seen.and_then(|seen| seen.record.tokens.as_ref().map(|tokens| tokens.access.clone()));
+            let not = seen.and_then(|seen| seen.record.tokens.as_ref().map(|tokens| tokens.access.fingerprint()));
             Want::Renewal { since: self.core.clock.now().wall, not }
         };
         Box::pin(self.core.obtain(want, None)).await
@@ -349,7 +349,7 @@ impl TokenManager {
         let text = refused.to_str().unwrap_or_default();
         let token = text.get(.."Bearer ".len()).filter(|scheme| scheme.eq_ignore_ascii_case("Bearer "));
         let token = token.map_or(text, |_| &text["Bearer ".len()..]);
-        Box::pin(self.core.obtain(Want::Not(token.into()), None)).await
+        Box::pin(self.core.obtain(Want::Not(Fingerprint::of(token)), None)).await
     }
 
     /// Logs in, unless a session is stored that lives.

@@ -9,7 +9,7 @@ struct World {
     now: Now,
     means: Means,
     password: &'static str,
-    remembered: Option<Secret>,
+    remembered: Option<Fingerprint>,
     /// The exchange that the last question wanted.
     wanted: Option<Plan>,
     explicit: bool,
@@ -135,7 +135,7 @@ impl World {
                 self.now.mono += seconds(by);
             }
             ["suspend" | "set-clock", by] => self.now.wall += seconds(by),
-            ["remember"] => self.remembered = self.record.tokens.as_ref().map(|tokens| tokens.access.clone()),
+            ["remember"] => self.remembered = self.record.tokens.as_ref().map(|tokens| tokens.access.fingerprint()),
             ["other-password"] => self.password = "second",
             ["killed"] => {
                 let plan = self.wanted.expect("an exchange was wanted");
@@ -170,7 +170,7 @@ impl World {
     }
 
     fn want(&self, words: &[&str]) -> Want {
-        let current = || self.record.tokens.as_ref().map(|tokens| tokens.access.clone()).expect("a token");
+        let current = || self.record.tokens.as_ref().map(|tokens| tokens.access.fingerprint()).expect("a token");
         match *words {
             ["get"] => Want::Fresh,
             ["renew"] => Want::Renewal { since: self.now.wall, not: Some(current()) },
