@@ -9,6 +9,7 @@ mod cli;
 mod colour;
 mod command;
 mod complete;
+mod core_dump;
 mod duration;
 mod environment;
 mod fail;
@@ -36,6 +37,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    core_dump::forbid();
     let arguments: Vec<_> = std::env::args_os().collect();
     // Known before the arguments are understood, for errors about the arguments are JSON too.
     let json = arguments.iter().skip(1).take_while(|argument| *argument != "--").any(|argument| argument == "--json");

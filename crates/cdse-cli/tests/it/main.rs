@@ -8,6 +8,7 @@
 
 mod accounts;
 mod completion;
+mod core_dump;
 mod doctor;
 mod exit_codes;
 mod feeding;
