@@ -36,6 +36,9 @@ pub mod blocking;
 mod clock;
 mod endpoint;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod manager;
 mod os;
 mod plan;

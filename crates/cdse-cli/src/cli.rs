@@ -131,7 +131,10 @@ fn usage(error: &clap::Error) -> Fail {
         .map(|argument| argument.split(['=', ' ']).next().unwrap_or_default().to_owned());
     let prior = text(ContextKind::PriorArg).map(|prior| prior.split(' ').next().unwrap_or_default().to_owned());
     let message = match (error.kind(), &option) {
-        (ErrorKind::UnknownArgument, Some(option)) => format!("there is no option {option} here"),
+        (ErrorKind::UnknownArgument, Some(option)) if could_be_an_option(option) => {
+            format!("there is no option {option} here")
+        }
+        (ErrorKind::UnknownArgument, Some(_)) => "there is no such option here".to_owned(),
         (ErrorKind::UnknownArgument, None) => "there is an argument too many".to_owned(),
         (ErrorKind::InvalidSubcommand, _) => "there is no such command".to_owned(),
         (ErrorKind::ValueValidation, Some(option)) => match std::error::Error::source(error) {
@@ -171,4 +174,33 @@ fn usage(error: &clap::Error) -> Fail {
         (None, Some(similar)) => format!("did you mean {similar}?"),
         (None, None) => "see `cdse --help`, or --help after the command".to_owned(),
     })
+}
+
+/// What begins with a hyphen may be a password, too.
+fn could_be_an_option(text: &str) -> bool {
+    text.len() <= 24 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An argument on each line.
+    #[test]
+    fn cli2_no_argument_is_shown_that_could_be_a_secret() {
+        cdse_fuzz::fuzz("command_line", |data| {
+            let lines = String::from_utf8_lossy(data);
+            let arguments = std::iter::once("cdse").chain(lines.lines()).map(OsString::from).collect();
+            match parse(arguments) {
+                Ok(Parsed::Text(text)) => text.lines().next().unwrap_or_default().to_owned(),
+                Ok(Parsed::Run(cli)) => format!("{cli:?}").split([' ', '{']).take(4).collect(),
+                Err(fail) => {
+                    assert_eq!(fail.exit(), 2);
+                    let said = format!("{} {}", fail.text(), fail.advice().unwrap_or_default());
+                    assert!(!said.contains("CANARY") && !said.chars().any(char::is_control), "{said:?}");
+                    said
+                }
+            }
+        });
+    }
 }

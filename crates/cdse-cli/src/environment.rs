@@ -193,4 +193,53 @@ mod tests {
             assert!(shown.contains(name) && !shown.contains("CANARY"), "{shown}");
         }
     }
+
+    /// Lines `NAME=value`; what stands for a value may be anything.
+    #[test]
+    fn cli4_no_value_of_a_variable_is_shown() {
+        cdse_fuzz::fuzz("environment", |data| {
+            let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
+            let value = |name: &str| {
+                let line = lines.iter().find(|line| line.starts_with(name.as_bytes()))?;
+                Some(bytes_of(line.get(name.len() + 1..)?))
+            };
+            match Environment::from(value) {
+                Ok(environment) => {
+                    let shown = format!("{environment:?}");
+                    for secret in [&environment.password, &environment.client_secret, &environment.refresh_token] {
+                        let shown_in = |secret: &Secret| secret.expose().len() > 8 && shown.contains(secret.expose());
+                        // What is no secret may hold the same text.
+                        let elsewhere = |secret: &Secret| {
+                            [
+                                &environment.username,
+                                &environment.client_id,
+                                &environment.identity_url,
+                                &environment.totp_command,
+                            ]
+                            .into_iter()
+                            .flatten()
+                            .any(|text| text.contains(secret.expose()))
+                        };
+                        assert!(!secret.as_ref().is_some_and(|secret| shown_in(secret) && !elsewhere(secret)));
+                    }
+                    format!("{} {}", environment.password.is_some(), environment.no_input)
+                }
+                Err(fail) => {
+                    assert_eq!(fail.exit(), 2);
+                    assert!(!format!("{fail:?}").contains("CANARY"), "{fail:?}");
+                    fail.text().to_owned()
+                }
+            }
+        });
+    }
+
+    #[cfg(unix)]
+    fn bytes_of(value: &[u8]) -> OsString {
+        std::os::unix::ffi::OsStringExt::from_vec(value.to_vec())
+    }
+
+    #[cfg(not(unix))]
+    fn bytes_of(value: &[u8]) -> OsString {
+        String::from_utf8_lossy(value).into_owned().into()
+    }
 }

@@ -1,7 +1,7 @@
 //! User name and password from a netrc file, on request (`--netrc`).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use cdse_auth::PasswordAuth;
@@ -41,14 +41,18 @@ pub(crate) fn user(environment: &Environment, realm: &str, is_default: bool) -> 
         .map(Zeroizing::new)
         .map_err(|error| Fail::usage(format!("--netrc: {shown} cannot be read: {error}")).hint(WITHOUT))?;
     warn_if_loose(&path);
-    let netrc = Netrc::from_str(&text).map_err(|error| {
+    user_in(&text, &path, &machines(realm, is_default))
+}
+
+fn user_in(text: &str, path: &Path, machines: &[String]) -> Result<PasswordAuth> {
+    let shown = path.display();
+    let netrc = Netrc::from_str(text).map_err(|error| {
         // Its words may be a password in the wrong place; the line number stands at the end.
         let text = error.to_string();
         let line = text.rfind("(line ").map_or("", |at| &text[at..]);
         Fail::usage(format!("--netrc: {shown} is no netrc file {line}").trim_end().to_owned())
             .hint("an entry is written: machine NAME login USER password PASSWORD")
     })?;
-    let machines = machines(realm, is_default);
     let Some(entry) = machines.iter().find_map(|machine| netrc.hosts.get(machine)) else {
         let why = format!("--netrc: {shown} names no machine {}", machines.join(" or "));
         return Err(Fail::usage(why).hint(WITHOUT));
@@ -74,7 +78,7 @@ fn machines(realm: &str, is_default: bool) -> Vec<String> {
 }
 
 #[cfg(unix)]
-fn warn_if_loose(path: &std::path::Path) {
+fn warn_if_loose(path: &Path) {
     use std::os::unix::fs::MetadataExt;
 
     if fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0) {
@@ -83,4 +87,33 @@ fn warn_if_loose(path: &std::path::Path) {
 }
 
 #[cfg(not(unix))]
-fn warn_if_loose(_: &std::path::Path) {}
+fn warn_if_loose(_: &Path) {}
+
+#[cfg(test)]
+mod tests {
+    use cdse_auth::AuthProvider;
+
+    use super::*;
+
+    #[test]
+    fn cli4_no_word_of_a_netrc_file_is_shown() {
+        cdse_fuzz::fuzz("netrc", |data| {
+            let Ok(text) = std::str::from_utf8(data) else { return String::new() };
+            match user_in(text, Path::new("/n"), &machines("", true)) {
+                Ok(user) => {
+                    assert!(user.username().is_some_and(|name| check_name(name).is_ok()));
+                    "found".to_owned()
+                }
+                Err(fail) => {
+                    assert_eq!(fail.exit(), 2);
+                    let said = fail.text().split("(line ").next().unwrap_or_default();
+                    let names = machines("", true).join(" ");
+                    for word in text.split_whitespace().filter(|word| word.len() > 8 && !names.contains(*word)) {
+                        assert!(!said.contains(word), "{word} in {said}");
+                    }
+                    said.to_owned()
+                }
+            }
+        });
+    }
+}

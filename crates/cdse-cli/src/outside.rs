@@ -43,3 +43,24 @@ pub(crate) fn code(text: &str) -> Result<Secret, String> {
     }
     Err("a one-time code has 6 to 8 digits".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::SecretCommand;
+    use crate::duration;
+
+    #[test]
+    fn cli2_no_text_from_outside_is_shown() {
+        cdse_fuzz::fuzz("small_texts", |data| {
+            let secret = without_line_end(data);
+            assert!(secret.as_ref().is_ok_and(|secret| secret.expose().len() + 2 >= data.len()) || secret.is_err());
+            let text = String::from_utf8_lossy(data);
+            let length = duration::parse(&text);
+            assert!(length.as_ref().is_ok_and(|length| length.as_secs() <= 366 * 24 * 3600) || length.is_err());
+            let code = code(&text).map(|code| code.expose().len());
+            let command = SecretCommand::new("CDSE_TOTP_COMMAND", &text);
+            (secret.is_ok(), length.map(|length| length.as_secs()), code, command.map(drop))
+        });
+    }
+}

@@ -152,4 +152,16 @@ mod tests {
             assert_eq!(Name::parse(name).is_ok(), name == "-", "{name}");
         }
     }
+
+    #[test]
+    fn s2_a_damaged_profile_is_said_to_be_damaged() {
+        cdse_fuzz::fuzz("profile_file", |data| match parse(data) {
+            Ok(profile) => {
+                let text = serde_json::to_vec(&profile).unwrap();
+                assert_eq!(parse(&text).unwrap(), profile);
+                format!("{:?} {}", profile.grant, profile.username.is_some())
+            }
+            Err(error) => format!("{:?}", error.kind()),
+        });
+    }
 }

@@ -5,6 +5,8 @@ mod address;
 mod answer;
 mod authorities;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 #[cfg(cdse_model)]
 pub mod modelled;
 mod probe;

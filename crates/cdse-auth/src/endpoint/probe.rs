@@ -40,11 +40,16 @@ impl Service {
     /// Reads the discovery document.
     pub(crate) fn probe(&self, now: impl Fn() -> Millis) -> Result<Probe> {
         let (answer, date) = self.discovery().map_err(|failure| failure.error)?;
-        let document = document(&answer)?;
-        let service_time = date.and_then(|date| httpdate::parse_http_date(&date).ok());
-        let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let ours = UNIX_EPOCH + Duration::from_millis(now().unsigned_abs());
-        let ahead = service_time.map(|theirs| seconds(ours).cast_signed() - seconds(theirs).cast_signed());
-        Ok(Probe { issuer: cleaned(&document.issuer, 200), service_time, ahead })
+        read(&answer, date.as_deref(), now())
     }
+}
+
+/// The document, and the `Date` that came with it.
+pub(super) fn read(answer: &Answer, date: Option<&str>, now: Millis) -> Result<Probe> {
+    let document = document(answer)?;
+    let service_time = date.and_then(|date| httpdate::parse_http_date(date).ok());
+    let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let ours = UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
+    let ahead = service_time.map(|theirs| seconds(ours).cast_signed() - seconds(theirs).cast_signed());
+    Ok(Probe { issuer: cleaned(&document.issuer, 200), service_time, ahead })
 }
