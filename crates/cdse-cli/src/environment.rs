@@ -207,20 +207,10 @@ mod tests {
                 Ok(environment) => {
                     let shown = format!("{environment:?}");
                     for secret in [&environment.password, &environment.client_secret, &environment.refresh_token] {
-                        let shown_in = |secret: &Secret| secret.expose().len() > 8 && shown.contains(secret.expose());
+                        let Some(secret) = secret.as_ref().filter(|secret| secret.expose().len() > 8) else { continue };
                         // What is no secret may hold the same text.
-                        let elsewhere = |secret: &Secret| {
-                            [
-                                &environment.username,
-                                &environment.client_id,
-                                &environment.identity_url,
-                                &environment.totp_command,
-                            ]
-                            .into_iter()
-                            .flatten()
-                            .any(|text| text.contains(secret.expose()))
-                        };
-                        assert!(!secret.as_ref().is_some_and(|secret| shown_in(secret) && !elsewhere(secret)));
+                        let once = String::from_utf8_lossy(data).matches(secret.expose()).count() == 1;
+                        assert!(!once || !shown.contains(secret.expose()));
                     }
                     format!("{} {}", environment.password.is_some(), environment.no_input)
                 }
