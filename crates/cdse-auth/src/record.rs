@@ -284,3 +284,64 @@ impl Record {
         Self { generation: self.generation.wrapping_add(1).max(1), ..self.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let slot = Slot {
+            token_url: "https://id.example/token".to_owned(),
+            client_id: "cdse-public".to_owned(),
+            grant: Grant::Password,
+            subject: Some("user".to_owned()),
+        };
+        let mut record = Record::new(Some(slot), &Random::seeded(1));
+        record.tokens = TokenSet::new("t", std::time::Duration::from_secs(600)).ok();
+        record
+    }
+
+    /// The names of session files: another one would lose every session that is stored.
+    #[test]
+    fn s2_the_name_of_a_slot_stays() {
+        let slot = record().slot.unwrap();
+        assert_eq!(slot.id(), "24a0d2cff4f5414390ad3a55a49e021f");
+        for other in [
+            Slot { client_id: "other".to_owned(), ..slot.clone() },
+            Slot { grant: Grant::ClientCredentials, ..slot.clone() },
+            Slot { subject: None, ..slot.clone() },
+        ] {
+            assert_ne!(other.id(), slot.id());
+        }
+    }
+
+    #[test]
+    fn s2_a_record_tells_whose_it_is_and_what_it_holds() {
+        let record = record();
+        assert!(record.slot().is_some_and(|slot| slot.grant.name() == "password"));
+        assert_eq!(record.tokens().map(TokenSet::access_token), Some("t"));
+        assert_eq!(Record::from_json(&record.to_json()).unwrap(), record);
+    }
+
+    #[test]
+    fn s2_a_newer_schema_is_not_read() {
+        let text =
+            |schema: &str| String::from_utf8(record().to_json().to_vec()).unwrap().replace("\"schema\": 1", schema);
+        for (schema, kind) in [
+            ("\"schema\": 2", Some(ErrorKind::StoreNewer)),
+            ("\"schema\": 0", None),
+            ("\"schema\": \"1\"", Some(ErrorKind::StoreDamaged)),
+        ] {
+            let read = Record::from_json(text(schema).as_bytes());
+            assert_eq!(read.err().map(|error| error.kind()), kind, "{schema}");
+        }
+    }
+
+    #[test]
+    fn s1_each_record_is_one_generation_later() {
+        let first = record();
+        let second = first.next();
+        assert_eq!((first.generation, second.generation, second.lineage), (0, 1, first.lineage));
+        assert_eq!(Record { generation: u64::MAX, ..first }.next().generation, 1);
+    }
+}

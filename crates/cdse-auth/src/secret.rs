@@ -108,6 +108,13 @@ mod tests {
     fn p5_debug_shows_nothing() {
         let shown = format!("{:?} {:#?}", Secret::new("canary"), Some(Secret::new("canary")));
         assert!(!shown.contains("canary"), "{shown}");
+        assert!(shown.contains("[redacted]"), "{shown}");
+    }
+
+    /// What is stored in place of a refresh token that was sent or refused.
+    #[test]
+    fn m6_a_fingerprint_is_the_beginning_of_a_digest() {
+        assert_eq!(Fingerprint::of("abc").as_str(), "ba7816bf8f01cfea");
     }
 
     #[test]

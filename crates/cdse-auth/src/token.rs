@@ -204,3 +204,47 @@ impl From<TokenSet> for Fields {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(refresh_life: Option<Duration>) -> TokenSet {
+        TokenSet::new("an-access-token", Duration::from_secs(600))
+            .unwrap()
+            .with_refresh_token("a-refresh-token", refresh_life)
+    }
+
+    #[test]
+    fn a_set_of_tokens_tells_what_it_was_given() {
+        let tokens = TokenSet { session_id: Some("a-session".to_owned()), ..tokens(None) };
+        assert_eq!((tokens.access_token(), tokens.refresh_token()), ("an-access-token", Some("a-refresh-token")));
+        assert_eq!(tokens.session_id(), Some("a-session"));
+        let alone = TokenSet::new("t", Duration::ZERO).unwrap();
+        assert_eq!((alone.refresh_token(), alone.session_id(), alone.refresh_expires_at()), (None, None, None));
+    }
+
+    #[test]
+    fn m2_a_token_is_valid_until_its_end_less_the_skew() {
+        let tokens = tokens(Some(Duration::from_secs(3600)));
+        assert!(tokens.access_valid(Duration::ZERO) && !tokens.access_valid(Duration::from_secs(600)));
+        assert!(tokens.refresh_valid(Duration::ZERO) && !tokens.refresh_valid(Duration::from_secs(3600)));
+        let end = |seconds: i64| moment(tokens.t0 + seconds * 1000);
+        assert_eq!((tokens.access_expires_at(), tokens.refresh_expires_at()), (end(600), Some(end(3600))));
+    }
+
+    #[test]
+    fn e3_a_refresh_token_without_a_known_end_is_valid_and_none_is_not() {
+        assert!(
+            tokens(None).refresh_valid(Duration::from_secs(1 << 40)) && tokens(None).refresh_expires_at().is_none()
+        );
+        let alone = TokenSet::new("t", Duration::from_secs(600)).unwrap();
+        assert!(!alone.refresh_valid(Duration::ZERO));
+    }
+
+    #[test]
+    fn m10_no_life_is_longer_than_a_day() {
+        let tokens = TokenSet::new("t", Duration::from_secs(1 << 40)).unwrap();
+        assert_eq!(tokens.life, 24 * 3600 * 1000);
+    }
+}

@@ -88,6 +88,18 @@ fn e2_hostile_answers_are_classified_and_lose_nothing() {
 }
 
 #[test]
+fn e2_an_answer_that_is_no_token_is_said_to_be_what_it_is() {
+    let said = |whole: bool, body: &str| {
+        let answer = Answer { whole, ..answer(200, body) };
+        classify(Asked::Password, &answer, NOW).expect_err("no token").error.message().to_owned()
+    };
+    assert!(said(false, "{").contains("far too long"));
+    assert!(said(true, "").contains("an empty answer"));
+    assert!(said(true, "{}").contains("without an access token"));
+    assert!(said(true, "<html>").contains("no JSON object"));
+}
+
+#[test]
 fn e2_every_status_has_a_class() {
     for status in 100..=599 {
         for body in ["", "<html>", "{}", r#"{"error":7}"#, r#"{"error":"x","error_description":{}}"#] {
