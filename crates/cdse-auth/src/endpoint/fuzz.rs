@@ -21,13 +21,13 @@ pub fn token_answer(data: &[u8]) -> String {
 /// Any answer of the token endpoint: its status and `Retry-After` on the first line, its body after that.
 pub fn error_answer(data: &[u8]) -> String {
     let (status, retry_after, body) = parts(data);
-    all(status, retry_after, body)
+    all(status, retry_after.as_deref(), body)
 }
 
 /// A `Retry-After`.
 pub fn retry_after(data: &[u8]) -> String {
     let text = String::from_utf8_lossy(data).into_owned();
-    all(429, Some(text.clone()), b"") + &all(503, Some(text), b"{\"error\": \"x\"}")
+    all(429, Some(&text), b"") + &all(503, Some(&text), b"{\"error\": \"x\"}")
 }
 
 /// A token, and the claims of one.
@@ -121,10 +121,10 @@ fn first_line(data: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// An answer to each thing that can be asked for, whole and cut.
-fn all(status: u16, retry_after: Option<String>, body: &[u8]) -> String {
+fn all(status: u16, retry_after: Option<&str>, body: &[u8]) -> String {
     let mut told = String::new();
     for whole in [true, false] {
-        let answer = Answer { status, retry_after: retry_after.clone(), body: Zeroizing::new(body.to_vec()), whole };
+        let answer = Answer { status, retry_after: retry_after.map(str::to_owned), body: Zeroizing::new(body.to_vec()), whole };
         for (asked, plan) in
             [(Asked::Refresh, Plan::Refresh), (Asked::Password, Plan::Login), (Asked::Client, Plan::Login)]
         {
