@@ -284,8 +284,8 @@ impl World {
         let record = self.read();
         let current = record.tokens.as_ref().map(|tokens| tokens.access.clone());
         let want = match (self.chance.between(0, 20), current) {
-            (0, not) => Want::Renewal { since: self.now, not },
-            (1 | 2, Some(refused)) => Want::Not(refused),
+            (0, not) => Want::Renewal { since: self.now, not: not.as_ref().map(Secret::fingerprint) },
+            (1 | 2, Some(refused)) => Want::Not(refused.fingerprint()),
             (3, _) => Want::Session { since: self.now },
             _ => Want::Fresh,
         };
