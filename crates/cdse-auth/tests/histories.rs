@@ -104,6 +104,7 @@ struct History {
     reference: Reference,
     last: Option<HeaderValue>,
     faults: u64,
+    reused: u64,
     scripted: u64,
     /// Sessions that nobody can end any more: cleared, or opened by a login whose answer was lost.
     orphans: u64,
@@ -116,11 +117,23 @@ impl History {
         let store = MemoryTokenStore::new();
         let manager = Self::manager(&world, &store);
         let reference = Reference::default();
-        Self { world, store, manager, reference, last: None, faults: 0, scripted: 0, orphans: 0, ended: false }
+        Self {
+            world,
+            store,
+            manager,
+            reference,
+            last: None,
+            faults: 0,
+            reused: 0,
+            scripted: 0,
+            orphans: 0,
+            ended: false,
+        }
     }
 
     fn manager(world: &World, store: &MemoryTokenStore) -> blocking::TokenManager {
-        let patience = Duration::from_millis(500);
+        // On a clock that stands still the end of a hold never comes, however near it is: nobody waits for one.
+        let patience = Duration::from_millis(1);
         world.builder(user()).store(store.clone()).patience(patience).build().unwrap().into()
     }
 
@@ -196,6 +209,10 @@ impl History {
         {
             (self.reference.age, self.last, self.ended) = (Some(0), Some(header), false);
         }
+        // Whoever names a refused token risks one that may be spent; that ends the session and what it gave.
+        let reused = self.world.sandbox.counters().reuse_detected;
+        self.ended |= reused > self.reused;
+        self.reused = reused;
         let met = self.world.sandbox.counters().faults_met;
         if met > self.faults {
             self.faults = met;
