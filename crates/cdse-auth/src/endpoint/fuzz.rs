@@ -124,7 +124,8 @@ fn first_line(data: &[u8]) -> (&[u8], &[u8]) {
 fn all(status: u16, retry_after: Option<&str>, body: &[u8]) -> String {
     let mut told = String::new();
     for whole in [true, false] {
-        let answer = Answer { status, retry_after: retry_after.map(str::to_owned), body: Zeroizing::new(body.to_vec()), whole };
+        let answer =
+            Answer { status, retry_after: retry_after.map(str::to_owned), body: Zeroizing::new(body.to_vec()), whole };
         for (asked, plan) in
             [(Asked::Refresh, Plan::Refresh), (Asked::Password, Plan::Login), (Asked::Client, Plan::Login)]
         {

@@ -41,7 +41,11 @@ fn path() -> String {
 }
 
 fn is_installed(shell: &str) -> bool {
-    Command::new(shell).arg("-c").arg("exit").status().is_ok_and(|status| status.success())
+    let there = Command::new(shell).arg("-c").arg("exit").status().is_ok_and(|status| status.success());
+    if !there {
+        eprintln!("not run: {shell} is not installed");
+    }
+    there
 }
 
 #[test]
