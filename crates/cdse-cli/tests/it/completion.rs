@@ -40,6 +40,7 @@ fn path() -> String {
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
 }
 
+#[allow(clippy::print_stderr, reason = "who reads the log must know what did not run")]
 fn is_installed(shell: &str) -> bool {
     let there = Command::new(shell).arg("-c").arg("exit").status().is_ok_and(|status| status.success());
     if !there {
