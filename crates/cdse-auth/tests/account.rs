@@ -31,6 +31,11 @@ fn cli5_the_owner_sees_and_ends_the_sessions_of_the_account() {
     assert_eq!(current[0].ip.as_deref(), Some("127.0.0.1"));
     assert_eq!(current[0].started_at, Some(world.time.wall()));
     let theirs = sessions.iter().find(|session| !session.current).unwrap();
+    // What is no name must not come to mean all sessions.
+    for none in ["", ".", ".."] {
+        assert_eq!(manager.end_session(none).unwrap_err().kind(), ErrorKind::Configuration, "{none:?}");
+    }
+    assert_eq!(world.sandbox.sessions().len(), 2);
     manager.end_session(&theirs.id).unwrap();
     assert_eq!(world.sandbox.sessions().len(), 1);
     assert!(!world.accepts(&other.authorization_header().unwrap()));

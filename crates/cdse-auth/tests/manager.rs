@@ -814,6 +814,65 @@ impl RecordStore for Counting {
     }
 }
 
+/// Stores what it is given, and once says that it did not.
+#[derive(Debug, Clone, Default)]
+struct Late(MemoryTokenStore, Arc<AtomicUsize>);
+
+impl TokenStore for Late {
+    fn load(&self) -> Result<Option<TokenSet>> {
+        self.0.load()
+    }
+
+    fn save(&self, tokens: &TokenSet) -> Result<()> {
+        self.0.save(tokens)
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.0.clear()
+    }
+
+    fn records(&self) -> Option<&dyn RecordStore> {
+        Some(self)
+    }
+}
+
+impl RecordStore for Late {
+    fn read(&self, slot: &Slot) -> Result<Option<Record>> {
+        self.0.records().unwrap().read(slot)
+    }
+
+    fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
+        let done = self.0.records().unwrap().commit(slot, base, record);
+        // The first writes what is about to be sent, the second what came of it.
+        if self.1.fetch_add(1, Ordering::SeqCst) == 1 {
+            return Err(cdse_auth::Error::new(ErrorKind::StoreUnusable, "no answer in time"));
+        }
+        done
+    }
+
+    fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>> {
+        self.0.records().unwrap().try_guard(slot)
+    }
+
+    fn description(&self) -> StoreDescription {
+        StoreDescription { shared: true, ..self.0.records().unwrap().description() }
+    }
+}
+
+#[test]
+fn m8_a_session_that_was_stored_by_a_call_that_failed_is_nobodys_orphan() {
+    let world = World::new();
+    let manager: blocking::TokenManager = world.builder(user()).store(Late::default()).build().unwrap().into();
+    manager.authorization_header().unwrap();
+    at_rest(&manager);
+    assert!(manager.status().logged_in);
+    manager.force_refresh().unwrap();
+    at_rest(&manager);
+    manager.settle().unwrap();
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.logouts, counters.sessions_open, counters.logins_ok), (0, 1, 1));
+}
+
 #[test]
 fn m14_keep_alive_wakes_for_renewals_only() {
     let world = World::new();

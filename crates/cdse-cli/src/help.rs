@@ -88,7 +88,7 @@ const CREDENTIALS: &[(&str, &str, &str)] = &[
         "to log in without typing it",
         "`cdse auth login --username NAME --password-command COMMAND`",
     ),
-    ("a netrc file", "to use it as it is", "--netrc with every command"),
+    ("a netrc file", "to use it as it is", "--netrc with each command that uses a session"),
     (
         "an OAuth client (id and secret)",
         "Sentinel Hub or openEO",

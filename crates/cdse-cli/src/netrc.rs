@@ -1,6 +1,7 @@
 //! User name and password from a netrc file, on request (`--netrc`).
 
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -21,6 +22,9 @@ const MACHINES: &[&str] = &[
 
 const WITHOUT: &str = "`cdse auth login` does without a netrc file";
 
+/// No netrc file that people write is larger.
+const LARGEST: u64 = 1024 * 1024;
+
 /// Where it is: `NETRC`, else in the home folder.
 pub(crate) fn path(environment: &Environment) -> Result<PathBuf> {
     let name = if cfg!(windows) { "_netrc" } else { ".netrc" };
@@ -37,11 +41,23 @@ pub(crate) fn path(environment: &Environment) -> Result<PathBuf> {
 pub(crate) fn user(environment: &Environment, realm: &str, is_default: bool) -> Result<PasswordAuth> {
     let path = path(environment)?;
     let shown = path.display();
-    let text = fs::read_to_string(&path)
-        .map(Zeroizing::new)
-        .map_err(|error| Fail::usage(format!("--netrc: {shown} cannot be read: {error}")).hint(WITHOUT))?;
+    let text =
+        read(&path).map_err(|error| Fail::usage(format!("--netrc: {shown} cannot be read: {error}")).hint(WITHOUT))?;
     warn_if_loose(&path);
     user_in(&text, &path, &machines(realm, is_default))
+}
+
+/// A plain file and not the whole of a huge one: anything else could keep a job waiting for ever.
+fn read(path: &Path) -> io::Result<Zeroizing<String>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    let mut text = Zeroizing::new(String::new());
+    fs::File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other("it is far too large"));
+    }
+    Ok(text)
 }
 
 fn user_in(text: &str, path: &Path, machines: &[String]) -> Result<PasswordAuth> {

@@ -14,6 +14,7 @@ use crate::command::SecretCommand;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result};
 use crate::netrc;
+use crate::output;
 use crate::outside;
 use crate::profile::{Name, Profile};
 use crate::signals;
@@ -193,6 +194,12 @@ impl Session {
         }
     }
 
+    /// Reads the store, and says what it has mended: permissions that let others read.
+    pub(crate) fn say_what_was_mended(&self) {
+        let mended = self.manager.status().problems;
+        mended.iter().filter(|problem| problem.contains("other users")).for_each(|problem| output::warn(problem));
+    }
+
     /// Whether there is anything to use, renew or end.
     pub(crate) fn holds_tokens(&self) -> bool {
         self.store.as_ref().is_some_and(|store| store.load().is_ok_and(|tokens| tokens.is_some()))
@@ -226,7 +233,7 @@ impl Session {
         let login = matches!(kind, ErrorKind::ReauthRequired | ErrorKind::CredentialsRefused | ErrorKind::StoreDamaged);
         match &self.source {
             source if kind == ErrorKind::WrongCredential => fail.message(format!("{}: {message}", source.describe())),
-            Source::Profile(name) if login && self.is_clients() => {
+            Source::Profile(name) if login && kind != ErrorKind::StoreDamaged && self.is_clients() => {
                 let client = self.manager.as_async().slot().client_id.clone();
                 let left = self.manager.status().access_expires_at.filter(|_| self.manager.status().logged_in);
                 let message = match left {
@@ -245,10 +252,10 @@ impl Session {
                 fail.message("the access token in CDSE_ACCESS_TOKEN has ended or was refused, and it cannot be renewed")
                     .hint("set CDSE_ACCESS_TOKEN to a new one, or unset it and `cdse auth login`")
             }
-            Source::RefreshToken if login => fail
+            Source::RefreshToken if login && kind != ErrorKind::StoreDamaged => fail
                 .message(format!("CDSE_REFRESH_TOKEN: {message}"))
                 .hint("set CDSE_REFRESH_TOKEN to a new one, or unset it and `cdse auth login`"),
-            Source::Netrc(path) if login => fail
+            Source::Netrc(path) if login && kind != ErrorKind::StoreDamaged => fail
                 .message(format!("--netrc: {}: {message}", path.display()))
                 .hint("correct it, or `cdse auth login`; an account with a second factor needs CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND"),
             Source::User if kind == ErrorKind::CredentialsRefused => fail

@@ -46,7 +46,12 @@ impl Trouble {
 
     /// Where something was to be written.
     pub(crate) fn unwritable(&self) -> Error {
-        Error::new(ErrorKind::StoreUnwritable, self.to_string())
+        let kind = match self {
+            // That it did not answer says nothing of whether it takes what is written.
+            Self::Silent(_) | Self::Unstarted(_) => ErrorKind::StoreUnusable,
+            _ => ErrorKind::StoreUnwritable,
+        };
+        Error::new(kind, self.to_string())
     }
 }
 

@@ -64,6 +64,11 @@ impl Service {
         if let (Some(id), Ok(mut segments)) = (id, url.path_segments_mut()) {
             segments.push(id);
         }
+        // `.`, `..` and nothing are no names: what is left of the address would mean all sessions.
+        let below = url.path().strip_prefix(self.endpoints().sessions.path());
+        if id.is_some() && below.is_none_or(|name| name.len() < 2) {
+            return Err(Error::new(ErrorKind::Configuration, "the id of the session is none; nothing was ended"));
+        }
         self.ask(method, &url, authorization).map_err(|failure| failure.error)
     }
 }

@@ -108,6 +108,11 @@ impl Service {
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<(Answer, Option<String>), Failure> {
         let client = self.client().map_err(|error| failure(Class::Unsent, error))?;
+        if tokio::runtime::Handle::try_current().is_ok() {
+            // On a caller's own thread, for there was no other, and there it must not block.
+            let why = "the request could not be started, for no thread could be had; nothing was sent";
+            return Err(failure(Class::Unsent, Error::new(ErrorKind::Network, why)));
+        }
         // Dropped after the runtime, with which everything goes that shares its bytes.
         let mut received = Received::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {

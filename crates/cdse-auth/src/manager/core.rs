@@ -272,7 +272,10 @@ impl Core {
         };
         loop {
             match self.step(&mut caller)? {
-                Step::Serve(record) => return Ok(record),
+                Step::Serve(record) => {
+                    log::debug!("serves the token of generation {}", record.generation);
+                    return Ok(record);
+                }
                 Step::Look => {
                     // What is wrong with the store is the flight's to report.
                     let _ = self.look();
@@ -308,14 +311,7 @@ impl Core {
             caller.want = Want::Fresh;
         }
         let valid = view.left() > 0;
-        let serve = || {
-            log::debug!(
-                "serves the token of generation {}, valid for {} s",
-                seen.record.generation,
-                view.left() / 1000
-            );
-            Ok(Step::Serve(Arc::clone(&seen.record)))
-        };
+        let serve = || Ok(Step::Serve(Arc::clone(&seen.record)));
         if self.is_met(&shared, &view, caller) {
             if valid || caller.want.is_explicit_login() {
                 return serve();
@@ -563,6 +559,14 @@ impl Core {
             if unsaved.base == version {
                 return;
             }
+            // The store took it, and only said so too late.
+            if let (Some(seen), Some(stored)) = (&mut shared.seen, &stored)
+                && *seen.record == *stored
+            {
+                seen.base = version;
+                shared.unsaved = None;
+                return;
+            }
             // Somebody else has written: what is stored counts, whatever its generation, and a session that was opened
             // here is nobody's.
             let opened_here = unsaved.opened_here;
@@ -674,6 +678,11 @@ fn shut_down() -> Error {
     Error::new(ErrorKind::ShutDown, "the token manager was shut down; make a new one")
 }
 
+pub(super) fn defect() -> Error {
+    let why = "what was asked for failed for a reason that is a defect of this program; please report it";
+    Error::new(ErrorKind::Configuration, why)
+}
+
 pub(super) fn logged_out() -> Error {
     Error::new(ErrorKind::ReauthRequired, "you logged out; log in again")
 }
@@ -698,16 +707,13 @@ impl Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        let result = self.result.take().unwrap_or_else(|| {
-            let why = "renewing the token failed for a reason that is a defect of this library; please report it";
-            Err(Error::new(ErrorKind::Configuration, why))
-        });
-        let mut shared = self.core.shared();
-        let flight = shared.flight.take();
-        let (want, logouts) = flight.map_or((Want::Fresh, 0), |flight| (flight.worked_for, flight.logouts));
+        let result = self.result.take().unwrap_or_else(|| Err(defect()));
         if let Err(error) = &result {
             log::info!("no token: {error}");
         }
+        let mut shared = self.core.shared();
+        let flight = shared.flight.take();
+        let (want, logouts) = flight.map_or((Want::Fresh, 0), |flight| (flight.worked_for, flight.logouts));
         shared.waiting = None;
         shared.last_error = result.as_ref().err().cloned();
         let at = self.core.clock.now().mono;

@@ -56,7 +56,7 @@ fn dead_session(words: &str) -> String {
 /// What the record knows beyond the answer.
 pub(super) fn refine(failure: Failure, before: &Record, attempt: &Attempt) -> Failure {
     let again = before.worked.filter(|worked| attempt.begun.wall.saturating_sub(worked.at) < HOUR).is_some();
-    let lost_login = failure.class == Class::Lost && attempt.credentials.is_some();
+    let lost_login = failure.class == Class::Lost && attempt.credentials.is_some() && !attempt.client;
     let suffix = match failure.error.kind() {
         ErrorKind::CredentialsRefused if again => {
             "; a login for this user worked within the last hour, so the account may also be full or locked for a moment"

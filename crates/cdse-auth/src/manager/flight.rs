@@ -525,12 +525,14 @@ impl Flight<'_> {
                 shared.last_login = nth;
             }
         }
-        if unsaved.is_none() {
-            log::debug!("stored generation {}", settled.generation);
-        }
+        let stored = unsaved.is_none().then_some(settled.generation);
         let base = Some(if unsaved.is_some() { intent.version() } else { settled.version() });
         shared.unsaved = unsaved;
         core.publish(&mut shared, Seen { record: Arc::new(settled), anchor, base });
+        drop(shared);
+        if let Some(generation) = stored {
+            log::debug!("stored generation {generation}");
+        }
         true
     }
 
@@ -608,7 +610,12 @@ fn save_unsaved(core: &Core) -> Result<Commit> {
         }
         _ => return Ok(Commit::Done),
     };
-    let commit = core.store.records().commit(&core.slot, base, &record)?;
+    let records = core.store.records();
+    let commit = match records.commit(&core.slot, base, &record)? {
+        // It was stored before, by a call that failed all the same.
+        Commit::Moved if records.read(&core.slot)?.as_ref() == Some(&*record) => Commit::Done,
+        commit => commit,
+    };
     let mut shared = core.shared();
     shared.unsaved = None;
     match commit {
@@ -630,6 +637,7 @@ pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
     // A logout that is under way has the section.
     drop(lock(&core.section));
     if core.shared().unsaved.is_none() {
+        end_orphans(core);
         return Ok(());
     }
     let saved = {

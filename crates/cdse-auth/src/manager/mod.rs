@@ -12,6 +12,7 @@ mod waiting;
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -400,7 +401,8 @@ impl TokenManager {
     }
 
     /// Ends the manager: no renewal begins any more, one that is under way is waited for and saved, and a session that
-    /// only this process knows is logged out. Every later call gets [`ErrorKind::ShutDown`].
+    /// only this process knows is logged out. Every later call for a token gets
+    /// [`ErrorKind::ShutDown`].
     ///
     /// # Errors
     ///
@@ -492,7 +494,8 @@ impl TokenManager {
         let take = |work: &Mutex<Option<_>>| lock(work).take();
         let started = spawn("cdse-auth", move || {
             if let Some(work) = take(&work) {
-                let done = work(&core);
+                // A store of somebody else's may panic, and its caller must not wait for ever.
+                let done = catch_unwind(AssertUnwindSafe(|| work(&core))).unwrap_or_else(|_| Err(core::defect()));
                 *lock(&theirs) = Some(done);
                 core.wake_all();
             }

@@ -49,14 +49,20 @@ impl fmt::Display for WaitCause {
 impl Core {
     /// From now on it waits for this, until then (wall clock) at most.
     pub(super) fn waits_for(&self, cause: WaitCause, until: Millis) {
+        let mut said = None;
         let mut shared = self.shared();
         let before = shared.waiting.as_ref().map(|before| before.cause.to_string());
         // The identity service is told of by its requests.
         if !matches!(cause, WaitCause::Service) && before != Some(cause.to_string()) {
             let seconds = until.saturating_sub(self.clock.now().wall) / 1000;
-            log::info!("waits for {cause}, at most {seconds} s");
+            said = Some(format!("waits for {cause}, at most {seconds} s"));
         }
         shared.waiting = Some(Waiting { cause, until: moment(until) });
+        drop(shared);
+        // Whoever listens may ask this manager.
+        if let Some(said) = said {
+            log::info!("{said}");
+        }
     }
 
     pub(super) fn waits_no_more(&self) {

@@ -11,7 +11,6 @@ mod other;
 pub(crate) use other::*;
 
 /// A sleep that a machine's own sleep may lengthen, and so a short one.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[expect(clippy::disallowed_methods, reason = "this is the clock that is injected")]
 fn nap(length: std::time::Duration) {
     std::thread::sleep(length.min(std::time::Duration::from_secs(60)));

@@ -48,7 +48,14 @@ pub(crate) fn sleep(length: Duration) {
             tv_sec: now.tv_sec.saturating_add(seconds).saturating_add(nanos / 1_000_000_000),
             tv_nsec: nanos % 1_000_000_000,
         };
-        while rustix::thread::clock_nanosleep_absolute(ClockId::Boottime, &until) == Err(rustix::io::Errno::INTR) {}
+        loop {
+            match rustix::thread::clock_nanosleep_absolute(ClockId::Boottime, &until) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(()) => return,
+                // Not to be had on every kernel that calls itself Linux (gVisor).
+                Err(_) => return super::nap(length),
+            }
+        }
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     super::nap(length);

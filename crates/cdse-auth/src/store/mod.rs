@@ -26,7 +26,8 @@ use crate::error::Result;
 use crate::record::{Record, Slot, Version};
 use crate::token::TokenSet;
 
-/// Keeps the tokens of one session. All methods may block for a moment; they are called on the manager's own thread.
+/// Keeps the tokens of one session. All methods may block for a moment. `load`, and [`RecordStore::read`], are also called on
+/// the thread of a caller that finds nothing in memory; the others on the manager's own thread.
 pub trait TokenStore: fmt::Debug + Send + Sync {
     /// The stored tokens, or `None` when nothing is stored.
     ///

@@ -17,7 +17,7 @@ use crate::session::{self, Session};
 use crate::source::Source;
 use crate::state::StateFolder;
 use crate::stored::{self, Stored};
-use crate::{output, source};
+use crate::{active, output, source};
 
 /// The JSON shape; it is part of the interface.
 #[derive(Serialize, Debug)]
@@ -54,7 +54,7 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<ExitCode
     doctor.authorities();
     doctor.proxy();
     doctor.service();
-    let redacted = Redacted::of(environment);
+    let redacted = Redacted::of(environment, global.profile.as_ref().map(|name| name.as_str().to_owned()));
     let checks = doctor.checks.into_iter().map(|check| Check { text: redacted.text(&check.text), ..check }).collect();
     let platform = format!("{} {}", env::consts::OS, env::consts::ARCH);
     let report = Report { version: env!("CARGO_PKG_VERSION"), platform, checks };
@@ -212,12 +212,14 @@ impl Doctor<'_> {
         let set =
             names.into_iter().filter_map(|name| Some((name, env::var(name).ok().filter(|value| !value.is_empty())?)));
         for (name, value) in set {
-            // What stands before an @ may be a password.
-            let shown = match value.rsplit_once('@') {
-                Some((_, address)) => format!("…@{address}"),
-                None => value,
-            };
-            self.say("proxy", State::Ok, format!("{name} is {shown}"));
+            if name.eq_ignore_ascii_case("NO_PROXY") {
+                self.say("proxy", State::Ok, format!("{name} is {value}"));
+                continue;
+            }
+            match address_of(&value) {
+                Some(shown) => self.say("proxy", State::Ok, format!("{name} is {shown}")),
+                None => self.say("proxy", State::Warning, format!("{name} is set, and is no address of a proxy")),
+            }
         }
     }
 
@@ -248,6 +250,22 @@ impl Doctor<'_> {
     }
 }
 
+/// Scheme, host and port of what is an address, and nothing else of it: anything else may be a password.
+fn address_of(text: &str) -> Option<String> {
+    if !text.contains(':') {
+        return None;
+    }
+    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+    let fits = |text: &str, more: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    let (name, port) = host.rsplit_once(':').unwrap_or((host, "0"));
+    let is_address = fits(scheme, "") && fits(name, ".-[]:") && port.parse::<u16>().is_ok();
+    is_address.then(|| format!("{scheme}://{}{host}", if user.is_some() { "…@" } else { "" }))
+}
+
 /// Without the name that it may hold.
 fn kind_of(source: &Source) -> String {
     match source {
@@ -271,11 +289,21 @@ fn is_open_to_others(_: &Path) -> bool {
     false
 }
 
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    env::var("COMPUTERNAME").unwrap_or_default()
+}
+
 /// What stands for what, the longest first.
 struct Redacted(Vec<(String, &'static str)>);
 
 impl Redacted {
-    fn of(environment: &Environment) -> Self {
+    fn of(environment: &Environment, named: Option<String>) -> Self {
         let mut words = Vec::new();
         let mut hide =
             |word: Option<String>, name| words.extend(word.filter(|word| word.len() > 2).map(|word| (word, name)));
@@ -285,13 +313,21 @@ impl Redacted {
         for name in ["USER", "LOGNAME", "USERNAME"] {
             hide(env::var(name).ok(), "<login>");
         }
+        let hostname = host_name();
+        hide(Some(hostname), "<host>");
         if let Ok(state) = StateFolder::of(environment) {
+            // Named, whether they are there or not.
+            let named = [named, environment.profile.as_ref().map(|name| name.as_str().to_owned())];
+            let chosen = active::load(&state).ok().flatten().map(|name| name.as_str().to_owned());
+            for name in named.into_iter().chain([chosen]).flatten().filter(|name| name != "default") {
+                hide(Some(name), "<profile>");
+            }
             for profile in stored::profiles(&state).unwrap_or_default() {
+                hide(Some(profile.as_str().to_owned()).filter(|_| !profile.is_default()), "<profile>");
                 let Ok(Some(stored)) = Profile::load(&state, &profile) else { continue };
                 hide(stored.username, "<user>");
                 hide(stored.subject, "<user>");
                 hide(Some(stored.client_id).filter(|id| id != cdse_auth::DEFAULT_CLIENT_ID), "<client>");
-                hide(Some(profile.as_str().to_owned()).filter(|_| !profile.is_default()), "<profile>");
             }
         }
         words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));

@@ -12,7 +12,7 @@ use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result, one_line};
 use crate::session::{Pace, Session};
-use crate::{output, private_file, service, signals, waiting};
+use crate::{output, private_file, service, signals, time, waiting};
 
 const START: &str = "Authorization: Bearer ";
 
@@ -33,8 +33,11 @@ impl Command {
     pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<()> {
         self.check_path()?;
         let pace = if self.watch { Pace::KeptAlive } else { Pace::OneShot };
+        if self.service.is_some() {
+            // With a session that renews nothing by itself: no request comes before this.
+            Session::open(global, environment)?.check_reach(self.service)?;
+        }
         let session = Session::open_at(pace, global, environment)?;
-        session.check_reach(self.service)?;
         signals::protect(&session.manager);
         let told = waiting::tell(&session.manager, global);
         if self.watch { self.watch(&session, told) } else { self.once(&session) }
@@ -66,6 +69,7 @@ impl Command {
     fn once(&self, session: &Session) -> Result<()> {
         let header = session.manager.authorization_header().map_err(|error| session.explain(error))?;
         let written = self.write(&header);
+        session.say_what_was_mended();
         session.manager.settle().map_err(|error| session.explain(error))?;
         written
     }
@@ -73,7 +77,14 @@ impl Command {
     /// Until a signal comes. A session that has ended is waited for: a login elsewhere brings it back.
     fn watch(&self, session: &Session, told: waiting::Told) -> Result<()> {
         let unfinished = signals::hold_the_end();
-        let first = session.manager.authorization_header().map_err(|error| session.explain(error))?;
+        let first = match session.manager.authorization_header() {
+            Ok(header) => header,
+            Err(error) => {
+                // Explaining may wait for the signal's handler, which waits for this.
+                drop(unfinished);
+                return Err(session.explain(error));
+            }
+        };
         // Nothing but renewals wakes this process from here on.
         drop(told);
         let written = self.write(&first);
@@ -86,22 +97,20 @@ impl Command {
         let mut said = None;
         loop {
             let generation = session.manager.status().generation;
-            match session.manager.authorization_header() {
+            let trouble = match session.manager.authorization_header() {
                 Ok(header) => {
-                    said = None;
                     if header != last {
                         last = header;
                         self.write(&last).unwrap_or_else(|fail| output::warn(fail.text()));
                     }
+                    ending(session)
                 }
                 Err(error) if error.kind() == ErrorKind::ShutDown => break,
-                Err(error) => {
-                    let text = session.explain(error).text().to_owned();
-                    if said.as_ref() != Some(&text) {
-                        output::warn(&format!("{text}; still watching"));
-                        said = Some(text);
-                    }
-                }
+                Err(error) => Some(session.explain(error).text().to_owned()),
+            };
+            if trouble != said {
+                trouble.iter().for_each(|text| output::warn(&format!("{text}; still watching")));
+                said = trouble;
             }
             let _ = session.manager.changed(generation);
         }
@@ -122,6 +131,16 @@ impl Command {
             let _ = private_file::remove(&self.path);
         }
     }
+}
+
+/// A token that is valid, and that nothing can follow any more.
+fn ending(session: &Session) -> Option<String> {
+    let status = session.manager.status();
+    if status.refreshable || status.can_log_in {
+        return None;
+    }
+    let until = status.access_expires_at.map_or_else(|| "its end".to_owned(), time::for_people);
+    Some(format!("nothing renews this token: the file is good until {until}"))
 }
 
 fn line(header: &HeaderValue) -> Zeroizing<String> {

@@ -58,6 +58,9 @@ fn parse_name(text: &str) -> Result<String, String> {
 
 impl Login {
     pub(crate) fn run(self, global: &Global, environment: &Environment) -> Result<()> {
+        if global.netrc {
+            return Err(Fail::usage("--netrc is for commands that use a session without a login: leave it out here"));
+        }
         session::check_realm(environment)?;
         let state = StateFolder::of(environment)?;
         let name = source::profile_in_use(global, environment)?;

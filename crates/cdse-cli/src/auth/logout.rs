@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use cdse_auth::TokenStore;
+use cdse_auth::{Error, ErrorKind, TokenStore};
 
 use crate::cli::Global;
 use crate::environment::Environment;
@@ -27,6 +27,10 @@ pub(crate) struct Command {
 
 impl Command {
     pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<ExitCode> {
+        // Said before the command it is not seen by the parser's own rule.
+        if self.all && global.profile.is_some() {
+            return Err(Fail::usage("--all and --profile exclude each other"));
+        }
         if self.all {
             return self.all(global, environment);
         }
@@ -86,7 +90,7 @@ impl Command {
         let profile = Pointer::of(source, environment)?;
         let Some(session) = session else { return Ok(false) };
         let has_tokens = match &session.store {
-            Some(store) => store.load().map_err(|error| session.explain(error))?.is_some(),
+            Some(store) => store.load().map_err(|error| unreadable(session, error))?.is_some(),
             None => false,
         };
         if !has_tokens {
@@ -131,6 +135,16 @@ impl Command {
             ));
         }
     }
+}
+
+/// Who wants to leave is not told to log in.
+fn unreadable(session: &Session, error: Error) -> Fail {
+    let damaged = error.kind() == ErrorKind::StoreDamaged;
+    let fail = session.explain(error);
+    if !damaged {
+        return fail;
+    }
+    fail.hint("remove the file; its session ends by itself, or `cdse auth sessions end` ends it from another login")
 }
 
 /// The profile as it was when the command began.

@@ -80,18 +80,19 @@ impl Command {
         let told = waiting::tell(&session.manager, global);
         let open = session.manager.sessions().map_err(|error| session.explain(error))?;
         drop(told);
-        match &self.action {
+        let done = match &self.action {
             None | Some(Action::List) => list(&open, global.json),
-            Some(Action::End { ids }) => {
-                let chosen = choose(&open, ids)?;
-                end(&session, &chosen, global.json)
-            }
+            Some(Action::End { ids }) => choose(&open, ids).and_then(|chosen| end(&session, &chosen, global.json)),
             Some(Action::Prune { older_than, .. }) => {
-                let own = stored_here(environment)?;
-                let stale = stale(&open, *older_than, &own);
-                end(&session, &stale, global.json)
+                let own = stored_here(environment);
+                own.and_then(|own| end(&session, &stale(&open, *older_than, &own), global.json))
             }
+        };
+        // A renewal that could not be stored is tried once more: with this process it would be lost.
+        if let Err(error) = session.manager.settle() {
+            output::warn(&format!("the session could not be stored: {error}"));
         }
+        done
     }
 }
 

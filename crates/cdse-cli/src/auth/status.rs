@@ -62,6 +62,10 @@ pub(crate) struct Command {
 
 impl Command {
     pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<ExitCode> {
+        // Said before the command it is not seen by the parser's own rule.
+        if self.all && global.profile.is_some() {
+            return Err(Fail::usage("--all and --profile exclude each other"));
+        }
         let found = if self.all {
             examine_all(global, environment)?
         } else {

@@ -89,7 +89,7 @@ impl Token {
     fn tokens(&self, session: &Session, global: &Global, fixed: bool) -> Result<TokenSet, Error> {
         let wanted = self.min_validity.filter(|_| !fixed).unwrap_or_default();
         // Reads the store. A token that is fresh is printed without anything that could be interrupted.
-        let _ = session.manager.status();
+        session.say_what_was_mended();
         let may_exchange =
             self.force_refresh || !wanted.is_zero() || session.manager.as_async().fresh_header().is_none();
         if !may_exchange {

@@ -137,6 +137,7 @@ fn cli11_all_and_one_profile_exclude_each_other() {
     let world = World::new();
     for command in ["status", "logout"] {
         world.cdse(["auth", command, "--all", "--profile", "x"]).run().exits(2).says("--profile");
+        world.cdse(["--profile", "x", "auth", command, "--all"]).run().exits(2).says("--profile");
     }
 }
 

@@ -89,3 +89,25 @@ fn cli9_a_clock_that_is_off_is_said() {
     let (state, text) = &checks(&report, "clock")[0];
     assert!(state == "warning" && text.contains("behind"), "{text}");
 }
+
+#[test]
+fn cli9_no_form_of_a_proxy_gives_its_password_away() {
+    let world = World::new();
+    for odd in ["http://jane:CANARY%40proxy:3128", "jane:CANARY", "http://jane:CANARY@proxy:port", "CANARY"] {
+        let done = world.cdse(["auth", "doctor"]).env("HTTPS_PROXY", odd).env("NO_PROXY", "127.0.0.1").run();
+        assert!(!done.stdout.contains("CANARY"), "{odd}: {}", done.stdout);
+        assert!(done.stdout.contains("HTTPS_PROXY"), "{}", done.stdout);
+    }
+}
+
+#[test]
+fn cli9_the_name_of_a_damaged_profile_is_not_shown() {
+    let world = World::logged_in();
+    fs::copy(world.profile_file("default"), world.profile_file("alice-secret")).unwrap();
+    fs::write(world.profile_file("alice-secret"), "{").unwrap();
+    for call in [world.cdse(["auth", "doctor"]), world.cdse(["auth", "doctor", "--profile", "alice-secret"])] {
+        let done = call.run();
+        assert!(!done.stdout.contains("alice-secret"), "{}", done.stdout);
+        assert!(done.stdout.contains("damaged"), "{}", done.stdout);
+    }
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use cdse_sandbox::{Action, Fault};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{USER, World, until};
@@ -123,19 +124,42 @@ fn m14_a_watched_header_file_follows_the_renewals_and_is_removed_at_the_end() {
 }
 
 #[test]
-fn m14_a_watch_goes_on_when_the_session_was_ended_and_somebody_logs_in() {
+fn m14_a_watch_says_that_the_session_has_ended_and_goes_on_when_somebody_logs_in() {
     let world = World::with(|config| config.lifetimes.access = Duration::from_secs(4));
     world.log_in();
-    let file = world.home.path().join("header");
+    let (file, said) = (world.home.path().join("header"), world.home.path().join("said"));
     let mut call = world.cdse(["auth", "header-file", "--watch", file.to_str().unwrap()]);
-    let child = call.spawn();
+    call.command.stderr(fs::File::create(&said).unwrap());
+    let mut child = call.spawn();
     until("the first header is there", || file.exists());
     world.sandbox.end_session(&world.sandbox.sessions()[0].id);
-    let ended = token_in(&file);
-    until("it is found out", || world.cdse(["auth", "status"]).run().code == Some(4));
+    until("it is said", || fs::read_to_string(&said).unwrap().contains("; still watching"));
+    let dead = token_in(&file);
     world.log_in();
-    let _ = (ended, USER);
+    // It looks once a minute for somebody's login.
+    until("the new session is used", || token_in(&file) != dead || world.sandbox.counters().refreshes_ok > 30);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    assert_eq!(call.wait(child).code, Some(130));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!file.exists());
+}
+
+#[test]
+fn x2_a_watch_that_has_no_token_yet_ends_with_its_signal() {
+    let world = World::new();
+    world.sandbox.script(Fault::token(Action::Delay(Duration::from_secs(3))));
+    let file = world.home.path().join("header");
+    let mut call = world.cdse_as(USER, ["auth", "header-file", "--watch", file.to_str().unwrap()]);
+    let mut child = call.spawn();
+    until("it asks", || world.sandbox.counters().token_requests == 1);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let mut end = None;
+    for _ in 0..30_000 {
+        end = child.try_wait().unwrap();
+        if end.is_some() {
+            break;
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    let _ = child.kill();
+    assert_eq!(end.unwrap().code(), Some(143));
 }

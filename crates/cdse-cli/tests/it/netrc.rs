@@ -73,6 +73,8 @@ fn cli4_a_netrc_that_cannot_be_used_is_named_and_not_shown() {
     world.cdse(["auth", "token", "--netrc"]).run().exits(2).says("cannot be read");
     world.cdse(["auth", "token", "--netrc"]).env("NETRC", "/nowhere").run().exits(2).says("/nowhere");
     world.cdse(["auth", "token", "--netrc"]).env("NETRC", world.home.path()).run().exits(2);
+    world.cdse(["auth", "token", "--netrc"]).env("NETRC", "/dev/zero").run().exits(2).says("no plain file");
+    world.cdse(["auth", "login", "--netrc"]).run().exits(2).says("leave it out");
     // The service's own password is for no other address.
     let theirs = format!("machine identity.dataspace.copernicus.eu login {USER} password {PASSWORD}\n");
     call(&theirs).says("names no machine 127.0.0.1");
