@@ -773,21 +773,26 @@ fn m14_keep_alive_renews_without_being_asked() {
     drop(manager);
 }
 
-/// Counts who looks.
+/// Counts who looks and who writes, and can say of one write that it failed, though it is done.
 #[derive(Debug, Clone, Default)]
-struct Counting(MemoryTokenStore, Arc<AtomicUsize>);
+struct Watched {
+    store: MemoryTokenStore,
+    looks: Arc<AtomicUsize>,
+    writes: Arc<AtomicUsize>,
+    late: Option<usize>,
+}
 
-impl TokenStore for Counting {
+impl TokenStore for Watched {
     fn load(&self) -> Result<Option<TokenSet>> {
-        self.0.load()
+        self.store.load()
     }
 
     fn save(&self, tokens: &TokenSet) -> Result<()> {
-        self.0.save(tokens)
+        self.store.save(tokens)
     }
 
     fn clear(&self) -> Result<()> {
-        self.0.clear()
+        self.store.clear()
     }
 
     fn records(&self) -> Option<&dyn RecordStore> {
@@ -795,74 +800,35 @@ impl TokenStore for Counting {
     }
 }
 
-impl RecordStore for Counting {
+impl RecordStore for Watched {
     fn read(&self, slot: &Slot) -> Result<Option<Record>> {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        self.0.records().unwrap().read(slot)
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        self.store.records().unwrap().read(slot)
     }
 
     fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
-        self.0.records().unwrap().commit(slot, base, record)
-    }
-
-    fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>> {
-        self.0.records().unwrap().try_guard(slot)
-    }
-
-    fn description(&self) -> StoreDescription {
-        self.0.records().unwrap().description()
-    }
-}
-
-/// Stores what it is given, and once says that it did not.
-#[derive(Debug, Clone, Default)]
-struct Late(MemoryTokenStore, Arc<AtomicUsize>);
-
-impl TokenStore for Late {
-    fn load(&self) -> Result<Option<TokenSet>> {
-        self.0.load()
-    }
-
-    fn save(&self, tokens: &TokenSet) -> Result<()> {
-        self.0.save(tokens)
-    }
-
-    fn clear(&self) -> Result<()> {
-        self.0.clear()
-    }
-
-    fn records(&self) -> Option<&dyn RecordStore> {
-        Some(self)
-    }
-}
-
-impl RecordStore for Late {
-    fn read(&self, slot: &Slot) -> Result<Option<Record>> {
-        self.0.records().unwrap().read(slot)
-    }
-
-    fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
-        let done = self.0.records().unwrap().commit(slot, base, record);
-        // The first writes what is about to be sent, the second what came of it.
-        if self.1.fetch_add(1, Ordering::SeqCst) == 1 {
+        let done = self.store.records().unwrap().commit(slot, base, record);
+        if Some(self.writes.fetch_add(1, Ordering::SeqCst)) == self.late {
             return Err(cdse_auth::Error::new(ErrorKind::StoreUnusable, "no answer in time"));
         }
         done
     }
 
     fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>> {
-        self.0.records().unwrap().try_guard(slot)
+        self.store.records().unwrap().try_guard(slot)
     }
 
     fn description(&self) -> StoreDescription {
-        StoreDescription { shared: true, ..self.0.records().unwrap().description() }
+        StoreDescription { shared: true, ..self.store.records().unwrap().description() }
     }
 }
 
 #[test]
 fn m8_a_session_that_was_stored_by_a_call_that_failed_is_nobodys_orphan() {
     let world = World::new();
-    let manager: blocking::TokenManager = world.builder(user()).store(Late::default()).build().unwrap().into();
+    // The first writes what is about to be sent, the second what came of it.
+    let store = Watched { late: Some(1), ..Watched::default() };
+    let manager: blocking::TokenManager = world.builder(user()).store(store).build().unwrap().into();
     manager.authorization_header().unwrap();
     at_rest(&manager);
     assert!(manager.status().logged_in);
@@ -876,7 +842,7 @@ fn m8_a_session_that_was_stored_by_a_call_that_failed_is_nobodys_orphan() {
 #[test]
 fn m14_keep_alive_wakes_for_renewals_only() {
     let world = World::new();
-    let store = Counting::default();
+    let store = Watched::default();
     let manager = world.builder(user()).store(store.clone()).keep_alive(true).build().unwrap();
     until("it logs in by itself", || world.sandbox.counters().logins_ok == 1);
     let requests = || world.sandbox.counters().token_requests;
@@ -890,7 +856,7 @@ fn m14_keep_alive_wakes_for_renewals_only() {
             before = requests();
         }
     }
-    let (looks, requests) = (store.1.load(Ordering::Relaxed), requests());
+    let (looks, requests) = (store.looks.load(Ordering::SeqCst), requests());
     // A token of 10 min is renewed before its last fifth; each renewal reads the record a few times.
     assert!((100..300).contains(&requests), "{requests} requests in a day");
     assert!(looks as u64 <= 8 * requests, "{looks} looks at the store for {requests} requests");

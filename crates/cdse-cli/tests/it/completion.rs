@@ -6,7 +6,7 @@ use std::process::Command;
 
 use cdse_sandbox::{Action, Endpoint, Fault};
 
-use crate::support::{BINARY, Call, USER, World, until};
+use crate::support::{BINARY, Call, World, until};
 use crate::terminal::Screen;
 
 const SHELLS: [&str; 4] = ["bash", "zsh", "fish", "powershell"];
@@ -23,15 +23,6 @@ fn answers(world: &World, shell: &str, words: &[&str]) -> Vec<String> {
 
 fn second_profile(world: &World) {
     fs::copy(world.profile_file("default"), world.profile_file("second")).unwrap();
-}
-
-/// A session of the user that is stored nowhere here.
-fn open_elsewhere(world: &World) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let ids = || world.sandbox.sessions().into_iter().map(|session| session.id);
-    let before: Vec<String> = ids().collect();
-    world.cdse_as(USER, ["auth", "token"]).env("CDSE_STATE_DIR", folder.path()).run().token();
-    ids().find(|id| !before.contains(id)).unwrap()
 }
 
 /// `PATH` with the program in front.
@@ -96,7 +87,7 @@ fn cli9_a_hostile_name_in_the_state_folder_is_never_offered() {
 fn cli9_ids_of_sessions_complete_with_the_token_that_is_stored() {
     let world = World::logged_in();
     let own = world.sandbox.sessions()[0].id.clone();
-    let other = open_elsewhere(&world);
+    let other = world.open_elsewhere();
     world.sandbox.clear_log();
     for shell in SHELLS {
         let offered = answers(&world, shell, &["auth", "sessions", "end", ""]);
@@ -112,7 +103,7 @@ fn cli9_completion_renews_nothing_and_fails_quietly() {
     let world = World::logged_in();
     let end = ["auth", "sessions", "end", ""];
     let nothing = || assert!(answers(&world, "bash", &end).iter().all(|answer| answer.starts_with("--")));
-    let other = open_elsewhere(&world);
+    let other = world.open_elsewhere();
     world.sandbox.clear_log();
     for action in [Action::page(503), Action::page(200), Action::page(401), Action::Stall { processed: false }] {
         world.sandbox.script(Fault::new(Endpoint::Account, action));
@@ -160,7 +151,7 @@ fn cli9_zsh_completes_a_profile_and_a_session_as_they_are_typed() {
 fn types_tab(shell: &str, words: &[&str], setup: &str) {
     let world = World::logged_in();
     second_profile(&world);
-    let other = open_elsewhere(&world);
+    let other = world.open_elsewhere();
     let mut screen = Screen::with(&world, words, &[("PATH", &path()), ("TERM", "dumb")]);
     screen.types(setup);
     screen.types("echo rea''dy\n");
@@ -183,7 +174,7 @@ fn cli9_fish_completes_a_profile_and_a_session() {
     }
     let world = World::logged_in();
     second_profile(&world);
-    let other = open_elsewhere(&world);
+    let other = world.open_elsewhere();
     let complete = |line: &str| {
         let script = format!("cdse completions fish | source; complete --do-complete '{line}'");
         let call = Call::new("fish", ["--no-config", "-c", &script]).env("PATH", path()).env("HOME", world.home.path());

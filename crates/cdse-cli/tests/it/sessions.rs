@@ -11,20 +11,11 @@ fn sessions(world: &World) -> Vec<Value> {
     world.cdse(["auth", "sessions", "--json"]).run().ok().json().as_array().unwrap().clone()
 }
 
-/// Opens a session of the user that is stored nowhere here.
-fn open_elsewhere(world: &World) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let ids = || world.sandbox.sessions().into_iter().map(|session| session.id);
-    let before: Vec<String> = ids().collect();
-    world.cdse_as(USER, ["auth", "token"]).env("CDSE_STATE_DIR", folder.path()).run().token();
-    ids().find(|id| !before.contains(id)).unwrap()
-}
-
 #[test]
 fn cli5_sessions_are_listed_whoever_opened_them() {
     let world = World::logged_in();
     let own = world.sandbox.sessions()[0].id.clone();
-    let other = open_elsewhere(&world);
+    let other = world.open_elsewhere();
     let listed = sessions(&world);
     assert_eq!(listed.len(), 2);
     let current = listed.iter().find(|session| session["current"] == true).unwrap();
@@ -37,7 +28,7 @@ fn cli5_sessions_are_listed_whoever_opened_them() {
 fn cli5_a_session_is_ended_by_its_id_and_all_or_none_are() {
     let world = World::logged_in();
     let own = world.sandbox.sessions()[0].id.clone();
-    let other = open_elsewhere(&world);
+    let other = world.open_elsewhere();
     let end = |ids: &[&str]| world.cdse(["auth", "sessions", "end"].iter().chain(ids)).run();
     end(&[]).exits(2);
     end(&[&other, "CANARY"]).exits(2).says("nothing was ended");
@@ -79,7 +70,7 @@ fn cli5_prune_of_unused_sessions_spares_those_that_are_stored_here() {
     let world = World::with(|config| config.clock = cdse_sandbox::Clock::new(an_hour_ago));
     world.log_in();
     world.cdse_as(USER, ["auth", "token"]).run().token();
-    let other = open_elsewhere(&world);
+    let other = world.open_elsewhere();
     let prune = |limit: &str, yes: &[&str]| {
         world.cdse(["auth", "sessions", "prune", "--older-than", limit].iter().chain(yes)).run()
     };

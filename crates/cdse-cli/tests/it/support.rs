@@ -46,6 +46,15 @@ impl World {
         self.cdse(["auth", "login", "--username", USER, "--password-stdin"]).stdin(PASSWORD).run().ok();
     }
 
+    /// Opens a session of the user that is stored nowhere here, and says its id.
+    pub(crate) fn open_elsewhere(&self) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = || self.sandbox.sessions().into_iter().map(|session| session.id);
+        let before: Vec<String> = ids().collect();
+        self.cdse_as(USER, ["auth", "token"]).env("CDSE_STATE_DIR", folder.path()).run().token();
+        ids().find(|id| !before.contains(id)).unwrap()
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.home.path().join("state")
     }

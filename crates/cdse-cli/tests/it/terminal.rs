@@ -156,27 +156,27 @@ fn cli3_an_answer_that_ends_the_input_is_no_answer() {
     }
 }
 
-#[test]
-fn cli3_a_refused_code_is_asked_for_once_more_and_only_once() {
-    let world = World::new();
-    let mut screen = Screen::run(&world, &["auth", "login", "--username", MFA]);
+/// Up to the second question for a code.
+fn gives_a_wrong_code(screen: &mut Screen) {
     screen.wait_for("Password of");
     screen.types(&format!("{PASSWORD}\n"));
     screen.wait_for("One-time code (empty if none): ");
     screen.types("000000\n");
     screen.wait_for("try once more with a new one");
     until("it asks again", || screen.text().matches("One-time code (").count() == 2);
+}
+
+#[test]
+fn cli3_a_refused_code_is_asked_for_once_more_and_only_once() {
+    let world = World::new();
+    let mut screen = Screen::run(&world, &["auth", "login", "--username", MFA]);
+    gives_a_wrong_code(&mut screen);
     screen.types(&format!("{}\n", world.sandbox.totp_code(MFA).unwrap()));
     assert!(screen.end().success(), "{}", screen.text());
     assert_eq!((world.sandbox.counters().login_failures, world.sandbox.counters().logins_ok), (1, 1));
     // Two refusals, and nothing is asked any more.
     let mut screen = Screen::run(&world, &["auth", "login", "--force", "--username", MFA]);
-    screen.wait_for("Password of");
-    screen.types(&format!("{PASSWORD}\n"));
-    screen.wait_for("One-time code (empty if none): ");
-    screen.types("000000\n");
-    screen.wait_for("try once more with a new one");
-    until("it asks again", || screen.text().matches("One-time code (").count() == 2);
+    gives_a_wrong_code(&mut screen);
     screen.types("000001\n");
     assert_eq!(screen.end().code(), Some(4), "{}", screen.text());
     assert_eq!(world.sandbox.counters().login_failures, 3);
