@@ -2,7 +2,7 @@
 //!
 //! Everything about time in this crate goes through a [`Clock`], so that a test moves it instead of waiting.
 
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -241,7 +241,7 @@ impl ManualClock {
 }
 
 static TIMER: Timer =
-    Timer { state: Mutex::new(TimerState { due: BinaryHeap::new(), running: false }), changed: Condvar::new() };
+    Timer { state: Mutex::new(TimerState { due: BTreeMap::new(), asked: 0, running: false }), changed: Condvar::new() };
 
 /// One thread that wakes waiting callers at their deadlines; it exists only while somebody waits.
 struct Timer {
@@ -250,19 +250,18 @@ struct Timer {
 }
 
 struct TimerState {
-    due: BinaryHeap<Due>,
+    /// By the moment, and in the order in which it was asked for.
+    due: BTreeMap<(Millis, u64), Waker>,
+    asked: u64,
     running: bool,
-}
-
-struct Due {
-    at: Millis,
-    waker: Waker,
 }
 
 impl Timer {
     fn wake_at(&'static self, at: Millis, waker: Waker) {
         let mut state = lock(&self.state);
-        state.due.push(Due { at, waker });
+        state.asked += 1;
+        let nth = state.asked;
+        state.due.insert((at, nth), waker);
         if !state.running {
             // Without a thread the caller is still woken, by the end of the exchange that it waits for.
             state.running = spawn("cdse-timer", || self.run()).is_ok();
@@ -273,14 +272,13 @@ impl Timer {
 
     fn run(&self) {
         let mut state = lock(&self.state);
-        while let Some(next) = state.due.peek() {
-            let left = next.at - os::coarse_now().mono;
+        while let Some(next) = state.due.first_entry() {
+            let left = next.key().0 - os::coarse_now().mono;
             if left <= 0 {
-                if let Some(due) = state.due.pop() {
-                    drop(state);
-                    due.waker.wake();
-                    state = lock(&self.state);
-                }
+                let waker = next.remove();
+                drop(state);
+                waker.wake();
+                state = lock(&self.state);
             } else {
                 state = wait_for(&self.changed, state, millis(left));
             }
@@ -289,23 +287,110 @@ impl Timer {
     }
 }
 
-impl Ord for Due {
-    // The heap gives its greatest: the earliest is greatest.
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        other.at.cmp(&self.at)
+#[cfg(test)]
+#[cfg(not(cdse_model))]
+mod tests {
+    use std::sync::mpsc;
+    use std::task::Wake;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    /// A coarse clock is behind by as much, in milliseconds, at most.
+    const TICK: Millis = 10;
+
+    struct Told(&'static str, mpsc::Sender<&'static str>);
+
+    impl Wake for Told {
+        fn wake(self: Arc<Self>) {
+            let _ = self.1.send(self.0);
+        }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the system's clock is what is compared with")]
+    fn m10_the_systems_clocks_are_both_read() {
+        let clock = Clock::default();
+        let wall = || span(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap());
+        // Coarse clocks are behind by a tick at most; another second is for a clock that is being set.
+        let before = Now { wall: wall() - 1000, mono: os::coarse_now().mono };
+        let (now, nanos) = (clock.now(), clock.nanos());
+        let after = Now { wall: wall() + 1000, mono: os::coarse_now().mono };
+        for (wall, mono) in [(now.wall, now.mono), (nanos.0 / 1_000_000, nanos.1 / 1_000_000)] {
+            assert!((before.wall..=after.wall).contains(&wall), "{before:?} {wall} {after:?}");
+            assert!((before.mono..=after.mono).contains(&mono), "{before:?} {mono} {after:?}");
+        }
+    }
+
+    #[test]
+    fn m10_a_manual_clock_says_the_same_in_milliseconds_and_nanoseconds() {
+        let time = ManualClock::at(1_800_000_000);
+        let clock = time.clock();
+        assert_eq!(clock.now(), Now { wall: 1_800_000_000_000, mono: 1_000_000 });
+        time.advance(Duration::from_millis(1));
+        time.suspend(Duration::from_millis(2));
+        time.set_wall(-1);
+        assert_eq!(clock.now(), Now { wall: 1_799_999_999_003, mono: 1_000_001 });
+        assert_eq!(clock.nanos(), (1_799_999_999_003_000_000, 1_000_001_000_000));
+        assert_eq!(time.wall(), SystemTime::UNIX_EPOCH + Duration::from_millis(1_799_999_999_003));
+    }
+
+    #[test]
+    fn m10_what_passed_is_told_by_the_clock_that_says_more() {
+        let earlier = Now { wall: 1000, mono: 100 };
+        assert_eq!(Now { wall: 1007, mono: 103 }.since(earlier), 7, "the machine slept");
+        assert_eq!(Now { wall: 900, mono: 103 }.since(earlier), 3, "the clock was set back");
+    }
+
+    #[test]
+    fn m3_whoever_waits_is_woken_at_its_time_the_earliest_first() {
+        let (send, told) = mpsc::channel();
+        let waker = |name| Waker::from(Arc::new(Told(name, send.clone())));
+        let clock = Clock::default();
+        let now = clock.now().mono;
+        clock.wake_at(now + 40, waker("later"));
+        clock.wake_at(now + 20, waker("sooner"));
+        clock.wake_at(now + 20, waker("as soon"));
+        clock.wake_at(now - 1, waker("at once"));
+        assert_eq!([(); 4].map(|()| told.recv().unwrap()), ["at once", "sooner", "as soon", "later"]);
+        assert!(clock.now().mono >= now + 40);
+
+        let time = ManualClock::at(1_800_000_000);
+        time.clock().wake_at(1_000_010, waker("moved"));
+        time.clock().wake_at(1_000_000, waker("due"));
+        assert_eq!(told.recv().unwrap(), "due");
+        time.advance(Duration::from_millis(9));
+        assert!(told.try_recv().is_err(), "a millisecond is left");
+        time.advance(Duration::from_millis(1));
+        assert_eq!(told.recv().unwrap(), "moved");
+    }
+
+    #[test]
+    fn m14_an_alarm_rings_once_when_its_time_has_passed_and_not_on_a_clock_that_is_moved() {
+        let (send, rung) = mpsc::channel();
+        let clock = Clock::default();
+        let began = clock.now().mono;
+        let ring = send.clone();
+        assert!(clock.alarm(20, move || ring.send(()).unwrap()));
+        rung.recv().unwrap();
+        assert!(clock.now().mono >= began + 20 - TICK);
+        assert!(!ManualClock::at(0).clock().alarm(0, move || send.send(()).unwrap()));
+        assert!(rung.recv().is_err(), "nobody holds it any more");
+    }
+
+    #[test]
+    fn m3_a_wait_whose_time_has_come_does_not_wait() {
+        let (changed, mutex) = (Arc::new(Condvar::new()), Mutex::new(()));
+        let time = ManualClock::at(1_800_000_000);
+        for clock in [Clock::default(), time.clock()] {
+            let now = clock.now();
+            drop(clock.wait(&changed, lock(&mutex), now.wall));
+            drop(clock.wait(&changed, lock(&mutex), Millis::MIN));
+            clock.pause(20);
+        }
+        let clock = Clock::default();
+        let began = clock.now();
+        clock.pause(20);
+        assert!(clock.now().mono >= began.mono + 20 - TICK);
     }
 }
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Due {}

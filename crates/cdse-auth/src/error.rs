@@ -167,4 +167,22 @@ mod tests {
         assert_eq!(cleaned("a\u{1b}[31mb\r\nc\u{202e}d\u{9b}e\u{e0041}f", 200), "a [31mb  c d e f");
         assert_eq!(cleaned(&"x".repeat(500), 200).len(), 200);
     }
+
+    #[test]
+    fn e1_only_what_passes_by_itself_is_transient() {
+        use ErrorKind::{CredentialsRefused, LockWait, Network, RateLimited, ReauthRequired, ServiceUnavailable};
+        for kind in [RateLimited, ServiceUnavailable, Network, LockWait] {
+            assert!(Error::new(kind, "busy").is_transient(), "{kind:?}");
+        }
+        for kind in [CredentialsRefused, ReauthRequired, ErrorKind::Configuration, ErrorKind::StoreDamaged] {
+            assert!(!Error::new(kind, "broken").is_transient(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn e2_an_error_shows_its_sentence_and_names_its_kind_where_a_person_looks_for_it() {
+        let error = Error::new(ErrorKind::ReauthRequired, "the session has ended");
+        assert_eq!(error.to_string(), "the session has ended");
+        assert_eq!(format!("{error:?}"), r#"Error { kind: ReauthRequired, message: "the session has ended" }"#);
+    }
 }

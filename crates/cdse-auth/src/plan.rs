@@ -364,7 +364,7 @@ impl View<'_> {
                 let windows = self.windows();
                 let elapsed = self.record.tokens.as_ref().map_or(0, |tokens| self.elapsed(tokens));
                 let renewable = !matches!(permit, Permit::Nothing);
-                if renewable && self.left() > 0 && windows.is_some_and(|w| elapsed < w.refusal_gap) {
+                if renewable && windows.is_some_and(|w| elapsed < w.refusal_gap) {
                     return Offer::Fail(still_refused());
                 }
                 Offer::Wait(patience)
@@ -637,6 +637,8 @@ fn dies_early(record: &Record, now: Now) -> bool {
     named.is_none_or(|end| now.wall < end.saturating_sub(SAME_END))
 }
 
+#[cfg(test)]
+mod edges;
 #[cfg(test)]
 mod protocol;
 #[cfg(test)]

@@ -324,6 +324,13 @@ mod tests {
     }
 
     #[test]
+    fn s2_a_cleared_record_says_that_it_was_meant() {
+        let (before, after) = (record(), record().cleared());
+        assert!(!before.out && after.out && after.tokens().is_none());
+        assert_eq!(after.generation, before.generation + 1);
+    }
+
+    #[test]
     fn s2_a_newer_schema_is_not_read() {
         let text =
             |schema: &str| String::from_utf8(record().to_json().to_vec()).unwrap().replace("\"schema\": 1", schema);

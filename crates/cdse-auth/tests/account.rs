@@ -42,6 +42,7 @@ fn cli5_the_owner_sees_and_ends_the_sessions_of_the_account() {
     // The service does not tell an id that it does not know; one that is no path must not become one.
     manager.end_session("../sessions").unwrap();
     manager.end_session("no such session").unwrap();
+    manager.end_session("x").unwrap();
     assert_eq!(world.sandbox.sessions().len(), 1);
 }
 
@@ -83,6 +84,7 @@ fn cli5_what_a_credential_reaches() {
         assert!(Grant::AccessToken.check_reach(*service).is_ok());
     }
     assert!(Grant::RefreshToken.check_reach(DataService::Download).is_ok());
+    assert!(Grant::AccessToken.reach().is_empty(), "nobody here knows whose it is");
     let error = Grant::ClientCredentials.check_reach(DataService::Download).unwrap_err();
     assert!(error.message().contains("download") && error.message().contains("log in as a user"), "{error}");
 }
@@ -101,10 +103,29 @@ fn cli5_other_answers_of_the_account_api_are_explained() {
         (Action::page(503), ErrorKind::ServiceUnavailable),
     ];
     for (action, kind) in cases {
-        world.sandbox.script(Fault::new(Endpoint::Account, action));
+        world.sandbox.script(Fault::new(Endpoint::Account, action.clone()));
         assert_eq!(manager.sessions().unwrap_err().kind(), kind);
+        if kind != ErrorKind::WrongCredential {
+            world.sandbox.script(Fault::new(Endpoint::Account, action));
+            assert_eq!(manager.verify().unwrap_err().kind(), kind, "nothing is known of the token");
+        }
     }
     assert_eq!(manager.sessions().unwrap().len(), 1, "nothing of it has touched the session");
+}
+
+#[test]
+fn e5_an_answer_may_be_a_mebibyte_and_no_more() {
+    let world = World::new();
+    let manager = world.logged_in();
+    let list = |length: usize| {
+        let mut body = b"[]".to_vec();
+        body.resize(length, b' ');
+        Action::Answer { status: 200, headers: Vec::new(), body }
+    };
+    world.sandbox.script(Fault::new(Endpoint::Account, list(1 << 20)));
+    assert_eq!(manager.sessions().unwrap().len(), 0);
+    world.sandbox.script(Fault::new(Endpoint::Account, list((1 << 20) + 1)));
+    assert_eq!(manager.sessions().unwrap_err().kind(), ErrorKind::MalformedAnswer);
 }
 
 #[test]
@@ -131,6 +152,18 @@ fn m12_what_the_service_says_of_a_token() {
     let refused = fixed(&world, &header).verify().map_err(|error| error.kind());
     // Keycloak 26 answers 403 for a session that has gone, too, where the scope is missing.
     assert!(matches!(refused, Err(ErrorKind::ReauthRequired) | Ok(Verdict::Unknown)), "{refused:?}");
+}
+
+/// A service that lets a client see whose token it has.
+#[test]
+fn m12_a_clients_token_is_what_userinfo_says_of_it() {
+    let world = World::new();
+    for (status, said) in [(200, Ok(Verdict::Accepted { open_sessions: None })), (401, Err(ErrorKind::ReauthRequired))]
+    {
+        let answer = Action::json(status, &serde_json::json!({"sub": "service-account-sh-client"}));
+        world.sandbox.script(Fault::new(Endpoint::Userinfo, answer));
+        assert_eq!(client(&world).verify().map_err(|error| error.kind()), said, "{status}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cdse_auth::store::RecordStore;
-use cdse_auth::{ErrorKind, FileTokenStore, ManualClock, PasswordAuth, TotpSecret, blocking};
+use cdse_auth::{ErrorKind, FileTokenStore, ManualClock, PasswordAuth, TotpSecret, WaitCause, blocking};
 use cdse_sandbox::Rotation;
 use support::{MFA, PASSWORD, TOTP_SECRET, World, at_rest, user};
 
@@ -122,8 +122,13 @@ fn p2_a_code_that_was_asked_for_ages_while_the_machine_sleeps() {
     });
     let manager: blocking::TokenManager = worlds.world.builder(provider).store(store.clone()).build().unwrap().into();
     let guard = store.try_guard(manager.as_async().slot()).unwrap().unwrap();
+    let waiting = manager.clone();
     let login = std::thread::spawn(move || manager.login());
-    support::until("somebody is asked", || asked.load(Ordering::SeqCst) == 1);
+    support::until(
+        "somebody was asked, and it waits for the lock",
+        || matches!(waiting.waiting(), Some(waiting) if matches!(waiting.cause, WaitCause::Lock(_))),
+    );
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
     worlds.sleep(120);
     drop(guard);
     login.join().unwrap().unwrap();

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cdse_auth::store::{FileOperation, RecordStore, contract};
@@ -17,6 +18,9 @@ use cdse_auth::{
 use cdse_sandbox::{Action, Fault, Rotation};
 use support::{PASSWORD, USER, World, at_rest, until, user};
 
+const EACCES: i32 = 13;
+const EISDIR: i32 = 21;
+const EDQUOT: i32 = 122;
 const ENOSPC: i32 = 28;
 const EROFS: i32 = 30;
 const ENOLCK: i32 = 37;
@@ -316,6 +320,118 @@ fn s2_a_full_disk_loses_nothing() {
     }
 }
 
+/// What is found in the place of a file or of its folder, and what is said of it.
+#[test]
+fn s2_what_stands_in_the_way_is_named() {
+    let found = |prepare: &dyn Fn(&Path)| {
+        let folder = Folder::new();
+        prepare(&folder.path());
+        folder.store().load().unwrap_err()
+    };
+    let within = |path: &Path| fs::create_dir(path.parent().unwrap()).unwrap();
+    let filled = |path: &Path, length: usize| {
+        within(path);
+        fs::write(path, vec![b' '; length]).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    for (prepare, kind, said) in [
+        (&(|path: &Path| filled(path, 0)) as &dyn Fn(&Path), ErrorKind::StoreDamaged, "it is empty"),
+        (&|path: &Path| filled(path, 1), ErrorKind::StoreDamaged, "it is no session record"),
+        (&|path: &Path| filled(path, 1 << 20), ErrorKind::StoreDamaged, "it is no session record"),
+        (&|path: &Path| filled(path, (1 << 20) + 1), ErrorKind::StoreDamaged, "it is far too large"),
+        (&|path: &Path| fs::write(path.parent().unwrap(), "").unwrap(), ErrorKind::StoreUnsafe, "is no folder"),
+    ] {
+        let error = found(prepare);
+        assert!(error.kind() == kind && error.message().contains(said), "{said}: {error}");
+    }
+    let slot = {
+        let (world, folder) = (World::new(), Folder::new());
+        folder.manager(&world).as_async().slot().clone()
+    };
+    for (prepare, kind, said) in [
+        (&(|folder: &Path| fs::write(folder, "").unwrap()) as &dyn Fn(&Path), ErrorKind::StoreUnsafe, "is no folder"),
+        (&|folder: &Path| symlink(folder, folder).unwrap(), ErrorKind::StoreUnwritable, "cannot be used"),
+    ] {
+        let folder = Folder::new();
+        prepare(folder.path().parent().unwrap());
+        let error = folder.store().try_guard(&slot).unwrap_err();
+        assert!(error.kind() == kind && error.message().contains(said), "{said}: {error}");
+    }
+    let folder = Folder::new();
+    fs::write(folder.path().parent().unwrap(), "").unwrap();
+    let error = FileTokenStore::new(folder.path().join("below").join("session.json")).try_guard(&slot).unwrap_err();
+    assert!(error.kind() == ErrorKind::StoreUnsafe && error.message().contains("is no folder"), "{error}");
+}
+
+#[test]
+fn s2_each_failure_of_the_disk_says_what_helps() {
+    let (world, folder) = (World::new(), Folder::new());
+    let store = folder.store();
+    folder.manager_with(&world, &store).authorization_header().unwrap();
+    let tokens = store.load().unwrap().unwrap();
+    for (errno, remedy) in [
+        (ENOSPC, "make room"),
+        (EDQUOT, "make room"),
+        (EACCES, "make it writable"),
+        (EROFS, "make it writable"),
+        (EISDIR, "move that folder away"),
+        (EIO, "look at what is there"),
+    ] {
+        store.set_faults([(FileOperation::CreateTemporary, errno)]);
+        let error = store.save(&tokens).unwrap_err();
+        assert!(error.message().contains(remedy), "{errno}: {error}");
+    }
+    for (errno, advises) in [(EACCES, true), (EIO, false)] {
+        store.set_faults([(FileOperation::OpenRecord, errno)]);
+        let error = store.load().unwrap_err();
+        assert_eq!(error.message().contains("make it readable"), advises, "{errno}: {error}");
+    }
+}
+
+/// Only a logout takes away what somebody may be writing.
+#[test]
+fn s2_a_login_leaves_a_young_temporary_file_and_a_logout_removes_it() {
+    let (world, folder) = (World::new(), Folder::new());
+    let young = folder.path().with_file_name(".session.json.4242.00000000000000bb.tmp");
+    fs::create_dir(young.parent().unwrap()).unwrap();
+    fs::set_permissions(young.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(&young, "").unwrap();
+    let manager = folder.manager(&world);
+    manager.authorization_header().unwrap();
+    at_rest(&manager);
+    assert!(young.exists());
+    manager.logout().unwrap();
+    assert!(!young.exists());
+}
+
+/// Once its token is early, and another process is about to renew it.
+#[test]
+fn x1_a_one_shot_command_with_a_usable_token_does_not_wait_for_the_lock() {
+    let (world, folder) = (World::new(), Folder::new());
+    let first = folder.manager(&world);
+    first.authorization_header().unwrap();
+    at_rest(&first);
+    let command = folder.stored(&world, true);
+    world.advance(500);
+    let slot = command.as_async().slot().clone();
+    let guard = folder.store().try_guard(&slot).unwrap().unwrap();
+    let caller = std::thread::spawn(move || command.authorization_header());
+    until("it has the token that is there", || caller.is_finished());
+    caller.join().unwrap().unwrap();
+    assert_eq!(world.sandbox.counters().refresh_grants, 0);
+    drop(guard);
+}
+
+#[test]
+fn s2_a_file_tells_whose_session_it_holds() {
+    let (world, folder) = (World::new(), Folder::new());
+    assert_eq!(folder.store().slot().unwrap(), None);
+    let manager = folder.manager(&world);
+    manager.authorization_header().unwrap();
+    at_rest(&manager);
+    assert_eq!(folder.store().slot().unwrap().as_ref(), Some(manager.as_async().slot()));
+}
+
 #[test]
 fn s2_what_cannot_be_read_is_an_error_and_not_nobody() {
     let (world, folder) = (World::new(), Folder::new());
@@ -415,6 +531,37 @@ fn s5_a_store_that_cannot_be_written_sends_no_refresh_token() {
     assert_eq!(world.sandbox.counters().refresh_grants, 0);
     stored.authorization_header().unwrap();
     assert!(here.authorization_header().is_ok(), "what others renew is read again");
+}
+
+#[test]
+fn x1_what_has_just_failed_is_not_tried_again_for_each_caller() {
+    let (world, folder) = (World::new(), Folder::new());
+    let store = folder.store();
+    folder.manager_with(&world, &store).authorization_header().unwrap();
+    let slot = folder.stored(&world, false).as_async().slot().clone();
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    store.watch(move |operation| {
+        (operation == FileOperation::CreateTemporary).then(|| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            EROFS
+        })
+    });
+    let builder = world.builder(StoredSession::new(slot, None)).store(store);
+    let manager: blocking::TokenManager = builder.build().unwrap().into();
+    let due = || {
+        for _ in 0..5 {
+            manager.authorization_header().expect("the token that is there");
+            at_rest(&manager);
+        }
+        tries.load(Ordering::SeqCst)
+    };
+    world.advance(500);
+    assert_eq!(due(), 1);
+    world.time.advance(Duration::from_millis(999));
+    assert_eq!(due(), 1);
+    world.time.advance(Duration::from_millis(1));
+    assert_eq!(due(), 2);
 }
 
 #[test]

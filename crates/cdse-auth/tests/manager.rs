@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cdse_auth::store::{Commit, Guard, RecordStore, StoreDescription};
+use cdse_auth::store::{Commit, RecordStore};
 use cdse_auth::{
     Ability, AccessTokenAuth, AuthProvider, ClientCredentialsAuth, ErrorKind, FileTokenStore, Grant, GrantData, Login,
-    MemoryTokenStore, PasswordAuth, Proxy, Record, RefreshTokenAuth, Result, SessionState, Slot, TokenManager,
-    TokenSet, TokenStore, TotpSecret, TransportConfig, Version, WaitCause, blocking,
+    MemoryTokenStore, PasswordAuth, Proxy, Record, RefreshTokenAuth, Result, SessionState, StoredSession, TokenManager,
+    TokenSet, TokenStore, TotpSecret, TransportConfig, WaitCause, blocking,
 };
 use cdse_sandbox::{Action, Endpoint, Fault, KeycloakVersion, Lifetimes, Rotation};
+use serde_json::Value;
+use support::watched::Watched;
 use support::{MFA, OFFLINE, PASSWORD, TOTP_SECRET, USER, World, at_rest, until, user};
 
 fn rotating() -> World {
@@ -116,6 +118,7 @@ fn m12_a_manager_tells_what_it_waits_for() {
             end.set(manager.waiting().filter(|waiting| cause(&waiting.cause)).map(|waiting| waiting.until));
             end.get().is_some()
         });
+        assert!(manager.waiting().is_none_or(|waiting| waiting.cause.to_string().starts_with("the ")));
         end.get().unwrap().duration_since(world.time.wall()).unwrap().as_secs()
     };
     let again = manager.clone();
@@ -303,12 +306,50 @@ fn e4_a_lost_refresh_is_not_repeated_while_the_token_is_good() {
     world.sandbox.script(Fault::token(Action::Reset { processed: true }));
     manager.authorization_header().unwrap();
     until("the renewal was lost", || manager.status().last_error.is_some());
+    let error = manager.force_refresh().unwrap_err().to_string();
+    assert!(error.contains("valid for 110 s more") && !error.contains("may have been opened"), "{error}");
     for _ in 0..7 {
         world.advance(10);
         manager.authorization_header().unwrap();
     }
     let counters = world.sandbox.counters();
     assert_eq!((counters.refresh_grants, counters.reuse_detected), (1, 0), "a suspect token was sent again");
+}
+
+/// What is known by now counts, and not what the last renewal failed with a moment ago.
+#[test]
+fn m5_a_session_that_has_ended_is_not_said_to_be_renewed_soon() {
+    let world = World::with(|config| {
+        config.rotation = Rotation::OneTime;
+        config.lifetimes = Lifetimes { access: Duration::from_secs(2), ..Lifetimes::default() };
+    });
+    let store = Arc::new(MemoryTokenStore::new());
+    let other: blocking::TokenManager = world.builder(user()).store(Arc::clone(&store)).build().unwrap().into();
+    other.login().unwrap();
+    let slot = other.as_async().slot().clone();
+    let stored = StoredSession::new(slot.clone(), None);
+    let manager: blocking::TokenManager = world.builder(stored).store(Arc::clone(&store)).build().unwrap().into();
+    manager.authorization_header().unwrap();
+    world.time.advance(Duration::from_millis(1400));
+    world.sandbox.script(Fault::token(Action::Reset { processed: true }));
+    other.authorization_header().unwrap();
+    until("the renewal was lost", || other.status().last_error.is_some());
+    manager.authorization_header().unwrap();
+    until("it rests", || manager.status().last_error.is_some());
+    // Somebody else sends it all the same, and is refused.
+    let before = store.read(&slot).unwrap().unwrap();
+    let mut record: Value = serde_json::from_slice(&before.to_json()).unwrap();
+    let token = record["suspect"]["sent"]["refresh"].take();
+    record["dead"] =
+        serde_json::json!({ "token": token, "words": "Stale token", "at": record["tokens"]["obtained_at_ms"] });
+    record["suspect"].take();
+    record["generation"] = (before.version().generation + 1).into();
+    let record = Record::from_json(record.to_string().as_bytes()).unwrap();
+    assert_eq!(store.commit(&slot, Some(before.version()), &record).unwrap(), Commit::Done);
+    world.time.advance(Duration::from_millis(700));
+    assert!(!manager.status().refreshable);
+    let error = manager.authorization_header().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReauthRequired, "{error}");
 }
 
 #[test]
@@ -381,6 +422,22 @@ fn e5_a_refusal_soon_after_a_login_names_a_full_or_locked_account() {
     assert!(error.to_string().contains("full or locked"), "{error}");
 }
 
+/// A full account and one that is locked for a moment answer as a wrong password does.
+#[test]
+fn e5_credentials_that_worked_within_the_hour_may_be_good() {
+    for (seconds, may) in [(3599, true), (3600, false)] {
+        let world = World::new();
+        let manager = world.logged_in();
+        world.sandbox.set_password(USER, "changed");
+        world.advance(seconds);
+        let error = manager.force_login().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CredentialsRefused, "{error}");
+        assert_eq!(error.message().contains("worked within the last hour"), may, "{seconds}: {error}");
+    }
+    let error = World::new().manager(PasswordAuth::new(USER, "never right")).login().unwrap_err();
+    assert!(!error.message().contains("worked within the last hour"), "{error}");
+}
+
 // ---- the manager ----
 
 #[test]
@@ -448,6 +505,20 @@ fn m4_all_who_name_one_refused_token_share_one_renewal() {
 }
 
 #[test]
+fn m4_a_refused_token_that_another_process_has_replaced_is_no_complaint() {
+    let world = World::new();
+    let store = Arc::new(MemoryTokenStore::new());
+    let [first, second] = [(); 2].map(|()| -> blocking::TokenManager {
+        world.builder(user()).store(Arc::clone(&store)).build().unwrap().into()
+    });
+    let refused = first.authorization_header().unwrap();
+    assert_eq!(second.authorization_header().unwrap(), refused);
+    let renewed = first.force_refresh().unwrap();
+    assert_eq!(second.force_refresh_after(&refused).unwrap(), renewed);
+    assert_eq!(world.sandbox.counters().refreshes_ok, 1);
+}
+
+#[test]
 fn m4_an_explicit_renewal_always_renews() {
     let world = World::new();
     let manager = world.logged_in();
@@ -502,6 +573,26 @@ fn m6_an_outage_does_not_lead_to_a_login() {
         let counters = world.sandbox.counters();
         assert_eq!((counters.password_grants, counters.sessions_open), (1, 1));
     }
+}
+
+/// A renewal that waits for the service's hour is no reason to hold back a person who logs in.
+#[test]
+fn m6_a_login_does_not_wait_for_the_renewal_that_it_finds_waiting() {
+    let world = World::new();
+    let manager = world.logged_in();
+    world.advance(700);
+    world.sandbox.script(Fault::token(Action::page(503)));
+    let first = manager.clone();
+    let waiting = std::thread::spawn(move || first.authorization_header());
+    until("it waits", || matches!(manager.waiting(), Some(waiting) if matches!(waiting.cause, WaitCause::Hold(_))));
+    world.time.advance(Duration::from_millis(1));
+    let second = manager.clone();
+    let login = std::thread::spawn(move || second.force_login());
+    until("the login was not held back", || login.is_finished());
+    login.join().unwrap().unwrap();
+    waiting.join().unwrap().unwrap();
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.logins_ok, counters.refresh_grants), (2, 0));
 }
 
 #[test]
@@ -636,7 +727,7 @@ fn m11_logout_ends_the_session_or_says_that_it_may_live_on() {
 fn m12_status_tells_all_but_secrets_and_changes_can_be_observed() {
     let world = World::new();
     let manager = world.manager(user());
-    assert_eq!(manager.status().state, SessionState::Missing);
+    assert_eq!((manager.status().state, manager.status().logged_in), (SessionState::Missing, false));
     let before = manager.status().generation;
     let observer = manager.clone();
     let seen = std::thread::spawn(move || observer.changed(before));
@@ -648,33 +739,51 @@ fn m12_status_tells_all_but_secrets_and_changes_can_be_observed() {
     assert_eq!((ends(status.access_expires_at), ends(status.session_expires_at)), (600, 3600));
     assert!(!status.store.shared, "memory is this process's own");
     assert_eq!(status.login_needed_by, None);
+    world.advance(700);
+    let status = manager.status();
+    assert_eq!((status.state, status.logged_in, status.refreshable), (SessionState::Expired, true, true));
 }
 
-/// A login that asks for an offline session, as a service may grant it to everybody without being asked.
+/// Tells when it is dropped.
 #[derive(Debug)]
-struct OfflineAuth(PasswordAuth);
+struct Canary(std::sync::mpsc::Sender<()>);
 
-impl AuthProvider for OfflineAuth {
+impl Drop for Canary {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+/// A login that may ask for an offline session, as a service may grant it to everybody without being asked, and that may
+/// carry a canary.
+#[derive(Debug)]
+struct OtherAuth {
+    user: PasswordAuth,
+    scope: Option<&'static str>,
+    _canary: Option<Canary>,
+}
+
+impl AuthProvider for OtherAuth {
     fn grant(&self) -> Grant {
-        self.0.grant()
+        self.user.grant()
     }
 
     fn client_id(&self) -> &str {
-        self.0.client_id()
+        self.user.client_id()
     }
 
     fn username(&self) -> Option<&str> {
-        self.0.username()
+        self.user.username()
     }
 
     fn grant_data(&self) -> GrantData {
-        let mut fields = self.0.grant_data();
-        fields.push(("scope", "offline_access".into()));
+        let mut fields = self.user.grant_data();
+        fields.extend(self.scope.map(|scope| ("scope", scope.into())));
         fields
     }
 
     fn ability(&self) -> Ability {
-        self.0.ability()
+        self.user.ability()
     }
 }
 
@@ -685,7 +794,11 @@ fn m12_a_session_without_an_end_is_renewed_for_ever_and_logged_out() {
             config.version = version;
             config.rotation = Rotation::OneTime;
         });
-        let manager = world.manager(OfflineAuth(PasswordAuth::new(OFFLINE, PASSWORD)));
+        let manager = world.manager(OtherAuth {
+            user: PasswordAuth::new(OFFLINE, PASSWORD),
+            scope: Some("offline_access"),
+            _canary: None,
+        });
         manager.authorization_header().unwrap();
         for day in 1..=40 {
             world.advance(86_400);
@@ -756,6 +869,47 @@ fn m14_near_the_hard_end_a_login_leaves_no_gap() {
     assert_eq!((counters.logins_ok, counters.sessions_open), (2, 1));
 }
 
+/// A renewal in the last moment of a session brings a token that has ended; the next one tells whether it was that.
+#[test]
+fn m14_the_last_moment_of_a_session_is_no_error_where_credentials_are_at_hand() {
+    let over = || {
+        let answer = serde_json::json!({
+            "access_token": "ended", "expires_in": 0, "refresh_token": "r", "refresh_expires_in": 0, "token_type": "Bearer",
+        });
+        Fault::token(Action::json(200, &answer))
+    };
+    for (faults, logins, kind) in [
+        (vec![over()], 2, None),
+        // A service that does so for other reasons is not asked for ever.
+        (vec![over(), over()], 1, Some(ErrorKind::MalformedAnswer)),
+    ] {
+        let world = World::new();
+        let manager = world.logged_in();
+        world.advance(700);
+        let requests = 2 + faults.len() as u64;
+        faults.into_iter().for_each(|fault| world.sandbox.script(fault));
+        let caller = manager.clone();
+        let caller = std::thread::spawn(move || caller.authorization_header());
+        until(
+            "it waits a moment",
+            || matches!(manager.waiting(), Some(waiting) if matches!(waiting.cause, WaitCause::Hold(_))),
+        );
+        world.advance(1);
+        let header = caller.join().unwrap();
+        assert_eq!(header.as_ref().err().map(cdse_auth::Error::kind), kind, "{header:?}");
+        if let Ok(header) = header {
+            assert!(world.accepts(&header));
+            // A renewal that is refused, and a login.
+            assert_eq!(world.sandbox.counters().token_requests, requests + 1);
+        }
+        assert_eq!(world.sandbox.counters().logins_ok, logins);
+    }
+    let world = World::new();
+    world.sandbox.script(over().always());
+    assert_eq!(world.manager(user()).authorization_header().unwrap_err().kind(), ErrorKind::MalformedAnswer);
+    assert_eq!(world.sandbox.counters().token_requests, 1);
+}
+
 #[test]
 fn m14_keep_alive_renews_without_being_asked() {
     let world = World::new();
@@ -773,70 +927,135 @@ fn m14_keep_alive_renews_without_being_asked() {
     drop(manager);
 }
 
-/// Counts who looks and who writes, and can say of one write that it failed, though it is done.
-#[derive(Debug, Clone, Default)]
-struct Watched {
-    store: MemoryTokenStore,
-    looks: Arc<AtomicUsize>,
-    writes: Arc<AtomicUsize>,
-    late: Option<usize>,
+#[test]
+fn m14_keep_alive_ends_with_the_last_manager() {
+    let world = World::new();
+    let (send, gone) = std::sync::mpsc::channel();
+    let manager = world
+        .builder(OtherAuth { user: user(), scope: None, _canary: Some(Canary(send)) })
+        .keep_alive(true)
+        .build()
+        .unwrap();
+    until("it logs in by itself", || world.sandbox.counters().logins_ok == 1);
+    let other = manager.clone();
+    drop(manager);
+    assert!(gone.try_recv().is_err(), "somebody holds it");
+    drop(other);
+    until("nothing is left of it", || gone.try_recv().is_ok());
 }
 
-impl TokenStore for Watched {
-    fn load(&self) -> Result<Option<TokenSet>> {
-        self.store.load()
-    }
-
-    fn save(&self, tokens: &TokenSet) -> Result<()> {
-        self.store.save(tokens)
-    }
-
-    fn clear(&self) -> Result<()> {
-        self.store.clear()
-    }
-
-    fn records(&self) -> Option<&dyn RecordStore> {
-        Some(self)
-    }
+#[test]
+fn e3_settings_that_cannot_be_used_are_found_before_anything_is_sent() {
+    let prepared = |transport: TransportConfig| {
+        let builder = TokenManager::builder(user()).realm_url("https://identity.example/realms/x");
+        let manager: blocking::TokenManager = builder.transport(transport).build().unwrap().into();
+        manager.prepare().map_err(|error| (error.kind(), error.message().to_owned()))
+    };
+    let transport = || TransportConfig::new().with_proxy(Proxy::None);
+    let (kind, said) = prepared(transport().with_root_certificate_file("--ca-bundle", "missing.pem")).unwrap_err();
+    assert!(kind == ErrorKind::Transport && said.starts_with("--ca-bundle: missing.pem"), "{said}");
+    let (kind, said) = prepared(transport().with_user_agent("two\nlines")).unwrap_err();
+    assert!(kind == ErrorKind::Transport && said.contains("user agent"), "{said}");
+    assert_eq!(transport().with_root_certificates(b"none").unwrap_err().kind(), ErrorKind::Configuration);
+    let (kind, said) = prepared(TransportConfig::new().with_proxy(Proxy::Url("no proxy".into()))).unwrap_err();
+    assert!(kind == ErrorKind::Transport && said.contains("proxy"), "{said}");
 }
 
-impl RecordStore for Watched {
-    fn read(&self, slot: &Slot) -> Result<Option<Record>> {
-        self.looks.fetch_add(1, Ordering::SeqCst);
-        self.store.records().unwrap().read(slot)
-    }
+/// An address where nobody listens, and nobody else can for as long as it is kept.
+fn refusing() -> (rustix::fd::OwnedFd, std::net::SocketAddr) {
+    use rustix::net;
+    let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).unwrap();
+    net::bind(&socket, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = net::getsockname(&socket).unwrap().try_into().unwrap();
+    (socket, address)
+}
 
-    fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
-        let done = self.store.records().unwrap().commit(slot, base, record);
-        if Some(self.writes.fetch_add(1, Ordering::SeqCst)) == self.late {
-            return Err(cdse_auth::Error::new(ErrorKind::StoreUnusable, "no answer in time"));
-        }
-        done
-    }
+/// In a process of its own, for the environment is everybody's.
+#[test]
+fn e3_an_empty_variable_names_no_proxy_and_the_next_one_counts() {
+    let (_kept, unused) = refusing();
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_meets_a_proxy", "--nocapture"])
+        .env_remove("https_proxy")
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .env("HTTPS_PROXY", "")
+        .env("ALL_PROXY", format!("http://{unused}"))
+        .env("CDSE_TEST_PROXY", unused.to_string())
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+}
 
-    fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>> {
-        self.store.records().unwrap().try_guard(slot)
-    }
-
-    fn description(&self) -> StoreDescription {
-        StoreDescription { shared: true, ..self.store.records().unwrap().description() }
+/// The other process of a test; by itself it does nothing.
+#[test]
+fn child_meets_a_proxy() {
+    if let Ok(address) = std::env::var("CDSE_TEST_PROXY") {
+        let builder = TokenManager::builder(user()).realm_url("https://identity.invalid/realms/x");
+        let manager: blocking::TokenManager = builder.build().unwrap().into();
+        let error = manager.probe().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Network, "{error}");
+        assert!(error.message().contains(&format!("the proxy http://{address} (ALL_PROXY)")), "{error}");
     }
 }
 
 #[test]
+fn e3_the_system_says_why_the_service_was_not_reached() {
+    let (_kept, unused) = refusing();
+    let builder = TokenManager::builder(user()).realm_url(&format!("http://{unused}/realms/x"));
+    let manager: blocking::TokenManager = builder.build().unwrap().into();
+    let error = manager.probe().unwrap_err();
+    let expected = std::net::TcpStream::connect(unused).unwrap_err().to_string();
+    assert!(error.message().contains(&format!("could not be reached ({expected})")), "{error}");
+}
+
+#[test]
 fn m8_a_session_that_was_stored_by_a_call_that_failed_is_nobodys_orphan() {
-    let world = World::new();
-    // The first writes what is about to be sent, the second what came of it.
-    let store = Watched { late: Some(1), ..Watched::default() };
-    let manager: blocking::TokenManager = world.builder(user()).store(store).build().unwrap().into();
-    manager.authorization_header().unwrap();
-    at_rest(&manager);
-    assert!(manager.status().logged_in);
-    manager.force_refresh().unwrap();
-    at_rest(&manager);
-    manager.settle().unwrap();
-    let counters = world.sandbox.counters();
-    assert_eq!((counters.logouts, counters.sessions_open, counters.logins_ok), (0, 1, 1));
+    for renewals in 0..2 {
+        let world = World::new();
+        // The first writes what is about to be sent, the second what came of it.
+        let store = Watched { late: Some(1), ..Watched::default() };
+        let manager: blocking::TokenManager = world.builder(user()).store(store).build().unwrap().into();
+        manager.authorization_header().unwrap();
+        at_rest(&manager);
+        assert!(manager.status().logged_in);
+        for _ in 0..renewals {
+            manager.force_refresh().unwrap();
+            at_rest(&manager);
+        }
+        manager.settle().expect("it is stored, whatever the call has said");
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.logouts, counters.sessions_open, counters.logins_ok), (0, 1, 1));
+    }
+}
+
+/// Somebody who does not heed the lock, or whose guard has run out.
+#[test]
+fn m8_a_renewal_that_was_overtaken_ends_its_session_only_if_nobody_has_it_any_more() {
+    for (session, open) in [(None, 1), (Some("another"), 0)] {
+        let world = World::new();
+        let store = MemoryTokenStore::new();
+        let manager: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
+        manager.authorization_header().unwrap();
+        at_rest(&manager);
+        let slot = manager.as_async().slot().clone();
+        world.sandbox.script(Fault::token(Action::edit(move |_| {
+            let records = store.records().unwrap();
+            let record = records.read(&slot).unwrap().unwrap();
+            let mut json: Value = serde_json::from_slice(&record.to_json()).unwrap();
+            json["generation"] = (json["generation"].as_u64().unwrap() + 1).into();
+            if let Some(session) = session {
+                json["tokens"]["session_id"] = session.into();
+            }
+            let next = Record::from_json(json.to_string().as_bytes()).unwrap();
+            assert_eq!(records.commit(&slot, Some(record.version()), &next).unwrap(), Commit::Done);
+        })));
+        world.advance(120);
+        let _ = manager.force_refresh();
+        at_rest(&manager);
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.refreshes_ok, counters.sessions_open), (1, open), "{session:?}");
+    }
 }
 
 #[test]
@@ -911,6 +1130,9 @@ fn p3_a_fixed_access_token_is_used_as_it_is() {
     let manager = world.manager(AccessTokenAuth::new(token.access_token()));
     let header = manager.authorization_header().unwrap();
     assert_eq!(header, token.authorization_header());
+    assert!(manager.status().access_expires_at.is_some(), "it says when it ends");
+    let error = manager.force_login().unwrap_err();
+    assert!(error.kind() == ErrorKind::Configuration && error.message().contains("used as it is"), "{error}");
     world.sandbox.clear_log();
     assert_eq!(manager.force_refresh_after(&header).unwrap_err().kind(), ErrorKind::ReauthRequired);
     world.advance(700);
@@ -922,21 +1144,26 @@ fn p3_a_fixed_access_token_is_used_as_it_is() {
     assert_eq!(endless.status().access_expires_at, None);
     let odd = world.builder(AccessTokenAuth::new("line\nend")).build();
     assert_eq!(odd.unwrap_err().kind(), ErrorKind::MalformedAnswer);
+    world.sandbox.script(Fault::token(Action::edit(|body| drop(body.insert("access_token".into(), "opaque".into())))));
+    let issued = world.logged_in();
+    assert!(issued.status().access_expires_at.is_some(), "its answer has said when it ends");
 }
 
 #[test]
 fn s4_a_simple_store_needs_three_methods() {
     #[derive(Debug, Default)]
-    struct Simple(std::sync::Mutex<Option<TokenSet>>);
+    struct Simple(std::sync::Mutex<Option<TokenSet>>, AtomicUsize);
     impl TokenStore for Simple {
         fn load(&self) -> Result<Option<TokenSet>> {
             Ok(self.0.lock().unwrap().clone())
         }
         fn save(&self, tokens: &TokenSet) -> Result<()> {
+            self.1.fetch_add(1, Ordering::SeqCst);
             *self.0.lock().unwrap() = Some(tokens.clone());
             Ok(())
         }
         fn clear(&self) -> Result<()> {
+            self.1.fetch_add(1, Ordering::SeqCst);
             *self.0.lock().unwrap() = None;
             Ok(())
         }
@@ -946,6 +1173,7 @@ fn s4_a_simple_store_needs_three_methods() {
     let manager =
         || -> blocking::TokenManager { world.builder(user()).store(Arc::clone(&store)).build().unwrap().into() };
     let header = manager().authorization_header().unwrap();
+    assert_eq!(store.1.load(Ordering::SeqCst), 1, "it is written to when there are other tokens");
     assert_eq!(manager().authorization_header().unwrap(), header, "the session survives its manager");
     assert!(!manager().status().store.shared, "and it says that processes do not share it");
     let last = manager();

@@ -9,17 +9,20 @@
     reason = "a program that measures real time and prints it"
 )]
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cdse_sandbox::{Config, Lifetimes, Sandbox};
+use cdse_sandbox::{Action, Config, Fault, Lifetimes, Sandbox};
 use nix::sys::resource::{UsageWho, getrusage};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_cdse");
 const RUNS: usize = 300;
-const PROCESSES: usize = 64;
+const PROCESSES: usize = 256;
+/// How long an answer takes: so long that what is a matter of round trips can be told from what is not.
+const ANSWER: Duration = Duration::from_millis(150);
 
 fn main() {
     if let Some(program) = std::env::var_os("CDSE_BENCH_MEMORY") {
@@ -51,7 +54,7 @@ fn main() {
         std::io::stdout().flush().expect("a terminal");
         assert!(helper.stdout(Stdio::inherit()).status().expect("a helper").success());
     }
-    one_expired_token(&sandbox, &cdse);
+    one_expired_token(&sandbox, home.path(), &cdse);
 }
 
 fn cdse(sandbox: &Sandbox, home: &Path) -> Command {
@@ -111,23 +114,57 @@ fn memory_of(command: &mut Command) {
     println!("{:.1} MiB", usage.max_rss() as f64 / 1024.0);
 }
 
-fn one_expired_token(sandbox: &Sandbox, cdse: &dyn Fn() -> Command) {
+/// One that starts after the other, and then all of them waiting when the first may send: the last one has its token within
+/// three round trips and a second, on two cores.
+fn one_expired_token(sandbox: &Sandbox, home: &Path, cdse: &dyn Fn() -> Command) {
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    let slow = || sandbox.script(Fault::token(Action::DelayAnswer(ANSWER)));
+    expire(sandbox, cdse);
+    slow();
+    let round_trip = time(cdse().args(["auth", "token"]));
+    let limit = 3 * round_trip + Duration::from_secs(1);
+    println!("a renewal alone: {:.0} ms; three of them and a second: {:.0} ms", millis(round_trip), millis(limit));
+    for waiting in [false, true] {
+        expire(sandbox, cdse);
+        slow();
+        let before = sandbox.counters().token_requests;
+        let lock = waiting.then(|| lock(home));
+        let mut start = Instant::now();
+        let children: Vec<_> =
+            (0..PROCESSES).map(|_| cdse().args(["auth", "token"]).spawn().expect("a process")).collect();
+        if let Some(lock) = lock {
+            std::thread::sleep(Duration::from_secs(2));
+            start = Instant::now();
+            drop(lock);
+        }
+        let served = children
+            .into_iter()
+            .map(|mut child| child.wait().expect("an end"))
+            .filter(std::process::ExitStatus::success)
+            .count();
+        println!(
+            "{PROCESSES} processes {} at one expired token: {} request(s), {served} served, the last after {:.0} ms",
+            if waiting { "that wait" } else { "that start" },
+            sandbox.counters().token_requests - before,
+            millis(start.elapsed())
+        );
+    }
+}
+
+/// Has the session's lock.
+fn lock(home: &Path) -> File {
+    let mut files = std::fs::read_dir(home.join("state/sessions")).expect("a session").flatten();
+    let path = files.find(|file| file.path().extension() == Some("lock".as_ref())).expect("a lock").path();
+    let file = File::open(path).expect("a file");
+    file.lock().expect("nobody has it");
+    file
+}
+
+/// Leaves a token that has just ended.
+fn expire(sandbox: &Sandbox, cdse: &dyn Fn() -> Command) {
     let short = Duration::from_secs(2);
     sandbox.set_lifetimes(Lifetimes { access: short, ..Lifetimes::default() });
     assert!(cdse().args(["auth", "refresh"]).stderr(Stdio::null()).status().expect("a process").success());
     sandbox.set_lifetimes(Lifetimes::default());
     std::thread::sleep(short);
-    let before = sandbox.counters().token_requests;
-    let start = Instant::now();
-    let children: Vec<_> = (0..PROCESSES).map(|_| cdse().args(["auth", "token"]).spawn().expect("a process")).collect();
-    let served = children
-        .into_iter()
-        .map(|mut child| child.wait().expect("an end"))
-        .filter(std::process::ExitStatus::success)
-        .count();
-    let requests = sandbox.counters().token_requests - before;
-    println!(
-        "{PROCESSES} processes at one expired token: {requests} request(s), {served} served, the last after {:.0} ms",
-        start.elapsed().as_secs_f64() * 1e3
-    );
 }

@@ -65,7 +65,9 @@ pub(crate) struct Global {
     pub(crate) color: Option<colour::When>,
 }
 
+/// Each is built when it is called, for most calls are `auth token`.
 #[derive(Subcommand, Debug)]
+#[command(defer = true)]
 enum Command {
     /// Log in, show the session, print a token, log out
     #[command(subcommand)]

@@ -207,10 +207,12 @@ mod tests {
                 Ok(environment) => {
                     let shown = format!("{environment:?}");
                     for secret in [&environment.password, &environment.client_secret, &environment.refresh_token] {
-                        let Some(secret) = secret.as_ref().filter(|secret| secret.expose().len() > 8) else { continue };
+                        let Some(secret) = secret else { continue };
+                        // A quote at its end could be one that is shown around something else.
+                        let secret = secret.expose().trim_matches(|letter: char| !letter.is_alphanumeric());
                         // What is no secret may hold the same text.
-                        let once = String::from_utf8_lossy(data).matches(secret.expose()).count() == 1;
-                        assert!(!once || !shown.contains(secret.expose()));
+                        let once = String::from_utf8_lossy(data).matches(secret).count() == 1;
+                        assert!(secret.len() <= 8 || !once || !shown.contains(secret));
                     }
                     format!("{} {}", environment.password.is_some(), environment.no_input)
                 }

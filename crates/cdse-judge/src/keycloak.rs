@@ -86,8 +86,8 @@ impl Server {
             Realm::Guarded => "CDSE-brute",
             Realm::Brief => "CDSE-brief",
         };
-        let stage =
-            KeycloakStage { server: self, realm: name, before: self.proxy.token_requests(), token: RefCell::default() };
+        let before = (self.proxy.token_requests(), self.proxy.reuse_detected());
+        let stage = KeycloakStage { server: self, realm: name, before, token: RefCell::default() };
         stage.reset();
         stage
     }
@@ -135,7 +135,8 @@ fn end(process: &mut Child) {
 pub struct KeycloakStage<'a> {
     server: &'a Server,
     realm: &'static str,
-    before: u64,
+    /// Token requests and reuse before it was set.
+    before: (u64, u64),
     /// An administrator's token, good for a minute.
     token: RefCell<Option<(Instant, String)>>,
 }
@@ -223,7 +224,16 @@ impl Stage for KeycloakStage<'_> {
     }
 
     fn token_requests(&self) -> u64 {
-        self.server.proxy.token_requests() - self.before
+        self.server.proxy.token_requests() - self.before.0
+    }
+
+    fn reuse_detected(&self) -> u64 {
+        self.server.proxy.reuse_detected() - self.before.1
+    }
+
+    fn open_sessions(&self, username: &str) -> usize {
+        let id = self.user_id(username);
+        self.admin("GET", &format!("users/{id}/sessions"), None).as_array().expect("a list").len()
     }
 
     fn delay_answers(&self, time: Duration) {

@@ -11,8 +11,10 @@ pub mod desktop;
 pub mod keycloak;
 #[cfg(unix)]
 mod proxy;
+mod random;
 mod stage;
 
+pub use random::Random;
 pub use stage::{Realm, SandboxStage, Stage};
 
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! A proxy in front of a real server: it counts token requests, can hold answers back, and keeps its address when the
-//! server behind it is started again.
+//! A proxy in front of a real server: it counts token requests and refusals of used tokens, can hold answers back, and
+//! keeps its address when the server behind it is started again.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,10 +14,11 @@ pub(crate) struct Proxy {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Default, Debug)]
 struct Shared {
     target: Mutex<Option<SocketAddr>>,
     token_requests: AtomicU64,
+    reuse_detected: AtomicU64,
     /// How long the answer to a token request is held back, in ms.
     delay: AtomicU64,
 }
@@ -27,8 +28,7 @@ impl Proxy {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared =
-            Arc::new(Shared { target: Mutex::default(), token_requests: AtomicU64::new(0), delay: AtomicU64::new(0) });
+        let shared: Arc<Shared> = Arc::default();
         let theirs = Arc::clone(&shared);
         // It ends with the process.
         std::thread::spawn(move || {
@@ -51,6 +51,10 @@ impl Proxy {
 
     pub(crate) fn token_requests(&self) -> u64 {
         self.shared.token_requests.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn reuse_detected(&self) -> u64 {
+        self.shared.reuse_detected.load(Ordering::SeqCst)
     }
 
     pub(crate) fn delay(&self, time: Duration) {
@@ -82,16 +86,28 @@ fn forward(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
         let _ = to_server.shutdown(Shutdown::Write);
     });
     let mut held_back = is_token_request;
+    let mut answer = Vec::new();
     loop {
         let read = server.read(&mut bytes)?;
         if read == 0 {
             return client.shutdown(Shutdown::Write);
+        }
+        if is_token_request {
+            let known = is_reuse(&answer);
+            answer.extend_from_slice(&bytes[..read]);
+            shared.reuse_detected.fetch_add(u64::from(!known && is_reuse(&answer)), Ordering::SeqCst);
         }
         if std::mem::take(&mut held_back) {
             wait(Duration::from_millis(shared.delay.load(Ordering::SeqCst)));
         }
         client.write_all(&bytes[..read])?;
     }
+}
+
+/// Of the newest token and of an older one.
+fn is_reuse(answer: &[u8]) -> bool {
+    let words: [&[u8]; 2] = [b"Maximum allowed refresh token reuse exceeded", b"Stale token"];
+    words.iter().any(|words| answer.windows(words.len()).any(|part| part == *words))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a real server's time cannot be moved")]

@@ -38,6 +38,12 @@ pub trait Stage {
     /// How many requests the token endpoint has seen since the stage was set.
     fn token_requests(&self) -> u64;
 
+    /// How many times since then a refresh token was sent again that works once, as the service saw it.
+    fn reuse_detected(&self) -> u64;
+
+    /// How many sessions the user has open, those that can no longer be used included.
+    fn open_sessions(&self, username: &str) -> usize;
+
     /// From now on answers of the token endpoint come so much later; the work is done before.
     fn delay_answers(&self, time: Duration);
 
@@ -109,6 +115,14 @@ impl Stage for SandboxStage {
 
     fn token_requests(&self) -> u64 {
         self.sandbox.counters().token_requests
+    }
+
+    fn reuse_detected(&self) -> u64 {
+        self.sandbox.counters().reuse_detected
+    }
+
+    fn open_sessions(&self, username: &str) -> usize {
+        self.sandbox.sessions().into_iter().filter(|session| session.username == username).count()
     }
 
     fn delay_answers(&self, time: Duration) {

@@ -29,7 +29,8 @@ const LOCK: &str = ".keyring.lock";
 /// is `<name>.keyring.lock` in that folder, for a keyring has no locks. The folder must be on a file system with locks.
 /// Creating the value touches neither the folder nor the bus.
 ///
-/// Each call has a limit of 3 s ([`with_time_limit`](Self::with_time_limit)), and none asks anybody to unlock the keyring
+/// Each call of the keyring has a limit of 3 s ([`with_time_limit`](Self::with_time_limit)), and a commit makes two. None
+/// asks anybody to unlock the keyring
 /// unless [`with_unlock_prompt`](Self::with_unlock_prompt) says so. A keyring that does not answer, is locked or is not
 /// there is an error; the session is kept nowhere else.
 #[derive(Clone)]

@@ -40,6 +40,7 @@ impl Keyring {
         let header = call.header();
         let item = || vec![path("/item")];
         let replied = match header.member().unwrap().as_str() {
+            "Get" => self.bus.reply(&header, &(Variant::from(Vec::<ObjectPath<'_>>::new()),)).await,
             "OpenSession" => self.bus.reply(&header, &(Variant::from(""), path("/session"))).await,
             "SearchItems" if self.locked => self.bus.reply(&header, &(Vec::<ObjectPath<'_>>::new(), item())).await,
             "SearchItems" => self.bus.reply(&header, &(item(), Vec::<ObjectPath<'_>>::new())).await,

@@ -43,6 +43,7 @@
 //! | `GET /sandbox/requests` | the log, a list of [`Request`]; times are Unix seconds with a fraction |
 //! | `DELETE /sandbox/requests` | log and counters back to nothing |
 //! | `GET /sandbox/sessions` | the open sessions, a list of [`SessionView`] |
+//! | `DELETE /sandbox/sessions` | forgets them, as [`Sandbox::restart`] does |
 //! | `POST /sandbox/faults` | queues a fault, or a list of them |
 //! | `DELETE /sandbox/faults` | forgets the faults that have not been met |
 //! | `POST /sandbox/advance` | `{"seconds": 600}` moves the service's clock forward |

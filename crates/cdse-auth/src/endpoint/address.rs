@@ -114,6 +114,8 @@ mod tests {
             "ftp://127.0.0.1/r",
             "file:///etc/passwd",
             "https://user:canary@id.example/r",
+            "https://user@id.example/r",
+            "https://:canary@id.example/r",
             "https://id.example/r?x=canary",
             "https://id.example/r#canary",
             "http://localhost.id.example/r",
@@ -124,6 +126,9 @@ mod tests {
         for address in bad {
             let error = Endpoints::of_realm(address).expect_err(address);
             assert_eq!(error.kind(), ErrorKind::Configuration, "{address}");
+            if address.starts_with("http://") {
+                assert!(error.message().contains("must not travel over plain http"), "{error}");
+            }
             assert!(!error.to_string().contains("canary"), "{error}");
         }
     }

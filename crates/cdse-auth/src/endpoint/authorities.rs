@@ -156,3 +156,102 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(pem).filter_map(std::result::Result::ok).collect()
 }
+
+#[cfg(test)]
+#[cfg(not(cdse_model))]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    use super::*;
+
+    /// An authority in PEM.
+    fn authority() -> String {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+    }
+
+    fn refused<T>(result: Result<T>) -> (ErrorKind, String) {
+        let error = result.err().expect("a refusal");
+        (error.kind(), error.message().to_owned())
+    }
+
+    #[test]
+    fn e3_a_file_of_authorities_is_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("two.pem");
+        fs::write(&path, format!("# two of them\n{}{}", authority(), authority())).unwrap();
+        assert_eq!(of_file("--ca-bundle", &path).unwrap().len(), 2);
+        assert_eq!(of_folders(folder.path().as_os_str()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn e3_a_file_that_holds_no_authority_is_named_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bundle.pem");
+        let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (text, why) in [
+            ("no certificate", "holds no certificate in PEM"),
+            ("", "holds no certificate in PEM"),
+            (damaged, "holds a certificate that is damaged, and no other"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let (kind, said) = refused(of_file("--ca-bundle", &path));
+            assert_eq!(kind, ErrorKind::Transport);
+            assert!(said.starts_with("--ca-bundle: ") && said.contains("bundle.pem") && said.contains(why), "{said}");
+        }
+        fs::write(&path, format!("{damaged}{}", authority())).unwrap();
+        assert_eq!(of_file("--ca-bundle", &path).unwrap().len(), 2, "one that is good is enough");
+        assert!(refused(of_file("--ca-bundle", folder.path())).1.contains("is no plain file"));
+        assert!(refused(of_file("--ca-bundle", &folder.path().join("missing"))).1.contains("cannot be read"));
+    }
+
+    #[test]
+    fn e3_a_file_may_be_as_large_as_any_bundle_and_no_larger() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.pem");
+        let mut text = authority().into_bytes();
+        text.resize(usize::try_from(LARGEST).unwrap(), b'\n');
+        fs::write(&path, &text).unwrap();
+        assert_eq!(of_file("--ca-bundle", &path).unwrap().len(), 1);
+        text.push(b'\n');
+        fs::write(&path, &text).unwrap();
+        assert!(refused(of_file("--ca-bundle", &path)).1.contains("far too large"));
+        text.resize(text.len() + 1_000, b'\n');
+        fs::write(&path, &text).unwrap();
+        assert_eq!(read(&path).unwrap().len() as u64, LARGEST + 1, "the rest is not read");
+    }
+
+    #[test]
+    fn e3_of_several_folders_one_that_holds_an_authority_is_enough() {
+        let (empty, good) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(good.path().join("note.txt"), "no certificate").unwrap();
+        fs::write(good.path().join("one.pem"), authority()).unwrap();
+        let missing = empty.path().join("missing");
+        let list = |folders: &[&Path]| env::join_paths(folders).unwrap();
+        assert_eq!(of_folders(&list(&[&missing, empty.path(), Path::new(""), good.path()])).unwrap().len(), 1);
+        let (kind, said) = refused(of_folders(&list(&[&missing, empty.path()])));
+        assert_eq!(kind, ErrorKind::Transport);
+        assert!(said.contains("missing cannot be read"), "{said}");
+        assert!(refused(of_folders(&list(&[empty.path(), Path::new("")]))).1.contains("no file there holds"));
+    }
+
+    #[test]
+    fn e3_what_is_given_is_trusted_beside_what_the_file_holds() {
+        let crypto = || Arc::new(rustls::crypto::ring::default_provider());
+        let mut authorities = Authorities::default();
+        assert_eq!(refused(authorities.add_pem(b"nothing")).0, ErrorKind::Configuration);
+        authorities.add_pem(authority().as_bytes()).unwrap();
+        assert_eq!(authorities.given.len(), 1);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        authorities.add_file("--ca-bundle".to_owned(), file.path().to_owned());
+        assert!(refused(authorities.verifier(crypto())).1.starts_with("--ca-bundle: "));
+        fs::write(file.path(), authority()).unwrap();
+        authorities.verifier(crypto()).unwrap();
+        let of_file = |file: &OsStr, extra| of_environment(Some(file), None, extra, crypto());
+        of_file(file.path().as_os_str(), Vec::new()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (kind, said) = refused(of_environment(None, Some(folder.path().as_os_str()), Vec::new(), crypto()));
+        assert!(kind == ErrorKind::Transport && said.starts_with(FOLDERS), "{said}");
+    }
+}

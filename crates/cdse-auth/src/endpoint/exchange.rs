@@ -226,3 +226,17 @@ async fn read(mut response: reqwest::Response, received: &mut Received) -> reqwe
 fn failure(class: Class, error: Error) -> Failure {
     Failure { class, error, retry_after: None, words: String::new() }
 }
+
+#[cfg(test)]
+#[cfg(not(cdse_model))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x5_a_form_is_made_in_one_buffer_that_never_moves() {
+        // Each of these bytes takes three.
+        let form = vec![("password", Secret::new("&".repeat(10))), ("totp", Secret::new("%".repeat(7)))];
+        let body = encode(&form);
+        assert_eq!(body.capacity(), body.len() + 1, "room for all of it, and for an ampersand before the first");
+    }
+}

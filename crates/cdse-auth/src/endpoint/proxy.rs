@@ -110,6 +110,14 @@ fn shown(proxy: &Intercept) -> String {
 }
 
 #[cfg(test)]
+impl Route {
+    pub(super) fn of(address: &str) -> Self {
+        let target = Url::parse("https://identity.example").unwrap();
+        way(&Proxy::Url(address.to_owned()), &target).unwrap().route.unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -119,6 +119,11 @@ impl TransportConfig {
         span(self.timeout)
     }
 
+    /// A connection is given up before the whole exchange is: then nothing was sent, and that is known.
+    fn connect_timeout(&self) -> Duration {
+        CONNECT.min(self.timeout / 2)
+    }
+
     /// The client for requests to one service. No redirect, no cookie, no idle connection, nothing sent twice.
     pub(super) fn client(&self, service: &Url) -> Result<Client> {
         let proxy = if is_loopback(service) { &Proxy::None } else { &self.proxy };
@@ -133,8 +138,7 @@ impl TransportConfig {
             .pool_max_idle_per_host(0)
             .referer(false)
             .http1_only()
-            // Given up before the whole is: then nothing was sent, and that is known.
-            .connect_timeout(CONNECT.min(self.timeout / 2))
+            .connect_timeout(self.connect_timeout())
             .user_agent(self.user_agent.as_str())
             .tls_backend_preconfigured(self.tls(service.scheme() == "http")?);
         let builder = if as_system_says { builder } else { builder.no_proxy() };
@@ -177,4 +181,19 @@ fn crypto() -> Arc<CryptoProvider> {
 
 fn unusable(why: &str) -> Error {
     Error::new(ErrorKind::Transport, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e4_a_connection_is_given_up_before_its_exchange_and_that_after_20_s() {
+        for (asked, whole, connection) in [(4_000, 4_000, 2_000), (12_000, 12_000, 5_000), (3_600_000, 20_000, 5_000)] {
+            let config = TransportConfig::new().with_user_agent("agent/1").with_timeout(Duration::from_millis(asked));
+            assert_eq!(config.timeout(), span(Duration::from_millis(whole)));
+            assert_eq!(config.connect_timeout(), Duration::from_millis(connection));
+            assert_eq!(config.user_agent, "agent/1", "nothing else is changed");
+        }
+    }
 }

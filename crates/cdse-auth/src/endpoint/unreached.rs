@@ -38,7 +38,10 @@ fn not_reached(place: &str, route: Option<&Route>, error: &reqwest::Error) -> Er
         };
     }
     match route {
-        Some(proxy) => of_proxy(place, proxy, error, at_proxy),
+        Some(proxy) => {
+            let said: Vec<_> = causes(error).map(ToString::to_string).collect();
+            of_proxy(place, proxy, &said, error.is_timeout(), at_proxy)
+        }
         None => {
             let why = format!(
                 "the identity service at {place} could not be reached ({}); check network and proxy",
@@ -49,29 +52,27 @@ fn not_reached(place: &str, route: Option<&Route>, error: &reqwest::Error) -> Er
     }
 }
 
-fn of_proxy(place: &str, proxy: &Route, error: &reqwest::Error, at_proxy: bool) -> Error {
-    let said = causes(error).map(ToString::to_string).collect::<Vec<_>>();
+/// By what the causes say, the outer ones first.
+fn of_proxy(place: &str, proxy: &Route, said: &[String], timed_out: bool, at_proxy: bool) -> Error {
     let says = |text: &str| said.iter().any(|said| said.ends_with(text));
     let wants_password = says("proxy authorization required")
         || says("credentials not accepted")
         || says("server does not support user/pass authentication")
         || says("server implements authentication incorrectly");
+    let innermost = said.last().map_or_else(String::new, |said| cleaned(said, 200));
     let network = |why: String| Error::new(ErrorKind::Network, why);
     if wants_password {
         let why =
             format!("the user and password for {proxy} are wrong, missing, or not taken there; correct its address");
         return Error::new(ErrorKind::Configuration, why);
     }
-    if error.is_timeout() {
+    if timed_out {
         return network(format!(
             "the identity service at {place} was not reached in time through {proxy}; check the proxy, or try again later"
         ));
     }
     if at_proxy {
-        return network(format!(
-            "{proxy} could not be reached ({}); check its address and the network",
-            innermost(error)
-        ));
+        return network(format!("{proxy} could not be reached ({innermost}); check its address and the network"));
     }
     if says("tunnel error: unsuccessful") || said.iter().any(|said| said.starts_with("SOCKS error: ")) {
         let reason = said.iter().find_map(|said| said.strip_prefix("SOCKS error: "));
@@ -81,10 +82,7 @@ fn of_proxy(place: &str, proxy: &Route, error: &reqwest::Error, at_proxy: bool) 
              check the proxy, or name {place} in NO_PROXY to go without"
         ));
     }
-    network(format!(
-        "the identity service at {place} could not be reached through {proxy} ({}); check both",
-        innermost(error)
-    ))
+    network(format!("the identity service at {place} could not be reached through {proxy} ({innermost}); check both"))
 }
 
 fn of_tls(who: &str, error: &rustls::Error) -> Error {
@@ -161,4 +159,92 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
             None => cause.source(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::{ServerName, UnixTime};
+
+    use super::*;
+
+    #[test]
+    fn e3_each_way_in_which_tls_fails_is_told_from_the_others() {
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_800_000_000));
+        let of = |error| rustls::Error::InvalidCertificate(error);
+        let expected = ServerName::try_from("identity.example").unwrap();
+        let presented = vec![r#"DnsName("portal.example")"#.to_owned(), r#"DnsName("other.example")"#.to_owned()];
+        for (error, kind, said) in [
+            (of(CertificateError::UnknownIssuer), ErrorKind::UnknownAuthority, "is not trusted: nobody known here"),
+            (of(CertificateError::Expired), ErrorKind::Configuration, "has expired, or the clock"),
+            (
+                of(CertificateError::ExpiredContext { time: now, not_after: now }),
+                ErrorKind::Configuration,
+                "has expired, or the clock",
+            ),
+            (of(CertificateError::NotValidYet), ErrorKind::Configuration, "is not valid yet, or the clock"),
+            (
+                of(CertificateError::NotValidYetContext { time: now, not_before: now }),
+                ErrorKind::Configuration,
+                "is not valid yet, or the clock",
+            ),
+            (of(CertificateError::NotValidForName), ErrorKind::Configuration, "is for another name: check"),
+            (
+                of(CertificateError::NotValidForNameContext { expected, presented }),
+                ErrorKind::Configuration,
+                "is for another name (portal.example, other.example): check",
+            ),
+            (
+                of(CertificateError::BadSignature),
+                ErrorKind::Configuration,
+                "cannot be verified (invalid peer certificate: BadSignature)",
+            ),
+            (
+                rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+                ErrorKind::Configuration,
+                "does not speak TLS",
+            ),
+            (rustls::Error::HandshakeNotComplete, ErrorKind::Network, "no TLS connection to"),
+        ] {
+            let told = of_tls("the identity service at identity.example", &error);
+            assert_eq!(told.kind(), kind, "{error:?}");
+            let whole = told.message();
+            assert!(whole.contains(said) && whole.contains("identity.example"), "{error:?}: {whole}");
+        }
+    }
+
+    #[test]
+    fn e3_each_way_in_which_a_proxy_fails_is_told_from_the_others() {
+        let proxy = Route::of("http://user:CANARY@proxy.example:3128");
+        let way_in = |said: &[&str], timed_out, at_proxy| {
+            let said: Vec<_> = said.iter().map(ToString::to_string).collect();
+            of_proxy("identity.example", &proxy, &said, timed_out, at_proxy)
+        };
+        let lacking = ErrorKind::Configuration;
+        let (wrong, late) =
+            ("the user and password for the proxy http://proxy.example:3128", "was not reached in time");
+        let (shut, denied) = ("proxy.example:3128 could not be reached (refused)", "did not connect to the identity");
+        for (said, timed_out, at_proxy, kind, told) in [
+            (&["client error", "tunnel error: proxy authorization required"][..], false, true, lacking, wrong),
+            (&["SOCKS error: credentials not accepted"], false, false, lacking, wrong),
+            (&["SOCKS error: server does not support user/pass authentication"], false, false, lacking, wrong),
+            (&["SOCKS error: server implements authentication incorrectly"], true, false, lacking, wrong),
+            (&["client error", "too late"], true, true, ErrorKind::Network, late),
+            (&["client error", "refused"], false, true, ErrorKind::Network, shut),
+            (&["tunnel error: unsuccessful"], false, false, ErrorKind::Network, "service at identity.example: it may"),
+            (&["SOCKS error: no"], false, false, ErrorKind::Network, "service at identity.example (no): it may forbid"),
+            (&["SOCKS error: no", "x"], false, false, ErrorKind::Network, denied),
+            (
+                &["client error", "reset"],
+                false,
+                false,
+                ErrorKind::Network,
+                "through the proxy http://proxy.example:3128 (reset)",
+            ),
+        ] {
+            let error = way_in(said, timed_out, at_proxy);
+            assert_eq!(error.kind(), kind, "{error}");
+            let whole = error.message();
+            assert!(whole.contains(told) && whole.contains("proxy.example") && !whole.contains("CANARY"), "{whole}");
+        }
+    }
 }

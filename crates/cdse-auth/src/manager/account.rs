@@ -46,8 +46,8 @@ impl TokenManager {
         self.ask_account(move |core, header| core.service.end_session(&id, header)).await
     }
 
-    /// Asks the service whether it takes the token; one that has ended or is refused is renewed once. Credentials at hand
-    /// open a new session for one that has ended.
+    /// Asks the service whether it takes the token; one that has ended or is refused is renewed, and once more where the
+    /// service tells no other way. Credentials at hand open a new session for one that has ended.
     ///
     /// # Errors
     ///

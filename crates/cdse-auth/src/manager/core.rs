@@ -176,6 +176,8 @@ pub(super) struct Ended {
     want: Want,
     logouts: u64,
     at: Millis,
+    /// What was known then.
+    publishes: u64,
     result: Result<()>,
 }
 
@@ -187,6 +189,8 @@ struct Caller {
     logouts: u64,
     /// Has looked at the store itself.
     looked: bool,
+    /// Has got a token without life from a renewal, and gone on.
+    went_on: bool,
     /// Wait until then at most, then look again.
     limit: Option<Millis>,
     /// The flight that it has waited for.
@@ -240,7 +244,7 @@ impl Core {
             _ => false,
         };
         let able = self.provider.ability() == Ability::Login;
-        Means { login: able && !spent, spent: able && spent, given: self.given.clone() }
+        Means { login: able && !spent, spent, given: self.given.clone() }
     }
 
     pub(super) fn permit(&self, shared: &Shared, view: &View<'_>, want: &Want) -> Permit {
@@ -265,6 +269,7 @@ impl Core {
                 exchanges: shared.exchanges,
                 logouts: shared.logouts,
                 looked: false,
+                went_on: false,
                 limit: None,
                 flight: None,
                 arrivals: None,
@@ -317,7 +322,11 @@ impl Core {
                 return serve();
             }
             if seen.record.tokens.as_ref().is_some_and(|tokens| tokens.life == 0) {
-                return Err(stillborn());
+                // In the last moment of a session a renewal brings no more. The next one tells whether it was that.
+                if caller.went_on || shared.last_login > caller.exchanges {
+                    return Err(stillborn());
+                }
+                caller.went_on = true;
             }
             // It came and ended before its caller was back.
             caller.exchanges = shared.exchanges;
@@ -667,11 +676,12 @@ fn take_result(shared: &Shared, caller: &mut Caller) -> Option<Result<()>> {
     (same && ended.logouts == caller.logouts).then(|| ended.result.clone())
 }
 
-/// What the last flight failed with, if that was less than a second ago: it is not tried again for each caller.
+/// What the last flight failed with, if that was less than a second ago and nothing else is known since: it is not tried
+/// again for each caller.
 fn recent_failure(shared: &Shared, now: Now) -> Option<&Error> {
     let ended = shared.ended.as_ref()?;
     let recent = ended.logouts == shared.logouts && now.mono.saturating_sub(ended.at) < 1000;
-    ended.result.as_ref().err().filter(|_| recent)
+    ended.result.as_ref().err().filter(|_| recent && ended.publishes == shared.publishes)
 }
 
 fn shut_down() -> Error {
@@ -717,7 +727,8 @@ impl Drop for Landing {
         shared.waiting = None;
         shared.last_error = result.as_ref().err().cloned();
         let at = self.core.clock.now().mono;
-        shared.ended = Some(Ended { id: self.id, want, logouts, at, result });
+        let publishes = shared.publishes;
+        shared.ended = Some(Ended { id: self.id, want, logouts, at, publishes, result });
         shared.changed = true;
     }
 }

@@ -67,3 +67,16 @@ pub(super) fn refine(failure: Failure, before: &Record, attempt: &Attempt) -> Fa
     let error = Error::new(failure.error.kind(), format!("{}{suffix}", failure.error));
     Failure { error, ..failure }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e5_a_dead_session_says_why_and_what_to_do() {
+        assert_eq!(dead_session(""), "the session has ended at the identity service; log in again");
+        assert_eq!(dead_session("x"), "the session has ended at the identity service (x); log in again");
+        let twice = dead_session("Stale token");
+        assert!(twice.contains("used twice (Stale token)") && twice.contains("log in again"), "{twice}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Linux, which is tested, and its kin, which are not.
 
+use std::cell::Cell;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -21,10 +22,20 @@ pub(crate) fn coarse_now() -> Now {
     Now { wall: millis(clock_gettime(CLOCKS.0)), mono: millis(clock_gettime(CLOCKS.1)) }
 }
 
-/// The same in nanoseconds, wall clock and monotonic clock: without a division it is the cheapest look at both.
+/// The same in nanoseconds, wall clock and monotonic clock.
+///
+/// Both go by one tick, so the wall clock is read only when the monotonic one has moved since this thread's last look. What
+/// is missed for the rest of a tick (a clock that was set, a machine that slept) could as well have come just after the look.
 #[inline(always)]
 pub(crate) fn coarse_nanos() -> (i64, i64) {
-    (nanos(clock_gettime(CLOCKS.0)), nanos(clock_gettime(CLOCKS.1)))
+    thread_local!(static LAST: Cell<(i64, i64)> = const { Cell::new((0, i64::MIN)) });
+    let mono = nanos(clock_gettime(CLOCKS.1));
+    LAST.with(|last| {
+        if last.get().1 != mono {
+            last.set((nanos(clock_gettime(CLOCKS.0)), mono));
+        }
+        last.get()
+    })
 }
 
 #[inline(always)]
@@ -153,4 +164,92 @@ fn no_follow() -> i32 {
 
 fn flag(flags: OFlags) -> i32 {
     flags.bits() as i32
+}
+
+#[cfg(test)]
+#[cfg(all(target_os = "linux", not(cdse_model)))]
+mod tests {
+    use super::*;
+
+    /// A file or folder with this mode.
+    fn metadata(path: &Path, mode: u32) -> Metadata {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        std::fs::metadata(path).unwrap()
+    }
+
+    #[test]
+    fn s2_any_right_of_others_is_loose_and_can_be_taken_away() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (mode, loose) in
+            [(0o600, false), (0o700, false), (0o601, true), (0o640, true), (0o602, true), (0o644, true)]
+        {
+            let found = metadata(file.path(), mode);
+            assert_eq!(is_loose(&found), loose, "{mode:o}");
+            tighten(file.path(), &found).unwrap();
+            assert_eq!(std::fs::metadata(file.path()).unwrap().mode() & 0o7777, mode & 0o700, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn s2_a_folder_where_others_may_replace_files_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, open) in [(0o700, false), (0o755, false), (0o770, true), (0o702, true), (0o1777, false)] {
+            assert_eq!(is_open_folder(&metadata(folder.path(), mode)), open, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn s2_what_this_process_made_is_its_own_and_its_owner_has_a_name() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let found = metadata(file.path(), 0o600);
+        assert!(is_ours(&found));
+        assert_eq!(owner(&found), format!("user id {}", rustix::process::geteuid().as_raw()));
+        // A file of the kernel's is root's; whoever is not root does not own it.
+        let kernel = std::fs::metadata("/proc/version").unwrap();
+        assert_eq!(is_ours(&kernel), rustix::process::geteuid().as_raw() == kernel.uid());
+    }
+
+    #[test]
+    fn s4_new_folders_are_closed_and_those_that_hold_them_are_named() {
+        let top = tempfile::tempdir().unwrap();
+        let (above, new) = (top.path().join("a"), top.path().join("a/b"));
+        assert_eq!(create_private_folder(&new).unwrap(), [above.clone(), top.path().to_owned()]);
+        for folder in [&above, &new] {
+            assert_eq!(std::fs::metadata(folder).unwrap().mode() & 0o777, 0o700);
+        }
+        assert!(create_private_folder(&new).unwrap().is_empty(), "nothing is new");
+        sync_folder(&new).unwrap();
+        assert!(sync_folder(&top.path().join("missing")).is_err());
+        // A relative path begins in the working folder.
+        let relative = PathBuf::from(format!("target-of-a-test-{}", std::process::id()));
+        let changed = create_private_folder(&relative.join("x"));
+        std::fs::remove_dir_all(&relative).unwrap();
+        assert_eq!(changed.unwrap(), [relative, PathBuf::from(".")]);
+    }
+
+    #[test]
+    fn s4_a_file_system_without_folder_syncs_is_told_from_a_disk_that_fails() {
+        use rustix::io::Errno;
+        for errno in [Errno::INVAL, Errno::NOTSUP, Errno::NOSYS, Errno::BADF, Errno::ACCESS] {
+            assert!(has_no_folder_sync(&errno.into()), "{errno}");
+        }
+        for errno in [Errno::IO, Errno::NOSPC] {
+            assert!(!has_no_folder_sync(&errno.into()), "{errno}");
+        }
+    }
+
+    #[test]
+    fn s3_this_machine_has_the_name_that_others_know() {
+        assert_eq!(host_name(), std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim_end());
+    }
+
+    #[test]
+    fn m14_a_sleep_lasts_as_long_as_it_says() {
+        for length in [Duration::from_millis(20), Duration::from_millis(1010)] {
+            let began = clock_gettime(ClockId::Boottime);
+            sleep(length);
+            let slept = nanos(clock_gettime(ClockId::Boottime)) - nanos(began);
+            assert!(slept >= length.as_nanos() as i64, "{slept} ns of {length:?}");
+        }
+    }
 }

@@ -74,3 +74,65 @@ pub enum Ability {
     /// Never: only a session that exists can be used.
     Never,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Slot;
+
+    #[derive(Debug)]
+    struct Least;
+
+    impl AuthProvider for Least {
+        fn grant(&self) -> Grant {
+            Grant::AccessToken
+        }
+
+        fn client_id(&self) -> &str {
+            DEFAULT_CLIENT_ID
+        }
+
+        fn grant_data(&self) -> GrantData {
+            GrantData::new()
+        }
+
+        fn ability(&self) -> Ability {
+            Ability::Never
+        }
+    }
+
+    #[test]
+    fn p1_a_provider_is_nobody_and_has_no_code_unless_it_says_so() {
+        assert_eq!((Least.username(), Least.subject()), (None, None));
+        assert!(matches!(Least.code_source(), CodeSource::None));
+    }
+
+    #[test]
+    fn p3_each_given_refresh_token_has_a_slot_of_its_own_that_does_not_show_it() {
+        let of = |token: &str| RefreshTokenAuth::new(token).subject().unwrap();
+        assert_ne!(of("token-one"), of("token-two"));
+        assert_eq!(of("token-one"), of("token-one"));
+        assert!(!of("token-one").contains("token-one"));
+    }
+
+    #[test]
+    fn p3_a_stored_session_is_shown_as_its_user() {
+        let slot = Slot {
+            token_url: "https://id.example/token".to_owned(),
+            client_id: DEFAULT_CLIENT_ID.to_owned(),
+            grant: Grant::Password,
+            subject: Some("user@example.com".to_owned()),
+        };
+        let session = StoredSession::new(slot, Some("User@example.com".to_owned()));
+        assert_eq!(session.username(), Some("User@example.com"));
+        assert_eq!(session.subject().as_deref(), Some("user@example.com"));
+    }
+
+    #[test]
+    fn p3_each_provider_says_which_client_it_is() {
+        let machine = ClientCredentialsAuth::new("sh-client", "not-a-real-secret");
+        assert_eq!(machine.client_id(), "sh-client");
+        assert_eq!(AccessTokenAuth::new("token").client_id(), "");
+        assert_eq!(RefreshTokenAuth::new("token").with_client_id("other").client_id(), "other");
+    }
+}

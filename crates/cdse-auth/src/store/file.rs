@@ -468,7 +468,7 @@ impl RecordStore for FileTokenStore {
         // A courtesy for those who wait: without it the lock is as good.
         let _ = self.take(FileOperation::NoteHolder, || note_holder(&file));
         self.remove_leftovers(LEFTOVER_AGE);
-        Ok(Some(Box::new(FileGuard { _file: file, path })))
+        Ok(Some(Box::new(FileGuard { file, path, owner: std::process::id() })))
     }
 
     fn guard_holder(&self, _: &Slot) -> Option<String> {
@@ -504,10 +504,23 @@ fn note_holder(file: &File) -> io::Result<()> {
     (&mut &*file).write_all(note.as_bytes())
 }
 
-/// Closing the file gives the lock back; so does the death of the process.
+/// Dropping it gives the lock back; so does the death of the process.
 struct FileGuard {
-    _file: File,
+    file: File,
     path: PathBuf,
+    /// The process that locked it.
+    owner: u32,
+}
+
+impl Drop for FileGuard {
+    /// A process that was forked meanwhile has the lock too: while it is about to start a program, or for life where it
+    /// starts none. Closing the file here would leave it the lock; it, on the other hand, must not end this one's.
+    fn drop(&mut self) {
+        if self.owner == std::process::id() {
+            // Closing it is what is left to do.
+            let _ = self.file.unlock();
+        }
+    }
 }
 
 impl Guard for FileGuard {
@@ -525,5 +538,39 @@ impl fmt::Debug for FileGuard {
 impl fmt::Debug for FileTokenStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileTokenStore").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(cdse_model))]
+mod tests {
+    use super::*;
+
+    fn guard(folder: &Path) -> Option<FileGuard> {
+        let path = folder.join("lock");
+        let file = os::open_lock(&path).unwrap();
+        file.try_lock().is_ok().then(|| FileGuard { file, path, owner: std::process::id() })
+    }
+
+    #[test]
+    fn s2_a_name_without_a_folder_is_in_the_working_folder() {
+        assert_eq!(FileTokenStore::new("session.json").folder(), Path::new("."));
+        assert_eq!(FileTokenStore::new("a/session.json").folder(), Path::new("a"));
+    }
+
+    #[test]
+    fn s3_a_forked_process_neither_keeps_the_lock_nor_ends_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = guard(folder.path()).unwrap();
+        // What a fork does: one more descriptor of the same open file.
+        let inherited = held.file.try_clone().unwrap();
+        drop(held);
+        let held = guard(folder.path()).expect("the lock is given back, whoever has inherited it");
+        drop(inherited);
+        let of_a_fork = FileGuard { file: held.file.try_clone().unwrap(), path: held.path.clone(), owner: 0 };
+        drop(of_a_fork);
+        assert!(guard(folder.path()).is_none(), "a forked process has ended the lock of this one");
+        drop(held);
+        assert!(guard(folder.path()).is_some());
     }
 }

@@ -108,3 +108,20 @@ impl fmt::Debug for MemoryGuard {
         f.write_str("MemoryGuard")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s1_a_memory_names_no_holder_sets_nothing_aside_and_has_nothing_to_mend() {
+        let store = MemoryTokenStore::new();
+        let (token_url, client_id) = ("https://id.example/token".to_owned(), "cdse-public".to_owned());
+        let slot = Slot { token_url, client_id, grant: crate::record::Grant::Password, subject: None };
+        let guard = store.try_guard(&slot).unwrap().expect("nobody else has it");
+        assert_eq!(store.guard_holder(&slot), None);
+        assert_eq!(store.set_aside(&slot).unwrap(), None);
+        assert!(store.take_warnings().is_empty());
+        drop(guard);
+    }
+}

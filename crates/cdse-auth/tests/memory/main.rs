@@ -10,7 +10,7 @@ mod service;
 
 use std::time::Duration;
 
-use canary::{Canary, found};
+use canary::{Canary, found, left};
 use cdse_auth::{FileTokenStore, PasswordAuth, Proxy, Secret, TokenManager, TransportConfig, blocking};
 use service::Service;
 
@@ -59,11 +59,27 @@ fn use_a_session(manager: &blocking::TokenManager) -> (Tokens, Tokens) {
 
 #[test]
 fn p5_nothing_is_left_in_memory() {
-    if service::serves() {
+    if service::serves() || !is_bound() {
         return;
     }
     play(End::Logout, true);
     play(End::Clear, false);
+}
+
+/// Whether the dynamic linker has found all functions of this process. If not, one where it has does the test: to find one
+/// later it puts the vector registers on the stack, with what was copied last in them, and leaves them there.
+fn is_bound() -> bool {
+    const BOUND: &str = "LD_BIND_NOW";
+    if std::env::var_os(BOUND).is_some_and(|value| !value.is_empty()) {
+        return true;
+    }
+    let test = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "p5_nothing_is_left_in_memory", "--nocapture"])
+        .env(BOUND, "1")
+        .output()
+        .unwrap();
+    assert!(test.status.success(), "{}", String::from_utf8_lossy(&test.stderr));
+    false
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,7 +100,7 @@ fn play(end: End, stored: bool) {
     // What is there is found, or the search proves nothing.
     let [access, refresh, password] = found([&new.access, &new.refresh, &world.password]);
     assert!(access > 0 && refresh > 0 && password > 0, "{what}: {access} {refresh} {password}");
-    assert_eq!(found([&old.access, &old.refresh]), [0, 0], "{what}: what was replaced");
+    assert_eq!(left([&old.access, &old.refresh]), [0, 0], "{what}: what was replaced");
 
     let header = manager.authorization_header().unwrap();
     match end {
@@ -95,11 +111,11 @@ fn play(end: End, stored: bool) {
     // A header that was handed out is its holder's, and wiped when the last of its clones goes.
     let last = header.clone();
     drop(header);
-    let [access, refresh] = found([&new.access, &new.refresh]);
+    let ([access], [refresh]) = (found([&new.access]), left([&new.refresh]));
     assert!(access > 0 && refresh == 0, "{what}: what was handed out is there, and nothing else: {access} {refresh}");
     drop(last);
-    assert_eq!(found([&new.access, &new.refresh]), [0, 0], "{what}: what was given back");
+    assert_eq!(left([&new.access, &new.refresh]), [0, 0], "{what}: what was given back");
 
     drop(manager);
-    assert_eq!(found([&new.access, &new.refresh, &world.password]), [0, 0, 0], "{what}: after the last handle");
+    assert_eq!(left([&new.access, &new.refresh, &world.password]), [0, 0, 0], "{what}: after the last handle");
 }

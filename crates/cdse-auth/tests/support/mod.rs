@@ -1,6 +1,8 @@
 //! A sandbox and a clock that client and service share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod watched;
+
 use std::time::Duration;
 
 use cdse_auth::{

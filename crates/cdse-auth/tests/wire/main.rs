@@ -436,6 +436,23 @@ fn e1_an_answer_without_end_is_lost_and_not_read_to_its_end() {
     }
 }
 
+/// What its body would have said is not needed for that.
+#[test]
+fn e4_an_error_answer_that_is_cut_has_said_enough_with_its_status() {
+    let cut =
+        |head: &str| format!("HTTP/1.1 {head}\r\nretry-after: 30\r\ncontent-length: 100\r\n\r\n<html>").into_bytes();
+    for (head, kind) in [
+        ("429 Too Many Requests", ErrorKind::RateLimited),
+        ("503 Service Unavailable", ErrorKind::ServiceUnavailable),
+        ("300 Multiple Choices", ErrorKind::Configuration),
+    ] {
+        let line = Line::new();
+        line.proxy.next(Way::Speaks(cut(head), Some(Ending::Closed)));
+        let error = line.client(machine()).manager.authorization_header().unwrap_err();
+        assert_eq!(error.kind(), kind, "{head}: {error}");
+    }
+}
+
 #[test]
 fn e1_a_connection_that_the_service_keeps_open_is_not_used_again() {
     let line = Line::new();
@@ -553,6 +570,20 @@ fn e4_a_tls_handshake_that_fails_is_unsent() {
     ] {
         every_grant_is_unsent(|line| format!("https://{}/auth/realms/CDSE", line.proxy.address), Some(&way));
     }
+}
+
+/// Whatever patience there is: waiting does not make an authority known.
+#[test]
+fn e4_a_certificate_that_is_not_trusted_is_said_at_once() {
+    let line = Line::new();
+    let tls = Tls::before(line.world.sandbox.address());
+    let realm = format!("https://{}/auth/realms/CDSE", tls.address);
+    let builder = line.world.builder(user()).realm_url(&realm).transport(line.transport.clone());
+    let manager: blocking::TokenManager = builder.build().unwrap().into();
+    let caller = std::thread::spawn(move || manager.authorization_header());
+    until("it is said", || caller.is_finished());
+    assert_eq!(caller.join().unwrap().unwrap_err().kind(), ErrorKind::UnknownAuthority);
+    assert_eq!(line.counters().token_requests, 0);
 }
 
 /// A session's token is used as long as it lasts; its refresh token does not rest, for nobody has seen it.

@@ -24,6 +24,7 @@ use crate::environment::Environment;
 use crate::fail::Result;
 
 #[derive(Subcommand, Debug)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Log in; asks on the terminal for what is missing
     ///

@@ -21,6 +21,7 @@ pub(crate) struct Command {
 }
 
 #[derive(Subcommand, Debug)]
+#[command(defer = true)]
 enum Action {
     /// Show the account's open sessions, whoever opened them (the default)
     List,

@@ -16,6 +16,7 @@ use crate::duration;
 use crate::fail::{Fail, Result};
 
 #[derive(Subcommand, Debug)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Serve until interrupted; print the environment to use it
     Serve(serve::Serve),

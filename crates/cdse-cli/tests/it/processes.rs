@@ -3,6 +3,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::time::Duration;
 
+use cdse_judge::Random;
 use cdse_sandbox::{Action, Endpoint, Fault, Grant, Rotation};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -18,23 +19,28 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
+/// All of them are there when the first one may send something.
 #[test]
-fn x1_64_processes_one_request() {
+fn x1_256_processes_at_one_expiry_send_one_request() {
     let world = one_time();
     let old = world.cdse(["auth", "token"]).run().token();
     world.age(700);
     world.sandbox.clear_log();
-    // The answer waits until all of them are there.
-    world.sandbox.script(Fault::token(Action::Delay(Duration::from_millis(500))));
-    let running: Vec<(Call, Child)> = (0..64)
+    let lock = std::fs::File::open(world.session_file().with_extension("json.lock")).unwrap();
+    lock.lock().unwrap();
+    let running: Vec<(Call, Child)> = (0..256)
         .map(|_| {
             let mut call = world.cdse(["auth", "token"]);
             let child = call.spawn();
             (call, child)
         })
         .collect();
+    for (_, child) in &running {
+        until("it is about to renew", || has_thread(child, "cdse-auth"));
+    }
+    drop(lock);
     let mut tokens: Vec<String> = running.into_iter().map(|(call, child)| call.wait(child).token()).collect();
-    assert_eq!(tokens.len(), 64);
+    assert_eq!(tokens.len(), 256);
     tokens.dedup();
     assert_eq!(tokens.len(), 1);
     assert_ne!(tokens[0], old);
@@ -89,12 +95,7 @@ fn x2_signals_at_random_lose_nothing_in_a_hundred_renewals() {
     const RENEWALS: u64 = 100;
     let world = one_time();
     world.sandbox.clear_log();
-    // A linear congruential generator (Knuth) is chance enough.
-    let mut chance = 5_u64;
-    let mut below = |end: u64| {
-        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (chance >> 33) % end
-    };
+    let mut chance = Random::new(5);
     for _ in 0..RENEWALS {
         world.age(700);
         let calls: Vec<_> = (0..16)
@@ -105,7 +106,7 @@ fn x2_signals_at_random_lose_nothing_in_a_hundred_renewals() {
             })
             .collect();
         for (nth, (_, child)) in calls.iter().enumerate() {
-            std::thread::park_timeout(Duration::from_micros(below(1500)));
+            std::thread::park_timeout(Duration::from_micros(chance.below(1500)));
             // It may have ended before.
             let _ = kill_process(Pid::from_child(child), [Signal::TERM, Signal::INT, Signal::HUP][nth % 3]);
         }

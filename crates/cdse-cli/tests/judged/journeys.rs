@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use cdse_judge::{Realm, Stage, get, post};
+use cdse_judge::{Random, Realm, Stage, get, post};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -157,16 +157,6 @@ fn printed(done: Output) -> String {
     String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
 }
 
-/// Enough chance for a moment to stop at (a linear congruential generator, Knuth).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
-
 fn signal(child: &Child, signal: Signal) {
     // It may have ended before.
     let _ = kill_process(Pid::from_child(child), signal);
@@ -221,7 +211,7 @@ fn many_processes(stage: &dyn Stage) {
 
 fn signals(stage: &dyn Stage) {
     let person = Person::logged_in(stage);
-    let mut random = Random(11);
+    let mut random = Random::new(11);
     for _ in 0..6 {
         person.wait_for_expiry();
         let (before, begun) = (stage.token_requests(), now());
@@ -246,7 +236,7 @@ fn signals(stage: &dyn Stage) {
 fn signals_in_a_slow_exchange(stage: &dyn Stage) {
     let person = Person::logged_in(stage);
     stage.delay_answers(Duration::from_millis(500));
-    let mut random = Random(13);
+    let mut random = Random::new(13);
     for stop in [Signal::TERM, Signal::INT, Signal::HUP] {
         person.wait_for_expiry();
         let before = stage.token_requests();
@@ -283,7 +273,7 @@ fn restarted(stage: &dyn Stage) {
 
 fn kills(stage: &dyn Stage) {
     let person = Person::with_credentials(stage);
-    let mut random = Random(12);
+    let mut random = Random::new(12);
     person.token();
     for _ in 0..6 {
         person.wait_for_expiry();

@@ -36,6 +36,10 @@ pub(super) fn answer(core: &mut Core, method: &Method, path: &str, body: &[u8]) 
             Ok(Answer::empty(204))
         }
         ("GET", "sessions") => Ok(Answer::json(200, &core.realm.session_views(core.seconds()))),
+        ("DELETE", "sessions") => {
+            core.realm.restart();
+            Ok(Answer::empty(204))
+        }
         ("POST", "faults") => script(core, body),
         ("DELETE", "faults") => {
             core.faults.clear();

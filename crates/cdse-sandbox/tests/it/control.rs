@@ -27,6 +27,15 @@ fn counters_requests_and_sessions_are_shown_and_not_themselves_counted() {
 }
 
 #[test]
+fn sessions_can_be_forgotten() {
+    let sandbox = sandbox();
+    let tokens = sandbox.login();
+    assert_eq!(control(&sandbox, "DELETE", "sessions", "").status, 204);
+    assert_eq!(control(&sandbox, "GET", "sessions", "").json(), json!([]));
+    assert_eq!(sandbox.refresh(&tokens.refresh).status, 400);
+}
+
+#[test]
 fn the_clock_and_the_lifetimes_can_be_changed() {
     let sandbox = sandbox();
     assert_eq!(control(&sandbox, "POST", "advance", r#"{"seconds":90}"#).json(), json!({ "now": START + 90 }));

@@ -281,3 +281,90 @@ fn asking<T>(asked: Result<Asking<T>>, told: impl FnOnce(T) -> String) -> String
 fn kind(error: &Error) -> String {
     format!("{:?}", error.kind()).to_lowercase()
 }
+
+fn said<T>(result: Result<T>) -> (ErrorKind, String) {
+    let error = result.err().expect("an error");
+    (error.kind(), error.message().to_owned())
+}
+
+#[test]
+fn m11_a_logout_has_ended_the_session_if_the_service_says_so_without_a_page() {
+    let gone = r#"{"error":"invalid_grant","error_description":"Token is not active"}"#;
+    assert!(exchange::ended(&answer(204, "")).is_ok() && exchange::ended(&answer(200, "")).is_ok());
+    let torn = Answer { whole: false, ..answer(200, "") };
+    for (answer, kind) in [
+        (answer(200, "<html>Do you want to log out?</html>"), ErrorKind::MalformedAnswer),
+        (torn, ErrorKind::MalformedAnswer),
+        (answer(201, ""), ErrorKind::MalformedAnswer),
+        (answer(400, gone), ErrorKind::MalformedAnswer),
+        (answer(503, ""), ErrorKind::ServiceUnavailable),
+        (answer(403, "<html>"), ErrorKind::Configuration),
+    ] {
+        assert_eq!(exchange::ended(&answer).map_err(|error| error.kind()), Err(kind), "{}", answer.status);
+    }
+    assert!(said(exchange::ended(&answer(400, gone))).1.contains("did not know the session"));
+}
+
+#[test]
+fn cli5_what_is_no_list_of_sessions_is_not_taken_for_one() {
+    let listed = |answer: &Answer| match account::sessions(answer) {
+        Ok(Asking::Told(sessions)) => Ok(Some(sessions.len())),
+        Ok(Asking::Refused) => Ok(None),
+        Err(error) => Err((error.kind(), error.message().to_owned())),
+    };
+    assert_eq!(listed(&answer(200, r#"[{"id":"a"},{"id":"b"}]"#)), Ok(Some(2)));
+    assert_eq!(listed(&answer(401, "")), Ok(None));
+    let cut = Answer { whole: false, ..answer(200, "[]") };
+    for (answer, kind, why) in [
+        (cut, ErrorKind::MalformedAnswer, "no list of sessions"),
+        (answer(206, "[]"), ErrorKind::MalformedAnswer, "no list of sessions"),
+        (answer(299, "[]"), ErrorKind::MalformedAnswer, "no list of sessions"),
+        (answer(404, ""), ErrorKind::Configuration, "no account API"),
+        (answer(405, ""), ErrorKind::Configuration, "no account API"),
+        (answer(403, ""), ErrorKind::WrongCredential, "does not let this token"),
+        (answer(302, ""), ErrorKind::Configuration, ""),
+    ] {
+        let (found, message) = listed(&answer).unwrap_err();
+        assert!(found == kind && message.contains(why), "{} {found:?} {message}", answer.status);
+    }
+}
+
+#[test]
+fn cli5_a_session_has_ended_if_the_service_says_so_without_a_page() {
+    let ended = |answer: &Answer| match account::ended(answer) {
+        Ok(Asking::Told(())) => Ok(true),
+        Ok(Asking::Refused) => Ok(false),
+        Err(error) => Err(error.kind()),
+    };
+    assert_eq!((ended(&answer(204, "")), ended(&answer(200, ""))), (Ok(true), Ok(true)));
+    assert_eq!(ended(&answer(401, "")), Ok(false));
+    let cut = Answer { whole: false, ..answer(200, "") };
+    for page in [answer(200, "<html>"), cut] {
+        assert_eq!(ended(&page), Err(ErrorKind::MalformedAnswer));
+    }
+}
+
+#[test]
+fn m12_only_claims_say_that_a_token_is_accepted() {
+    let takes = |answer: &Answer| account::userinfo(answer).map_err(|error| error.kind());
+    assert_eq!(takes(&answer(200, r#"{"sub":"x"}"#)), Ok(Some(true)));
+    assert_eq!((takes(&answer(401, "")), takes(&answer(403, ""))), (Ok(Some(false)), Ok(None)));
+    for page in ["<html>", "[]", ""] {
+        assert_eq!(takes(&answer(200, page)), Err(ErrorKind::MalformedAnswer), "{page:?}");
+    }
+    assert_eq!(takes(&answer(503, "")), Err(ErrorKind::ServiceUnavailable));
+}
+
+#[test]
+fn m10_the_service_tells_how_far_this_clock_is_off() {
+    let document = answer(200, r#"{"issuer":"https://identity.example/realms/x"}"#);
+    // 1 800 000 000 s.
+    let date = Some("Fri, 15 Jan 2027 08:00:00 GMT");
+    let ahead = |now| probe::read(&document, date, now).unwrap().ahead;
+    assert_eq!((ahead(NOW), ahead(NOW + 61_000), ahead(NOW - 2_000)), (Some(0), Some(61), Some(-2)));
+    assert_eq!(probe::read(&document, Some("yesterday"), NOW).unwrap().ahead, None);
+    assert_eq!(probe::read(&document, None, NOW).unwrap().issuer, "https://identity.example/realms/x");
+    for other in [answer(404, r#"{"issuer":"x"}"#), answer(200, "<html>"), answer(200, "{}")] {
+        assert_eq!(said(probe::read(&other, date, NOW)).0, ErrorKind::MalformedAnswer, "{}", other.status);
+    }
+}

@@ -1,0 +1,332 @@
+//! The edges of the model, where a scenario of whole seconds does not look.
+
+use super::*;
+use crate::random::Random;
+
+const NOW: Now = Now { wall: 1_800_000_000_000, mono: 5_000_000 };
+
+/// A token of 600 s that was obtained so long ago, with a refresh token of an hour.
+fn record(age: Millis) -> Record {
+    let tokens = TokenSet::new("access", std::time::Duration::from_secs(600)).unwrap();
+    let mut tokens = tokens.with_refresh_token("refresh", Some(std::time::Duration::from_secs(3600)));
+    tokens.t0 = NOW.wall - age;
+    tokens.jitter = 1000;
+    let mut record = Record::new(None, &Random::seeded(1));
+    record.tokens = Some(tokens);
+    record
+}
+
+/// The same of a machine client.
+fn of_client(age: Millis) -> Record {
+    let mut record = record(age);
+    let tokens = record.tokens.as_mut().unwrap();
+    (tokens.refresh, tokens.refresh_life) = (None, None);
+    record
+}
+
+fn view(record: &Record) -> View<'_> {
+    View { record, anchor: anchor(record, NOW), now: NOW, skew: 30 * SECOND }
+}
+
+fn access(name: &str) -> Fingerprint {
+    Secret::new(name).fingerprint()
+}
+
+#[test]
+fn m10_a_stored_token_is_anchored_at_its_age_and_no_age_is_absurd() {
+    const DAYS_400: Millis = 400 * 24 * 3_600_000;
+    for (age, anchored) in [
+        (0, NOW.mono),
+        (599_999, NOW.mono - 599_999),
+        (-1, NOW.mono),
+        (DAYS_400, NOW.mono - DAYS_400),
+        (DAYS_400 + 1, NOW.mono - DAYS_400),
+    ] {
+        assert_eq!(anchor(&record(age), NOW), anchored, "age {age}");
+    }
+}
+
+#[test]
+fn m10_a_record_may_be_a_minute_ahead_and_no_more() {
+    assert_eq!(view(&record(-MINUTE)).state(), State::Fresh);
+    assert_eq!(view(&record(-MINUTE - 1)).state(), State::Late, "a clock must have been set back");
+}
+
+#[test]
+fn m2_each_window_ends_where_the_model_says() {
+    for (age, state) in [
+        (480_000 - 1, State::Fresh),
+        (480_000, State::Early),
+        (570_000 - 1, State::Early),
+        (570_000, State::Late),
+        (600_000 - 1, State::Late),
+        (600_000, State::Expired),
+    ] {
+        assert_eq!(view(&record(age)).state(), state, "age {age}");
+    }
+}
+
+#[test]
+fn m2_a_session_lives_as_long_as_it_can_be_renewed() {
+    assert!(view(&record(3_600_000 - 1)).session_lives());
+    assert!(!view(&record(3_600_000)).session_lives(), "its refresh token has ended");
+    let mut refused = record(0);
+    let token = refused.refresh_fingerprint().unwrap();
+    refused.dead = Some(Dead { token, words: String::new(), at: NOW.wall });
+    assert!(!view(&refused).session_lives(), "its refresh token was refused");
+    assert!(view(&of_client(600_000 - 1)).session_lives(), "a machine client has no session but its token");
+    assert!(!view(&of_client(600_000)).session_lives());
+    assert!(!view(&Record::new(None, &Random::seeded(1))).session_lives());
+}
+
+#[test]
+fn m2_what_is_stored_meets_a_want_or_does_not() {
+    let meets = |age, want: &Want| view(&record(age)).satisfies(want);
+    assert!(meets(479_999, &Want::Fresh) && !meets(480_000, &Want::Fresh));
+    assert!(meets(599_999, &Want::Validity(1)) && !meets(599_999, &Want::Validity(2)));
+    assert!(!meets(600_000, &Want::Validity(0)), "an ended token is worth nothing");
+    assert!(meets(9_999, &Want::Validity(900_000)), "there is no longer one to be had");
+    assert!(!meets(10_000, &Want::Validity(900_000)));
+    assert!(meets(0, &Want::Not(access("another"))) && !meets(0, &Want::Not(access("access"))));
+    assert!(!meets(600_000, &Want::Not(access("another"))));
+    let since = NOW.wall;
+    assert!(meets(0, &Want::Session { since }) && !meets(3_600_000, &Want::Session { since }));
+    assert!(!meets(0, &Want::NewSession { since }));
+    let begun = |since, not: Option<&str>| Want::Renewal { since, not: not.map(access) };
+    assert!(meets(5, &begun(since - 5, Some("another"))), "the same tick is not before");
+    assert!(!meets(5, &begun(since - 4, Some("another"))));
+    assert!(!meets(5, &begun(since - 5, Some("access"))), "it is the one that is to be replaced");
+    assert!(meets(5, &begun(since - 6, None)));
+    assert!(!meets(5, &begun(since - 5, None)), "whoever knew no token cannot tell within a tick");
+    assert!(!meets(600_000, &begun(0, None)));
+    assert!(!meets(-MINUTE - 1, &begun(0, None)), "it is from a clock that was ahead");
+}
+
+#[test]
+fn m6_a_new_login_needs_what_opens_a_session() {
+    let record = record(0);
+    let permit = |login, spent| {
+        let want = Want::NewSession { since: NOW.wall };
+        view(&record).permit(&want, &Means { login, spent, given: None }, |_| true)
+    };
+    assert!(matches!(permit(true, false), Permit::Go(Plan::Login)));
+    assert!(matches!(permit(false, true), Permit::Nothing), "its code was used");
+    assert!(matches!(permit(false, false), Permit::Go(Plan::Refresh)));
+}
+
+fn held(class: HoldClass, since: Millis, until: Millis) -> Record {
+    let mut record = record(600_000);
+    let kind = ErrorKind::ServiceUnavailable;
+    record.hold = Some(Hold { until, since, class, kind, message: "held".to_owned(), credentials: None });
+    record
+}
+
+#[test]
+fn x4_a_hold_that_a_set_clock_wrote_holds_nobody() {
+    let holds = |class, since, until| {
+        let record = held(class, NOW.wall + since, NOW.wall + until);
+        view(&record).hold(&Want::Fresh, Plan::Refresh, |_| true).is_some()
+    };
+    assert!(holds(HoldClass::Lost, 0, 1) && !holds(HoldClass::Lost, 0, 0), "until then, and no longer");
+    assert!(holds(HoldClass::Lost, MINUTE, MINUTE + 1) && !holds(HoldClass::Lost, MINUTE + 1, MINUTE + 2));
+    for (class, longest) in [
+        (HoldClass::Unsent, 300 * SECOND),
+        (HoldClass::Limit, MINUTE),
+        (HoldClass::Configuration, MINUTE),
+        (HoldClass::Lost, HOUR),
+        (HoldClass::Dead, HOUR),
+        (HoldClass::Refused, HOUR),
+    ] {
+        assert!(holds(class, 0, longest) && !holds(class, 0, longest + 1), "{class:?}");
+    }
+}
+
+#[test]
+fn m6_a_person_goes_past_what_was_known_before() {
+    let holds = |class, since, said| {
+        let record = held(class, since, NOW.wall + 30 * SECOND);
+        view(&record).hold(&Want::Session { since: said }, Plan::Login, |_| true).map(|hold| hold.until - NOW.wall)
+    };
+    let before = NOW.wall - 10 * SECOND;
+    for class in [HoldClass::Unsent, HoldClass::Dead] {
+        assert_eq!(holds(class, before, before + 1), None, "{class:?}");
+        assert_eq!(holds(class, before, before), Some(30 * SECOND), "its own try: {class:?}");
+    }
+    for class in [HoldClass::Lost, HoldClass::Limit, HoldClass::Configuration] {
+        assert_eq!(holds(class, before, before + 1), Some(30 * SECOND), "{class:?}");
+    }
+    assert_eq!(holds(HoldClass::Refused, before, NOW.wall), None);
+    assert_eq!(holds(HoldClass::Refused, NOW.wall - 1999, NOW.wall), Some(1), "two seconds, for whoever types quickly");
+}
+
+#[test]
+fn m12_two_readings_of_one_end_may_differ_by_two_seconds() {
+    let mut record = record(0);
+    record.hard_end = Some(NOW.wall + 600_000 + SAME_END);
+    assert!(view(&record).reaches_hard_end());
+    record.hard_end = Some(NOW.wall + 600_000 + SAME_END + 1);
+    assert!(!view(&record).reaches_hard_end());
+    assert_eq!(SAME_END, 2000);
+}
+
+#[test]
+fn x1_an_exchange_has_twenty_seconds_and_a_caller_sixty() {
+    assert_eq!((EXCHANGE, PATIENCE), (20_000, 60_000));
+}
+
+#[test]
+fn m4_a_token_that_was_renewed_a_moment_ago_and_is_refused_again_is_not_renewed_again() {
+    let offer = |age, permit: &Permit| view(&record(age)).offer(&Want::Not(access("access")), permit, PATIENCE);
+    let go = Permit::Go(Plan::Refresh);
+    assert!(matches!(offer(59_999, &go), Offer::Fail(error) if error.kind() == ErrorKind::StillRefused));
+    assert!(matches!(offer(60_000, &go), Offer::Wait(PATIENCE)));
+    assert!(matches!(offer(0, &Permit::Nothing), Offer::Wait(PATIENCE)), "nothing could be renewed");
+}
+
+const DICE: Dice = Dice { jitter: 1000, backoff: 1000 };
+
+fn attempt(record: &Record, plan: Plan) -> Attempt {
+    Attempt {
+        plan,
+        sent: match plan {
+            Plan::Login => Sent::Login,
+            _ => Sent::Refresh(record.refresh_fingerprint().unwrap()),
+        },
+        begun: NOW,
+        explicit: false,
+        client: false,
+        code: None,
+        credentials: None,
+        was_suspect: false,
+        forgive_refusal: false,
+        makes_room: false,
+    }
+}
+
+fn granted(refresh: Option<&str>, refresh_life: Option<Millis>) -> Granted {
+    let session_id = refresh.map(|_| "new session".to_owned());
+    let refresh = refresh.map(Secret::new);
+    Granted { access: Secret::new("new"), refresh, session_id, life: 600 * SECOND, refresh_life }
+}
+
+fn failed(class: Class, words: &str) -> Outcome {
+    let error = Error::new(ErrorKind::ServiceUnavailable, "scripted");
+    Err(Failure { class, error, retry_after: None, words: words.to_owned() })
+}
+
+#[test]
+fn x1_what_rests_is_not_forgotten_for_a_login_and_is_replaced_by_the_next_refresh() {
+    let mut record = record(0);
+    let rests = Suspect { sent: Sent::Refresh(access("older")), since: 1, by: "1@here".to_owned() };
+    record.suspect = Some(rests.clone());
+    assert_eq!(intent(&record, &attempt(&record, Plan::Login), "2@here").suspect, Some(rests));
+    let next = intent(&record, &attempt(&record, Plan::Refresh), "2@here").suspect.unwrap();
+    assert_eq!((next.sent, next.since), (Sent::Refresh(record.refresh_fingerprint().unwrap()), NOW.wall));
+}
+
+#[test]
+fn m6_an_answer_to_a_refresh_that_names_no_successor_leaves_the_session_as_it_is() {
+    let mut record = record(480_000);
+    record.tokens.as_mut().unwrap().session_id = Some("session".to_owned());
+    let after = |plan| settle(&record, &attempt(&record, plan), &Ok(granted(None, None)), NOW, DICE).tokens.unwrap();
+    let refreshed = after(Plan::Refresh);
+    assert_eq!(refreshed.refresh.unwrap().expose(), "refresh");
+    assert_eq!(refreshed.session_id.unwrap(), "session");
+    let new = after(Plan::Login);
+    assert!(new.refresh.is_none() && new.session_id.is_none(), "a login's session is its own");
+}
+
+#[test]
+fn m12_only_a_login_says_which_credentials_worked() {
+    let before = record(480_000);
+    let mark = CredentialMark::new(1, &[("password", "first".into())]);
+    let after = |plan| {
+        let attempt = Attempt { credentials: Some(mark), ..attempt(&before, plan) };
+        settle(&before, &attempt, &Ok(granted(Some("next"), None)), NOW, DICE)
+    };
+    assert!(after(Plan::Login).worked.is_some() && after(Plan::Login).uses_otp == Some(false));
+    assert!(after(Plan::Refresh).worked.is_none() && after(Plan::Refresh).uses_otp.is_none());
+}
+
+#[test]
+fn x4_strikes_are_forgiven_to_a_person_and_to_a_client_and_not_to_an_unattended_login() {
+    let strikes = |explicit, client| {
+        let mut before = record(480_000);
+        before.strikes = 3;
+        let attempt = Attempt { explicit, client, ..attempt(&before, Plan::Login) };
+        settle(&before, &attempt, &Ok(granted(Some("next"), None)), NOW, DICE).strikes
+    };
+    assert_eq!([strikes(false, false), strikes(true, false), strikes(false, true)], [3, 0, 0]);
+}
+
+#[test]
+fn x4_strikes_cost_one_five_and_fifteen_minutes_and_then_an_hour_each() {
+    let mut record = record(0);
+    let minutes: Vec<_> = (0..6).map(|_| strike(&mut record).map(|length| length / MINUTE)).collect();
+    assert_eq!(minutes, [1, 5, 15, 60, 60, 60].map(Some));
+}
+
+#[test]
+fn m12_an_end_that_does_not_move_is_the_sessions_hard_end() {
+    let hard_end = |age, rest| {
+        let before = record(age);
+        let outcome = Ok(granted(Some("next"), Some(rest)));
+        settle(&before, &attempt(&before, Plan::Refresh), &outcome, NOW, DICE).hard_end.map(|end| end - NOW.wall)
+    };
+    let end = |age: Millis| 3_600_000 - age;
+    assert_eq!(hard_end(150_000, end(150_000)), Some(end(150_000)), "a quarter of the token's life");
+    assert_eq!(hard_end(149_999, end(149_999)), None, "too soon to tell");
+    let of_short_life = |age| {
+        let mut before = record(age);
+        before.tokens.as_mut().unwrap().life = 20_000;
+        let outcome = Ok(granted(Some("next"), Some(end(age))));
+        settle(&before, &attempt(&before, Plan::Refresh), &outcome, NOW, DICE).hard_end.is_some()
+    };
+    assert!(of_short_life(10_000) && !of_short_life(9_999), "ten seconds at least");
+    for off in [2000, -2000] {
+        assert_eq!(hard_end(480_000, end(480_000) + off), Some(end(480_000) + off));
+    }
+    for off in [2001, -2001] {
+        assert_eq!(hard_end(480_000, end(480_000) + off), None, "it moves");
+    }
+}
+
+#[test]
+fn x4_a_session_that_ends_before_its_time_a_second_time_is_a_pattern() {
+    let held = |age, strikes| {
+        let mut before = record(age);
+        before.strikes = strikes;
+        let after = settle(&before, &attempt(&before, Plan::Refresh), &failed(Class::Dead, "gone"), NOW, DICE);
+        after.hold.map(|hold| hold.until - NOW.wall)
+    };
+    assert_eq!(held(480_000, 0), None, "somebody may have ended all sessions");
+    assert_eq!(held(480_000, 1), Some(5 * MINUTE));
+    let end = 3_600_000 - SAME_END;
+    assert_eq!(held(end - 1, 1), Some(5 * MINUTE));
+    assert_eq!(held(end, 1), None, "it ended when it was to end");
+}
+
+#[test]
+fn m6_a_full_account_holds_nobody_back_who_makes_room_if_the_service_said_so() {
+    let held = |makes_room, words: &str| {
+        let before = record(480_000);
+        let attempt = Attempt { makes_room, ..attempt(&before, Plan::Login) };
+        settle(&before, &attempt, &failed(Class::Limit, words), NOW, DICE).hold.is_some()
+    };
+    assert!(!held(true, "User session limit exceeded"));
+    assert!(held(true, "") && held(false, "User session limit exceeded") && held(false, ""));
+}
+
+#[test]
+fn p2_a_refused_code_is_forgiven_once() {
+    let mark = CredentialMark::new(1, &[("password", "first".into())]);
+    let refused = |forgive_refusal| {
+        let mut before = record(480_000);
+        before.worked = Some(Worked { credentials: mark, at: 1 });
+        let attempt = Attempt { forgive_refusal, ..attempt(&before, Plan::Login) };
+        let after = settle(&before, &attempt, &failed(Class::Refused, "no"), NOW, DICE);
+        (after.hold.is_some(), after.worked.is_some(), after.strikes)
+    };
+    assert_eq!(refused(true), (false, false, 0));
+    assert_eq!(refused(false), (true, true, 1));
+}
