@@ -19,7 +19,7 @@ SMALL = 2
 
 
 def quietly(command, environment, limit, seen=None):
-    """Runs it in a group of its own. `seen` reads each line and ends it by saying so."""
+    """Runs it in a group of its own, as long as it says something within `limit`. `seen` reads each line and ends it by saying so."""
     process = subprocess.Popen(
         command, cwd=PLACE, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, text=True, errors="replace",
@@ -35,6 +35,9 @@ def quietly(command, environment, limit, seen=None):
     verdict = None
     try:
         for line in process.stdout:
+            timer.cancel()
+            timer = threading.Timer(limit, end)
+            timer.start()
             if seen and (verdict := seen(line)):
                 break
         if verdict is None:
@@ -97,8 +100,8 @@ def by_program(tests):
 class Hunt:
     """Tries mutants, from as many threads as one likes."""
 
-    def __init__(self, programs, tests, longest):
-        self.programs, self.longest = programs, longest
+    def __init__(self, programs, tests, longest, control):
+        self.programs, self.longest, self.control = programs, longest, control
         self.by_mutant = collections.defaultdict(list)
         self.untraced = [test for test in tests if test["reached"] is None]
         for test in tests:
@@ -125,23 +128,38 @@ class Hunt:
         return sorted(known, key=lambda test: (-count(test), test["seconds"]))[:3]
 
     def verdict(self, number):
+        """Caught is what fails twice: with others beside it, and the suspects by themselves."""
+        acts = {"MUTANT": "4095" if self.control else str(number)}
+        doubtful = []
         for batch in self.batches(number):
-            by = []
+            outcome, suspects = self.attempt(batch, acts, 15)
+            if outcome == "passed":
+                continue
+            by = " ".join(test["test"] for test in suspects)
+            again, _ = self.attempt(suspects, acts, 30)
+            if again == "passed":
+                doubtful.append(f"{batch[0]['program']} {by}: {outcome}")
+                continue
+            with self.lock:
+                self.catchers[suspects[0]["program"], suspects[0]["test"]] += 1
+            return {"verdict": "caught", "how": again, "by": f"{batch[0]['program']} {by}", "doubtful": doubtful}
+        return {"verdict": "missed" if self.by_mutant[number] else "no test comes by", "doubtful": doubtful}
 
-            def seen(line):
-                found = re.match(r"test (\S+)(?: - should panic)? \.\.\. (?:.*)FAILED", line)
-                if found:
-                    by.append(found[1])
-                    return "failed"
-                return None
+    def attempt(self, batch, acts, patience):
+        """How it ended, and which tests failed, or had not ended by then."""
+        failed, ended = [], set()
 
-            program = batch[0]["program"]
-            limit = 15 + 6 * sum(test["seconds"] for test in batch)
-            command = [self.programs[program], "--exact", "--test-threads=4", *(test["test"] for test in batch)]
-            outcome = quietly(command, {"MUTANT": str(number)}, limit, seen)
-            if outcome != "passed":
-                if by:
-                    with self.lock:
-                        self.catchers[program, by[0]] += 1
-                return {"verdict": "caught", "how": outcome, "by": f"{program} {by[0] if by else '?'}"}
-        return {"verdict": "missed" if self.by_mutant[number] else "no test comes by"}
+        def seen(line):
+            found = re.match(r"test (\S+)(?: - should panic)? \.\.\. (ok|.*FAILED)", line)
+            if found and found[2] != "ok":
+                failed.append(found[1])
+                return "failed"
+            if found:
+                ended.add(found[1])
+            return None
+
+        limit = patience + 6 * max(test["seconds"] for test in batch)
+        command = [self.programs[batch[0]["program"]], "--exact", "--test-threads=4", *(test["test"] for test in batch)]
+        outcome = quietly(command, acts, limit, seen)
+        suspects = [test for test in batch if (test["test"] in failed if failed else test["test"] not in ended)]
+        return outcome, suspects or batch

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cdse_auth::{ClientCredentialsAuth, ErrorKind, MemoryTokenStore, PasswordAuth, blocking};
-use cdse_sandbox::{Action, Endpoint, Fault, Lifetimes};
+use cdse_auth::{ClientCredentialsAuth, Clock, ErrorKind, MemoryTokenStore, PasswordAuth, blocking};
+use cdse_sandbox::{Action, Config, Endpoint, Fault, Lifetimes};
 use support::watched::Watched;
 use support::{MFA, PASSWORD, USER, World, at_rest, until, user};
 
@@ -159,4 +159,20 @@ fn m14_keep_alive_is_not_late_for_a_shorter_token() {
     at_rest(&manager);
     world.advance(95);
     until("it is renewed", || counters().refreshes_ok == 2);
+}
+
+/// An alarm wakes it there: once for each renewal, also of a token that ends sooner than the one before.
+#[test]
+fn m14_keep_alive_wakes_for_renewals_only_on_the_systems_clock() {
+    let world = World::with(|config| config.clock = Config::default().clock);
+    let store = Watched::default();
+    let manager = world.builder(user()).clock(Clock::default()).store(store.clone()).keep_alive(true).build().unwrap();
+    let counters = || world.sandbox.counters();
+    until("it logs in by itself", || counters().logins_ok == 1 && !manager.status().renewing);
+    world.sandbox.set_lifetimes(Lifetimes { access: Duration::from_secs(3), ..Lifetimes::default() });
+    let manager = blocking::TokenManager::from(manager);
+    manager.force_refresh().unwrap();
+    until("two more are there in time", || counters().refreshes_ok >= 3);
+    let (looks, requests) = (store.looks.load(Ordering::SeqCst), counters().token_requests);
+    assert!(looks as u64 <= 8 * requests, "{looks} looks at the store for {requests} requests");
 }

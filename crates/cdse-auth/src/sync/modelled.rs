@@ -1,5 +1,5 @@
-//! A model checker's: every use of a lock, and every use of what is published without one, is a moment at which another
-//! thread may go on. What lies inside `arc_swap` is taken as correct; in between, memory is sequentially consistent.
+//! A model checker's: every use of a lock is a moment at which another thread may go on. In between, memory is
+//! sequentially consistent.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
@@ -9,8 +9,6 @@ use std::time::Duration;
 pub(crate) use shuttle::future::block_on;
 pub(crate) use shuttle::sync::atomic::AtomicBool;
 use shuttle::thread::yield_now;
-
-use super::{Arc, Ordering};
 
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     shuttle::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
@@ -104,25 +102,18 @@ pub(crate) fn rest(_: Duration) {
     yield_now();
 }
 
-pub(crate) struct ArcSwapOption<T> {
-    inner: arc_swap::ArcSwapOption<T>,
-    point: AtomicBool,
-}
+/// A lock that nobody waits for.
+#[derive(Debug, Default)]
+pub(crate) struct TryLock<T>(Mutex<T>);
 
-impl<T> ArcSwapOption<T> {
-    pub(crate) fn load(&self) -> arc_swap::Guard<Option<Arc<T>>> {
-        let _ = self.point.load(Ordering::SeqCst);
-        self.inner.load()
-    }
-
-    pub(crate) fn store(&self, value: Option<Arc<T>>) {
-        let _ = self.point.load(Ordering::SeqCst);
-        self.inner.store(value);
+impl<T> TryLock<T> {
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        let guard = self.0.0.try_lock().ok()?;
+        Some(MutexGuard { guard: Some(guard), mutex: &self.0 })
     }
 }
 
-impl<T> Default for ArcSwapOption<T> {
-    fn default() -> Self {
-        Self { inner: arc_swap::ArcSwapOption::empty(), point: AtomicBool::new(false) }
-    }
+/// Counts the threads, from nothing in each run.
+pub(crate) fn thread_number() -> usize {
+    usize::from(shuttle::current::me())
 }

@@ -1,13 +1,15 @@
 //! The system's.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-pub(crate) use arc_swap::ArcSwapOption;
 pub(crate) use pollster::block_on;
 pub(crate) use std::sync::atomic::AtomicBool;
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use try_lock::TryLock;
 
-use super::lock;
+use super::given::AtomicU64;
+use super::{Ordering, lock};
 
 /// Starts a thread that nobody joins.
 ///
@@ -27,4 +29,18 @@ pub(crate) fn wait_for<'a, T>(changed: &Condvar, guard: MutexGuard<'a, T>, lengt
 pub(crate) fn rest(length: Duration) {
     let (never, changed) = (Mutex::new(()), Condvar::new());
     drop(wait_for(&changed, lock(&never), length));
+}
+
+/// Counts the threads that ask: each has one number for life.
+#[inline(always)]
+pub(crate) fn thread_number() -> usize {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    thread_local!(static NUMBER: Cell<Option<usize>> = const { Cell::new(None) });
+    NUMBER.with(|number| {
+        number.get().unwrap_or_else(|| {
+            let next = NEXT.fetch_add(1, Ordering::Relaxed) as usize;
+            number.set(Some(next));
+            next
+        })
+    })
 }
