@@ -266,8 +266,12 @@ impl Timer {
             // Without a thread the caller is still woken, by the end of the exchange that it waits for.
             state.running = spawn("cdse-timer", || self.run()).is_ok();
         }
+        // The others are found when their turn comes.
+        let is_next = state.due.first_key_value().is_some_and(|((_, first), _)| *first == nth);
         drop(state);
-        self.changed.notify_one();
+        if is_next {
+            self.changed.notify_one();
+        }
     }
 
     fn run(&self) {

@@ -254,8 +254,14 @@ impl Core {
 
     /// A valid header for `want`, waiting for an exchange if one is needed.
     pub(super) async fn obtain(self: &Arc<Self>, want: Want, patience: Option<Millis>) -> Result<HeaderValue> {
+        let long_lived = matches!(want, Want::Validity(_));
         let record = self.reach(want, patience).await?;
-        Ok(record.tokens.as_ref().map_or_else(|| HeaderValue::from_static("Bearer"), TokenSet::authorization_header))
+        let made = || {
+            record.tokens.as_ref().map_or_else(|| HeaderValue::from_static("Bearer"), TokenSet::authorization_header)
+        };
+        // What is published is of this record or of a newer one, and thousands may wait for it: making one costs a copy of
+        // the token. Of a newer one nobody has said how long it lives.
+        Ok(if long_lived { made() } else { self.header.get(&self.clock, |header| header, made) })
     }
 
     /// The record that meets `want`.

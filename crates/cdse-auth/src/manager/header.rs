@@ -158,7 +158,7 @@ mod tests {
     fn m3_a_copy_in_use_is_emptied_all_the_same() {
         let (cell, clock) = (filled(), ManualClock::at(NOW).clock());
         std::thread::scope(|scope| {
-            let in_use = cell.copies[1].0.try_lock();
+            let in_use = cell.copies[COPIES - 1].0.try_lock();
             let clears = scope.spawn(|| cell.clear());
             for _ in 0..1000 {
                 std::thread::yield_now();

@@ -88,8 +88,8 @@ pub(crate) fn at_rest(manager: &blocking::TokenManager) {
     until("what was begun has ended", || !manager.status().renewing);
 }
 
-/// Waits until another thread has come so far. The limit only ends a test that hangs. A condition that moves the clock stops
-/// once the request is sent: on a slow machine a caller's patience would end before the answer is there.
+/// Waits until another thread has come so far. The limit only ends a test that hangs. (A condition that moves the clock on and
+/// on ends a caller's patience before its answer is there, on a slow machine.)
 pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..20_000 {
         if condition() {
