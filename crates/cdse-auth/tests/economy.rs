@@ -105,6 +105,11 @@ fn m14_keep_alive_tries_again_when_the_hold_ends_and_renews_an_older_token_in_ti
     world.advance(200);
     until("it is due", || world.sandbox.counters().token_requests == 2);
     until("it is known to have failed", || kept.status().hold.is_some());
+    let before = store.looks.load(Ordering::SeqCst);
+    for _ in 0..50 {
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    assert!(store.looks.load(Ordering::SeqCst) - before <= 10, "it sleeps while the hold lasts");
     world.advance(10);
     until("it is renewed", || world.sandbox.counters().refreshes_ok == 1);
     drop(kept);
