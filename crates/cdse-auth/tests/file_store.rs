@@ -13,7 +13,7 @@ use std::time::Duration;
 use cdse_auth::store::{FileOperation, RecordStore, contract};
 use cdse_auth::{
     ErrorKind, FileTokenStore, MemoryTokenStore, PasswordAuth, SessionState, StoredSession, TokenSet, TokenStore,
-    blocking,
+    WaitCause, blocking,
 };
 use cdse_sandbox::{Action, Fault, Rotation};
 use support::{PASSWORD, USER, World, at_rest, until, user};
@@ -455,7 +455,12 @@ fn s3_the_lock_file_stays_and_names_its_holder() {
     let holder = folder.store().guard_holder(&slot).unwrap();
     assert!(holder.starts_with(&format!("{}@", std::process::id())), "{holder}");
     world.advance(700);
-    let caller = std::thread::spawn(move || manager.authorization_header());
+    let theirs = manager.clone();
+    let caller = std::thread::spawn(move || theirs.authorization_header());
+    until(
+        "it waits for the lock",
+        || matches!(manager.waiting(), Some(waiting) if matches!(waiting.cause, WaitCause::Lock(_))),
+    );
     until("the caller's patience ends", || {
         world.advance(10);
         caller.is_finished()
