@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! t0 ------------------------- D --------------- A-L --------- A
-//!   Fresh: served, no lock      Early: served,    Late: waits    Expired: waits for a renewal
+//!   Fresh: served, no wait      Early: served,    Late: waits    Expired: waits for a renewal
 //!                               renewed behind    a little
 //! ```
 
