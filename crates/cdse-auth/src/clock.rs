@@ -108,20 +108,46 @@ impl Clock {
         rest(millis(real));
     }
 
-    /// Wakes `waker` once `mono` has come; a waker that is woken for nothing looks again.
-    pub(crate) fn wake_at(&self, mono: Millis, waker: Waker) {
+    /// Wakes `waker` once `mono` has come, unless what is returned is dropped before; a waker that is woken for nothing
+    /// looks again.
+    pub(crate) fn wake_at(&self, mono: Millis, waker: Waker) -> Alert {
         match &self.0 {
-            Source::System => TIMER.wake_at(mono, waker),
+            Source::System => Alert { of: None, key: TIMER.wake_at(mono, waker) },
             Source::Manual(manual) => {
                 let mut state = given::lock(&manual.state);
+                state.asked += 1;
+                let key = (mono, state.asked);
                 if state.now.mono >= mono {
                     drop(state);
                     waker.wake();
                 } else {
-                    state.wakers.push((mono, waker));
+                    state.wakers.insert(key, waker);
                 }
+                Alert { of: Some(Arc::clone(manual)), key }
             }
         }
+    }
+
+    /// It stands still until it is moved.
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+}
+
+/// A waker that a clock has, until this is dropped.
+pub(crate) struct Alert {
+    of: Option<Arc<Manual>>,
+    key: (Millis, u64),
+}
+
+impl Drop for Alert {
+    fn drop(&mut self) {
+        let dropped = match &self.of {
+            Some(manual) => given::lock(&manual.state).wakers.remove(&self.key),
+            None => lock(&TIMER.state).due.remove(&self.key),
+        };
+        // A waker may run anything when it goes, too.
+        drop(dropped);
     }
 }
 
@@ -161,7 +187,8 @@ struct Manual {
 #[derive(Debug)]
 struct ManualState {
     now: Now,
-    wakers: Vec<(Millis, Waker)>,
+    wakers: BTreeMap<(Millis, u64), Waker>,
+    asked: u64,
     sleepers: Vec<Arc<Condvar>>,
 }
 
@@ -189,16 +216,14 @@ impl Manual {
         state.now.wall += wall;
         state.now.mono += mono;
         let now = state.now.mono;
-        let (due, later) = std::mem::take(&mut state.wakers).into_iter().partition(|(at, _)| *at <= now);
-        state.wakers = later;
+        let later = state.wakers.split_off(&(now.saturating_add(1), 0));
+        let due = std::mem::replace(&mut state.wakers, later);
         let sleepers = std::mem::take(&mut state.sleepers);
         drop(state);
         for changed in sleepers {
             changed.notify_all();
         }
-        for (_, waker) in Vec::from_iter::<Vec<(Millis, Waker)>>(due) {
-            waker.wake();
-        }
+        due.into_values().for_each(Waker::wake);
     }
 }
 
@@ -207,7 +232,7 @@ impl ManualClock {
     #[must_use]
     pub fn at(unix_seconds: i64) -> Self {
         let now = Now { wall: unix_seconds * 1000, mono: 1_000_000 };
-        let state = ManualState { now, wakers: Vec::new(), sleepers: Vec::new() };
+        let state = ManualState { now, wakers: BTreeMap::new(), asked: 0, sleepers: Vec::new() };
         Self(Arc::new(Manual { state: given::Plain::new(state) }))
     }
 
@@ -257,7 +282,7 @@ struct TimerState {
 }
 
 impl Timer {
-    fn wake_at(&'static self, at: Millis, waker: Waker) {
+    fn wake_at(&'static self, at: Millis, waker: Waker) -> (Millis, u64) {
         let mut state = lock(&self.state);
         state.asked += 1;
         let nth = state.asked;
@@ -272,6 +297,7 @@ impl Timer {
         if is_next {
             self.changed.notify_one();
         }
+        (at, nth)
     }
 
     fn run(&self) {
@@ -352,28 +378,39 @@ mod tests {
         let waker = |name| Waker::from(Arc::new(Told(name, send.clone())));
         let clock = Clock::default();
         let now = clock.now().mono;
-        clock.wake_at(now + 3_600_000, waker("in an hour"));
-        clock.wake_at(now - 1, waker("at once"));
+        let _alert = clock.wake_at(now + 3_600_000, waker("in an hour"));
+        let _alert = clock.wake_at(now - 1, waker("at once"));
         assert_eq!(told.recv().unwrap(), "at once");
         // Until it sleeps for an hour.
         clock.pause(20);
         let now = clock.now().mono;
-        clock.wake_at(now + 10, waker("alone"));
+        let _alert = clock.wake_at(now + 10, waker("alone"));
         assert_eq!(told.recv().unwrap(), "alone");
-        clock.wake_at(now + 40, waker("later"));
-        clock.wake_at(now + 20, waker("sooner"));
-        clock.wake_at(now + 20, waker("as soon"));
+        let _alert = clock.wake_at(now + 40, waker("later"));
+        let _alert = clock.wake_at(now + 20, waker("sooner"));
+        let _alert = clock.wake_at(now + 20, waker("as soon"));
         assert_eq!([(); 3].map(|()| told.recv().unwrap()), ["sooner", "as soon", "later"]);
         assert!(clock.now().mono >= now + 40);
 
         let time = ManualClock::at(1_800_000_000);
-        time.clock().wake_at(1_000_010, waker("moved"));
-        time.clock().wake_at(1_000_000, waker("due"));
+        let _alert = time.clock().wake_at(1_000_010, waker("moved"));
+        let _alert = time.clock().wake_at(1_000_000, waker("due"));
         assert_eq!(told.recv().unwrap(), "due");
         time.advance(Duration::from_millis(9));
         assert!(told.try_recv().is_err(), "a millisecond is left");
         time.advance(Duration::from_millis(1));
         assert_eq!(told.recv().unwrap(), "moved");
+    }
+
+    #[test]
+    fn m3_who_does_not_wait_any_more_is_not_kept_until_its_time() {
+        for clock in [Clock::default(), ManualClock::at(0).clock()] {
+            let told = Arc::new(Told("never", mpsc::channel().0));
+            let alert = clock.wake_at(clock.now().mono + 3_600_000, Waker::from(Arc::clone(&told)));
+            assert_eq!(Arc::strong_count(&told), 2, "the clock has it");
+            drop(alert);
+            assert_eq!(Arc::strong_count(&told), 1);
+        }
     }
 
     #[test]

@@ -77,8 +77,10 @@ pub(crate) fn settled(plan: Plan, outcome: &Outcome) -> String {
         explicit: false,
         client: false,
         code: None,
+        because: false,
         credentials: None,
-        was_suspect: false,
+        own_refusals: Vec::new(),
+        was: None,
         forgive_refusal: false,
         makes_room: false,
     };
@@ -111,13 +113,13 @@ fn decide(record: &Record, now: Now) -> String {
         Want::Fresh,
         Want::Validity(i64::MAX),
         Want::Not(Fingerprint::of("x")),
-        Want::Renewal { since: now.wall, not: None },
+        Want::Renewal { since: now.wall, not: None, after: None },
         Want::NewSession { since: now.wall },
     ];
     for (want, login) in wants.iter().flat_map(|want| [(want, true), (want, false)]) {
         let means = Means { login, ..Means::default() };
         let permit = view.permit(want, &means, |_| true);
-        if let Permit::Held(hold) = &permit {
+        if let Permit::Held(hold) | Permit::Refused(hold) = &permit {
             assert!(hold.until.saturating_sub(now.wall) <= 3_600_000, "no stored hold lasts longer than an hour");
         }
         let _ = view.satisfies(want);

@@ -12,7 +12,8 @@
 
 use crate::clock::{Millis, Now};
 use crate::error::{Error, ErrorKind};
-use crate::record::{Dead, Hold, HoldClass, Record, Sent, Suspect, UsedCode, Worked};
+pub(crate) use crate::record::Class;
+use crate::record::{Dead, Hold, Known, Mark, Record, Refused, Sent, UsedCode, Version, Worked};
 use crate::secret::{CredentialMark, Fingerprint, Secret};
 use crate::token::{LONGEST_LIFE, TokenSet};
 
@@ -30,6 +31,15 @@ const FUTURE: Millis = MINUTE;
 const SAME_END: Millis = 2 * SECOND;
 const STRIKES: [Millis; 4] = [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR];
 const LONGEST_RETRY_AFTER: Millis = 300 * SECOND;
+const LONGEST_AFTER_LOST_LOGIN: Millis = 5 * MINUTE;
+/// After any refusal nobody logs in for so long.
+const AFTER_REFUSAL: Millis = 2 * SECOND;
+/// How often running a person's login goes past what holds everybody else.
+const PASSES: u32 = 3;
+/// How many refused credentials are told apart.
+const REFUSED_MARKS: usize = 4;
+/// How often running a login is tried again that the service was too busy for, as far as it said.
+const BUSY_TRIES: u32 = 2;
 
 /// What a caller wants.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,9 +50,9 @@ pub(crate) enum Want {
     Validity(Millis),
     /// Another token than this one, which a service refused. What waits or is remembered must not keep a token.
     Not(Fingerprint),
-    /// Another token than `not`, of an exchange that began at `since` (wall clock) or later, by whomever; `not` is the
-    /// one that the caller knew.
-    Renewal { since: Millis, not: Option<Fingerprint> },
+    /// A token of an exchange that was announced after what was stored at the call (`after`; `None`: nothing), by whomever.
+    /// `not` is the token that the caller knew, `since` when it called (wall clock).
+    Renewal { since: Millis, not: Option<Fingerprint>, after: Option<Version> },
     /// A session: the stored one if it lives, else a new one. Said by a person, at `since`.
     Session { since: Millis },
     /// A new session, whatever is stored. Said by a person, at `since`.
@@ -50,11 +60,25 @@ pub(crate) enum Want {
 }
 
 impl Want {
-    /// An explicit login goes past what held everybody else back when it was said.
+    /// When an explicit login was said: it goes past what held everybody else back then.
     pub(crate) fn explicit_login(&self) -> Option<Millis> {
         match self {
             Self::Session { since } | Self::NewSession { since } => Some(*since),
             _ => None,
+        }
+    }
+
+    /// Whoever gets what this wants has what `other`, of the same kind, wants.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Validity(mine), Self::Validity(theirs)) => mine >= theirs,
+            (Self::Renewal { after: Some(mine), .. }, Self::Renewal { after: Some(theirs), .. })
+                if mine.lineage == theirs.lineage =>
+            {
+                mine.generation >= theirs.generation
+            }
+            (Self::Session { .. }, Self::Session { .. }) | (Self::NewSession { .. }, Self::NewSession { .. }) => true,
+            _ => self == other,
         }
     }
 
@@ -83,8 +107,10 @@ pub(crate) enum Plan {
     RefreshGiven,
     /// The provider's own grant.
     Login,
-    /// Nothing as long as a token is good: the answer to the last refresh is not known.
-    Suspect,
+    /// Nothing as long as a token is good: the answer to the last refresh is lost.
+    Rests,
+    /// Somebody may be renewing it: only whoever has the guard can tell.
+    UnderWay,
     Nothing,
 }
 
@@ -155,6 +181,8 @@ pub(crate) enum Offer {
     Wait(Millis),
     /// Nothing helps.
     Fail(Error),
+    /// Waiting mends nothing: the same credentials would be refused again.
+    Refused(Hold),
 }
 
 /// Whether an exchange may begin.
@@ -163,19 +191,18 @@ pub(crate) enum Permit {
     Go(Plan),
     /// Everybody waits until then (wall clock).
     Held(Hold),
+    /// These credentials were refused, and are not sent again before.
+    Refused(Hold),
+    /// The service refuses a token that was renewed for a refusal a moment ago.
+    StillRefused,
     /// The exchange before was too short ago.
     TooSoon,
-    /// The refresh token was sent already and its answer is not known: while another token is good it is not sent again.
-    Suspect,
+    /// The refresh token was sent already and its answer is lost: while another token is good it is not sent again.
+    Rests,
+    /// Somebody may be renewing: only whoever has the guard can tell.
+    UnderWay,
     /// There is nothing that could be sent.
     Nothing,
-}
-
-impl Permit {
-    /// Held because these credentials were refused.
-    pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Held(hold) if hold.class == HoldClass::Refused)
-    }
 }
 
 impl View<'_> {
@@ -252,10 +279,14 @@ impl View<'_> {
             && !self.refresh_is_over()
             && !self.reaches_hard_end()
         {
-            let suspect = self.record.suspect.as_ref().is_some_and(|s| s.sent == Sent::Refresh(token.fingerprint()));
+            let mark = self.record.mark.as_ref().filter(|mark| mark.is_of_refresh(&token.fingerprint()));
             let late = self.windows().map_or(0, |windows| windows.late);
             let spare = !unwanted && !self.is_from_future() && self.left() > late;
-            return if suspect && spare { Plan::Suspect } else { Plan::Refresh };
+            return match mark.filter(|_| spare) {
+                Some(mark) if mark.lost => Plan::Rests,
+                Some(_) => Plan::UnderWay,
+                None => Plan::Refresh,
+            };
         }
         if means.login {
             return Plan::Login;
@@ -278,13 +309,8 @@ impl View<'_> {
         self.record.tokens.as_ref().is_some_and(|tokens| tokens.access.fingerprint() == *refused)
     }
 
-    /// Whether an exchange for `want` may begin now. `credentials` tells whether a mark is of the provider's.
-    pub(crate) fn permit(
-        &self,
-        want: &Want,
-        means: &Means,
-        credentials: impl FnOnce(&CredentialMark) -> bool,
-    ) -> Permit {
+    /// Whether an exchange for `want` may begin now. `is_own` tells whether a mark is of the provider's credentials.
+    pub(crate) fn permit(&self, want: &Want, means: &Means, is_own: impl Fn(&CredentialMark) -> bool) -> Permit {
         let unwanted = matches!(want, Want::Not(refused) if self.is_current(refused));
         let plan = match want {
             Want::NewSession { .. } if means.login => Plan::Login,
@@ -293,16 +319,31 @@ impl View<'_> {
         };
         match plan {
             Plan::Nothing => return Permit::Nothing,
-            Plan::Suspect => return Permit::Suspect,
+            _ if unwanted && self.is_still_refused() => return Permit::StillRefused,
+            Plan::Rests => return Permit::Rests,
+            Plan::UnderWay => return Permit::UnderWay,
             _ => {}
         }
-        if let Some(hold) = self.hold(want, plan, credentials) {
+        if plan == Plan::Login
+            && let Some((hold, own)) = self.refusal(want, is_own)
+        {
+            return if own && !want.is_explicit_login() { Permit::Refused(hold) } else { Permit::Held(hold) };
+        }
+        if let Some(hold) = self.hold(want) {
             return Permit::Held(hold);
         }
-        if matches!(want, Want::Fresh | Want::Not(_)) && self.is_too_soon() {
+        if *want == Want::Fresh && self.is_too_soon() {
             return Permit::TooSoon;
         }
         Permit::Go(plan)
+    }
+
+    /// The token is the answer to a refusal, or follows one, and that was a moment ago.
+    fn is_still_refused(&self) -> bool {
+        let (Some(tokens), Some(windows)) = (&self.record.tokens, self.windows()) else { return false };
+        tokens.refused_at != 0
+            && !self.is_from_future()
+            && self.now.wall < tokens.refused_at.saturating_add(windows.refusal_gap)
     }
 
     fn is_too_soon(&self) -> bool {
@@ -311,27 +352,41 @@ impl View<'_> {
         !self.is_from_future() && self.elapsed(tokens) < windows.gap.min(tokens.life.max(SECOND))
     }
 
-    fn hold(&self, want: &Want, plan: Plan, credentials: impl FnOnce(&CredentialMark) -> bool) -> Option<Hold> {
-        let mut hold = self.record.hold.clone()?;
-        let set_back = hold.since > self.now.wall.saturating_add(FUTURE);
-        if set_back || hold.until.saturating_sub(self.now.wall) > longest(hold.class) {
-            return None;
-        }
-        if let Some(said) = want.explicit_login() {
-            match hold.class {
-                // What its own try brought about holds a login like everybody else.
-                HoldClass::Unsent | HoldClass::Dead if hold.since < said => return None,
-                HoldClass::Unsent | HoldClass::Dead => {}
-                HoldClass::Refused => hold.until = hold.until.min(hold.since.saturating_add(2 * SECOND)),
-                HoldClass::Lost | HoldClass::Limit | HoldClass::Configuration => {}
+    /// What holds everybody back from the service.
+    fn hold(&self, want: &Want) -> Option<Hold> {
+        let hold = self.record.hold.as_ref().filter(|hold| hold.credentials.is_none() && self.is_in_force(hold))?;
+        // What its own try brought about holds a login like everybody else.
+        let passes = want.explicit_login().is_some_and(|said| hold.since < said && self.record.passes < PASSES);
+        (!passes).then(|| hold.clone())
+    }
+
+    /// What a refusal holds back, and whether it is of these credentials.
+    fn refusal(&self, want: &Want, is_own: impl Fn(&CredentialMark) -> bool) -> Option<(Hold, bool)> {
+        // An older version kept it among what holds everybody.
+        let older = self.record.hold.as_ref().and_then(|hold| hold.credentials.map(|mark| (hold, vec![mark])));
+        let refused = self.record.refused.as_ref().map(|refused| (&refused.hold, refused.marks.clone()));
+        let in_force = refused.into_iter().chain(older).filter(|(hold, _)| self.is_in_force(hold));
+        in_force.fold(None, |held: Option<(Hold, bool)>, (hold, marks)| {
+            let own = marks.iter().any(&is_own);
+            let mut hold = hold.clone();
+            let most = match want.explicit_login() {
+                _ if !own => AFTER_REFUSAL,
+                Some(_) if self.record.passes < PASSES => AFTER_REFUSAL,
+                Some(_) => MINUTE,
+                None => Millis::MAX,
+            };
+            hold.until = hold.until.min(hold.since.saturating_add(most));
+            match held {
+                Some(held) if held.1 || !own => Some(held),
+                _ => (self.now.wall < hold.until).then_some((hold, own)).or(held),
             }
-        }
-        if let Some(mark) = &hold.credentials
-            && (plan != Plan::Login || !credentials(mark))
-        {
-            return None;
-        }
-        (self.now.wall < hold.until).then_some(hold)
+        })
+    }
+
+    fn is_in_force(&self, hold: &Hold) -> bool {
+        let set_back = hold.since > self.now.wall.saturating_add(FUTURE);
+        let left = hold.until.saturating_sub(self.now.wall);
+        !set_back && left > 0 && left <= longest(hold.class.word().copied())
     }
 
     /// Whether `want` is met by what is stored.
@@ -344,15 +399,21 @@ impl View<'_> {
             }
             Want::Not(refused) => self.left() > 0 && !self.is_current(refused),
             Want::Session { .. } => self.session_lives(),
-            Want::Renewal { since, not } => {
-                let begun = self.record.tokens.as_ref().is_some_and(|tokens| match not {
-                    Some(not) => tokens.t0 >= *since && tokens.access.fingerprint() != *not,
-                    // Whoever knew no token cannot tell one of the same tick from a later one.
-                    None => tokens.t0 > *since,
-                });
-                self.left() > 0 && !self.is_from_future() && begun
-            }
+            Want::Renewal { since, not, after } => self.left() > 0 && self.is_renewed(*since, not.as_ref(), *after),
             Want::NewSession { .. } => false,
+        }
+    }
+
+    fn is_renewed(&self, since: Millis, not: Option<&Fingerprint>, after: Option<Version>) -> bool {
+        let Some(tokens) = &self.record.tokens else { return false };
+        if not.is_some_and(|not| tokens.access.fingerprint() == *not) {
+            return false;
+        }
+        match (tokens.begun, after) {
+            (Some(begun), Some(after)) if after.lineage == self.record.lineage => begun > after.generation,
+            (Some(_), None) => true,
+            // Whoever knew no token cannot tell one of the same tick from a later one.
+            _ => !self.is_from_future() && (tokens.t0 > since || (tokens.t0 == since && not.is_some())),
         }
     }
 
@@ -360,20 +421,13 @@ impl View<'_> {
     pub(crate) fn offer(&self, want: &Want, permit: &Permit, patience: Millis) -> Offer {
         let go = matches!(permit, Permit::Go(_));
         match want {
-            Want::Not(refused) if self.is_current(refused) => {
-                let windows = self.windows();
-                let elapsed = self.record.tokens.as_ref().map_or(0, |tokens| self.elapsed(tokens));
-                let renewable = !matches!(permit, Permit::Nothing);
-                if renewable && windows.is_some_and(|w| elapsed < w.refusal_gap) {
-                    return Offer::Fail(still_refused());
-                }
-                Offer::Wait(patience)
+            _ if matches!(permit, Permit::StillRefused) => Offer::Fail(still_refused()),
+            _ if let Permit::Refused(hold) = permit
+                && self.left() <= 0 =>
+            {
+                Offer::Refused(hold.clone())
             }
-            // Waiting mends nothing: the same credentials would be refused again.
-            _ if self.left() <= 0 && !want.is_explicit_login() && permit.is_refusal() => match permit {
-                Permit::Held(hold) => Offer::Fail(hold.error()),
-                _ => Offer::Wait(patience),
-            },
+            Want::Not(refused) if self.is_current(refused) => Offer::Wait(patience),
             Want::Fresh | Want::Not(_) => match self.state() {
                 State::Fresh => Offer::Serve,
                 State::Early if go => Offer::ServeAndRenew,
@@ -381,6 +435,8 @@ impl View<'_> {
                 State::Early | State::Late => Offer::Serve,
                 State::Expired | State::Empty => Offer::Wait(patience),
             },
+            // A longer one cannot be had before the one that rests is tried again.
+            Want::Validity(_) if self.left() > 0 && matches!(permit, Permit::Rests) => Offer::Serve,
             Want::Validity(_) if go && self.satisfies(want) && self.state() != State::Fresh => Offer::ServeAndRenew,
             _ if self.satisfies(want) => Offer::Serve,
             _ => Offer::Wait(patience),
@@ -388,18 +444,18 @@ impl View<'_> {
     }
 }
 
-fn still_refused() -> Error {
+pub(crate) fn still_refused() -> Error {
     let why = "the service refused an access token that was renewed a moment ago: the account may lack the right to \
                what was asked for, or the clock of one side is wrong";
     Error::new(ErrorKind::StillRefused, why)
 }
 
 /// The longest hold of each kind; one that ends later was written by a clock that has been set back since.
-fn longest(class: HoldClass) -> Millis {
+fn longest(class: Option<Class>) -> Millis {
     match class {
-        HoldClass::Unsent => LONGEST_RETRY_AFTER,
-        HoldClass::Limit | HoldClass::Configuration => MINUTE,
-        HoldClass::Lost | HoldClass::Dead | HoldClass::Refused => HOUR,
+        Some(Class::Unsent | Class::Lost) => LONGEST_RETRY_AFTER.max(LONGEST_AFTER_LOST_LOGIN),
+        Some(Class::Limit | Class::Configuration) => MINUTE,
+        Some(Class::Dead | Class::Refused) | None => HOUR,
     }
 }
 
@@ -411,23 +467,6 @@ pub(crate) struct Granted {
     pub(crate) session_id: Option<String>,
     pub(crate) life: Millis,
     pub(crate) refresh_life: Option<Millis>,
-}
-
-/// The classes of failure.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Class {
-    /// The service has not worked on it: anything may be sent again.
-    Unsent,
-    /// Nobody knows whether the service has worked on it.
-    Lost,
-    /// The refresh token is refused for good.
-    Dead,
-    /// The credentials are refused.
-    Refused,
-    /// The account is full.
-    Limit,
-    /// Anything that waiting does not mend.
-    Configuration,
 }
 
 /// Why an exchange brought no token.
@@ -457,13 +496,17 @@ pub(crate) struct Attempt {
     pub(crate) begun: Now,
     /// A person asked for it.
     pub(crate) explicit: bool,
+    /// A service has refused the access token that it replaces.
+    pub(crate) because: bool,
     /// The grant is a machine client's: it opens no session and may be sent as often as needed.
     pub(crate) client: bool,
     pub(crate) code: Option<UsedCode>,
     /// The provider's credentials, for a login.
     pub(crate) credentials: Option<CredentialMark>,
-    /// The refresh token was sent before, and its answer is not known: that it is refused now is no wonder.
-    pub(crate) was_suspect: bool,
+    /// Those among the refused ones that are the provider's, too.
+    pub(crate) own_refusals: Vec<CredentialMark>,
+    /// The mark that was there before.
+    pub(crate) was: Option<Mark>,
     /// A refused code is no strike: another machine may have used it, and a later one will be tried.
     pub(crate) forgive_refusal: bool,
     /// A full account holds nobody back: the session that is to be replaced will be ended first, and the login tried
@@ -471,18 +514,51 @@ pub(crate) struct Attempt {
     pub(crate) makes_room: bool,
 }
 
+impl Attempt {
+    /// The refresh token was sent before, and its answer is not known: that it is refused now is no wonder.
+    pub(crate) fn was_suspect(&self) -> bool {
+        self.was.as_ref().is_some_and(|mark| !mark.is_of_login())
+    }
+
+    /// Whether it may be sent again where it is not known whether the service has worked on it, as after a 503: a gateway
+    /// answers one also when the service behind it has, and the connection broke.
+    pub(crate) fn is_repeatable(&self, before: &Record) -> bool {
+        self.client || (self.plan == Plan::Login && self.code.is_none() && before.fails < BUSY_TRIES)
+    }
+}
+
 /// The record that must be stored before anything is sent.
 pub(crate) fn intent(record: &Record, attempt: &Attempt, by: &str) -> Record {
     let mut next = record.next();
     // A login tells nothing about the refresh token that rests.
-    let rests = attempt.sent == Sent::Login && record.suspect.as_ref().is_some_and(|s| s.sent != Sent::Login);
-    if !rests {
-        next.suspect = Some(Suspect { sent: attempt.sent.clone(), since: attempt.begun.wall, by: by.to_owned() });
+    if attempt.sent != Sent::Login || !attempt.was_suspect() {
+        let (sent, since) = (Known::Word(attempt.sent.clone()), attempt.begun.wall);
+        next.mark = Some(Mark { sent, since, by: by.to_owned(), lost: false });
     }
-    if attempt.code.is_some() {
-        next.otp.clone_from(&attempt.code);
+    if let Some(code) = &attempt.code {
+        next.otp = Some(Known::Word(code.clone()));
     }
     next
+}
+
+/// The record after a look under the guard at a mark that is under way: whoever left it has gone, and its answer is lost.
+pub(crate) fn abandoned(record: &Record, client: bool, dice: Dice) -> Option<Record> {
+    let mark = record.mark.as_ref().filter(|mark| !mark.lost)?;
+    let mut next = record.next();
+    if mark.is_of_login() && !client {
+        let until = mark.since.saturating_add(lost_login(&mut next, None, dice));
+        let message = "a login was broken off, and its answer is lost: a session may have been opened all the same";
+        next.hold = Some(Hold {
+            until,
+            since: mark.since,
+            class: Known::Word(Class::Lost),
+            kind: Known::Word(ErrorKind::Network),
+            message: message.to_owned(),
+            credentials: None,
+        });
+    }
+    next.mark = Some(Mark { lost: true, ..mark.clone() });
+    Some(next)
 }
 
 /// Random numbers that a settlement may use.
@@ -498,14 +574,20 @@ pub(crate) struct Dice {
 pub(crate) fn settle(intent: &Record, attempt: &Attempt, outcome: &Outcome, now: Now, dice: Dice) -> Record {
     let mut next = intent.next();
     match outcome {
-        Ok(granted) => settle_ok(&mut next, attempt, granted, dice),
+        Ok(granted) => settle_ok(&mut next, intent.generation, attempt, granted, dice),
         Err(failure) => settle_failure(&mut next, attempt, failure, now, dice),
     }
     next
 }
 
-fn settle_ok(next: &mut Record, attempt: &Attempt, granted: &Granted, dice: Dice) {
+fn settle_ok(next: &mut Record, begun: u64, attempt: &Attempt, granted: &Granted, dice: Dice) {
     let before = next.tokens.take();
+    // A renewal a moment after the one that a refusal has caused does not make the token good.
+    let follows = before.as_ref().filter(|before| {
+        let gap = Windows::of(before, 0).refusal_gap;
+        attempt.begun.wall < before.refused_at.saturating_add(gap)
+    });
+    let refused_at = if attempt.because { attempt.begun.wall } else { follows.map_or(0, |before| before.refused_at) };
     let tokens = TokenSet {
         access: granted.access.clone(),
         // A machine client asks again with its secret; it has no session.
@@ -521,6 +603,8 @@ fn settle_ok(next: &mut Record, attempt: &Attempt, granted: &Granted, dice: Dice
         life: granted.life.clamp(0, LONGEST_LIFE),
         refresh_life: granted.refresh_life,
         jitter: dice.jitter,
+        refused_at,
+        begun: Some(begun),
     };
     if attempt.plan == Plan::Refresh {
         if let Some(before) = &before {
@@ -530,7 +614,9 @@ fn settle_ok(next: &mut Record, attempt: &Attempt, granted: &Granted, dice: Dice
         next.hard_end = None;
     }
     if attempt.plan == Plan::Login {
-        next.worked = attempt.credentials.map(|credentials| Worked { credentials, at: attempt.begun.wall });
+        let at = attempt.begun.wall;
+        next.worked = attempt.credentials.map(|credentials| Worked { credentials, at, forgiven: false });
+        next.to_end = None;
         next.uses_otp = Some(attempt.code.is_some());
         if attempt.explicit || attempt.client {
             next.strikes = 0;
@@ -539,11 +625,15 @@ fn settle_ok(next: &mut Record, attempt: &Attempt, granted: &Granted, dice: Dice
     if let (Plan::RefreshGiven, Sent::Refresh(given)) = (attempt.plan, &attempt.sent) {
         next.seed = Some(given.clone());
     }
+    if let Some(refused) = &mut next.refused {
+        refused.marks.retain(|mark| !attempt.own_refusals.contains(mark));
+    }
+    next.refused = next.refused.take().filter(|refused| !refused.marks.is_empty());
     next.tokens = Some(tokens);
-    next.suspect = None;
+    next.mark = None;
     next.dead = None;
     next.hold = None;
-    next.fails = 0;
+    (next.fails, next.lost, next.passes) = (0, 0, 0);
     next.out = false;
 }
 
@@ -566,51 +656,64 @@ fn refreshed(next: &mut Record, before: &TokenSet, after: &TokenSet) {
 
 fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: Now, dice: Dice) {
     let login = attempt.plan == Plan::Login;
-    // What was not worked on says nothing about an earlier answer that is not known.
-    let tells = match failure.class {
-        Class::Lost => false,
-        Class::Dead | Class::Refused => true,
-        Class::Unsent | Class::Limit | Class::Configuration => !attempt.was_suspect,
-    };
-    if tells && next.suspect.as_ref().is_some_and(|suspect| suspect.sent == attempt.sent) {
-        next.suspect = None;
+    settle_mark(next, attempt, failure.class);
+    let holds = [next.hold.as_ref(), next.refused.as_ref().map(|refused| &refused.hold)];
+    if attempt.explicit && holds.into_iter().flatten().any(|hold| hold.until > attempt.begun.wall) {
+        next.passes = next.passes.saturating_add(1);
     }
     let length = match failure.class {
-        Class::Unsent => Some(back_off(next, failure, dice)),
-        Class::Lost if login && !attempt.client => strike(next),
-        Class::Lost => Some(back_off(next, failure, dice)),
+        Class::Lost if login && !attempt.client => Some(lost_login(next, failure.retry_after, dice)),
+        Class::Unsent | Class::Lost => Some(back_off(next, failure, dice)),
         Class::Refused if attempt.forgive_refusal => {
             // Once: the next refusal counts, whoever meets it.
-            next.worked = None;
+            next.worked = next.worked.map(|worked| Worked { forgiven: true, ..worked });
             None
         }
-        Class::Refused => strike(next),
+        Class::Refused => strike(next, 0),
         Class::Dead => {
-            let early = dies_early(next, now) && !attempt.was_suspect;
+            let early = dies_early(next, now) && !attempt.was_suspect();
             if let Sent::Refresh(token) = &attempt.sent {
                 next.dead = Some(Dead { token: token.clone(), words: failure.words.clone(), at: now.wall });
             }
             // The first one may be somebody's "log out everywhere"; a second one is a pattern.
-            if early { strike(next).filter(|_| next.strikes > 1) } else { None }
+            if early { strike(next, 1) } else { None }
         }
         Class::Limit if attempt.makes_room && failure.is_spoken() => None,
         Class::Limit | Class::Configuration => Some(MINUTE),
     };
-    next.hold = length.map(|length| Hold {
+    let hold = length.map(|length| Hold {
         until: now.wall.saturating_add(length),
         since: now.wall,
-        class: match failure.class {
-            Class::Unsent => HoldClass::Unsent,
-            Class::Lost => HoldClass::Lost,
-            Class::Dead => HoldClass::Dead,
-            Class::Refused => HoldClass::Refused,
-            Class::Limit => HoldClass::Limit,
-            Class::Configuration => HoldClass::Configuration,
-        },
-        kind: failure.error.kind(),
+        class: Known::Word(failure.class),
+        kind: Known::Word(failure.error.kind()),
         message: failure.error.message().to_owned(),
-        credentials: attempt.credentials.filter(|_| failure.class == Class::Refused),
+        credentials: None,
     });
+    match failure.class {
+        Class::Refused => refuse(next, attempt, hold, now),
+        _ => next.hold = hold,
+    }
+}
+
+/// What was not worked on says nothing about an earlier answer that is not known.
+fn settle_mark(next: &mut Record, attempt: &Attempt, class: Class) {
+    let Some(mark) = next.mark.as_mut().filter(|mark| mark.sent.word() == Some(&attempt.sent)) else { return };
+    match class {
+        Class::Lost => mark.lost = true,
+        Class::Dead | Class::Refused => next.mark = None,
+        Class::Unsent | Class::Limit | Class::Configuration => {
+            next.mark = attempt.was.clone().filter(|was| was.sent == mark.sent);
+        }
+    }
+}
+
+/// Only these credentials are held, so that corrected ones work at once.
+fn refuse(next: &mut Record, attempt: &Attempt, hold: Option<Hold>, now: Now) {
+    let Some(hold) = hold else { return };
+    let others = next.refused.take().filter(|refused| refused.hold.until > now.wall).map(|refused| refused.marks);
+    let others = others.into_iter().flatten().filter(|mark| !attempt.own_refusals.contains(mark));
+    let marks = attempt.credentials.into_iter().chain(others).take(REFUSED_MARKS).collect();
+    next.refused = Some(Refused { hold, marks });
 }
 
 fn back_off(next: &mut Record, failure: &Failure, dice: Dice) -> Millis {
@@ -621,10 +724,19 @@ fn back_off(next: &mut Record, failure: &Failure, dice: Dice) -> Millis {
     }
 }
 
-fn strike(next: &mut Record) -> Option<Millis> {
+/// Each may have opened a session that nobody knows.
+fn lost_login(next: &mut Record, retry_after: Option<Millis>, dice: Dice) -> Millis {
+    next.fails = next.fails.saturating_add(1);
+    next.lost = next.lost.saturating_add(1);
+    let length = (30 * SECOND << next.lost.min(8)).min(LONGEST_AFTER_LOST_LOGIN) * dice.backoff / 1000;
+    length.max(retry_after.map_or(0, |asked| asked.clamp(SECOND, LONGEST_RETRY_AFTER)))
+}
+
+/// The length of the hold; the first `free` ones only count.
+fn strike(next: &mut Record, free: u32) -> Option<Millis> {
     next.strikes = next.strikes.saturating_add(1);
-    let nth = usize::try_from(next.strikes - 1).unwrap_or(usize::MAX).min(STRIKES.len() - 1);
-    STRIKES.get(nth).copied()
+    let nth = next.strikes.checked_sub(1 + free)?;
+    STRIKES.get(usize::try_from(nth).unwrap_or(usize::MAX).min(STRIKES.len() - 1)).copied()
 }
 
 /// Whether the session ends before the time that the service had named.

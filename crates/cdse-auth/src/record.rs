@@ -82,18 +82,32 @@ pub struct Record {
     /// The session's hard end, once two refreshes have shown it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hard_end: Option<Millis>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) suspect: Option<Suspect>,
+    #[serde(default, rename = "suspect", skip_serializing_if = "Option::is_none")]
+    pub(crate) mark: Option<Mark>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) dead: Option<Dead>,
+    /// The service's: nobody contacts it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hold: Option<Hold>,
+    /// Only whoever has these credentials is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<Refused>,
+    /// How often running an exchange brought no answer.
     #[serde(default)]
     pub(crate) fails: u32,
+    /// How many of these were logins whose answer was lost.
+    #[serde(default, rename = "lost_logins", skip_serializing_if = "is_zero")]
+    pub(crate) lost: u32,
     #[serde(default)]
     pub(crate) strikes: u32,
+    /// How often running a person's login went past a hold, in vain.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) passes: u32,
+    /// A session that is still open although its tokens were cleared: the next login ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) otp: Option<UsedCode>,
+    pub(crate) to_end: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) otp: Option<Known<UsedCode>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) uses_otp: Option<bool>,
     /// The credentials that last opened a session, and when.
@@ -107,13 +121,53 @@ pub struct Record {
     pub(crate) out: bool,
 }
 
-/// Something was sent, and its answer is not known.
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// A word of this schema, or one that a newer version has written: that is kept as it is, and read as the strictest.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Suspect {
-    pub(crate) sent: Sent,
+#[serde(untagged)]
+pub(crate) enum Known<T> {
+    Word(T),
+    Other(serde_json::Value),
+}
+
+impl<T> Known<T> {
+    pub(crate) fn word(&self) -> Option<&T> {
+        match self {
+            Self::Word(word) => Some(word),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// What was about to be sent.
+///
+/// *Under way* until `lost` is written: the exchange is over, and its answer is not known.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    pub(crate) sent: Known<Sent>,
     pub(crate) since: Millis,
     /// `pid@host`.
     pub(crate) by: String,
+    #[serde(default)]
+    pub(crate) lost: bool,
+}
+
+impl Mark {
+    /// Whether it is of this refresh token; of a word that is not known it may be.
+    pub(crate) fn is_of_refresh(&self, token: &Fingerprint) -> bool {
+        match &self.sent {
+            Known::Word(Sent::Refresh(sent)) => sent == token,
+            Known::Word(Sent::Login) => false,
+            Known::Other(_) => true,
+        }
+    }
+
+    pub(crate) fn is_of_login(&self) -> bool {
+        self.sent.word() == Some(&Sent::Login)
+    }
 }
 
 /// What an exchange sends.
@@ -132,34 +186,76 @@ pub(crate) struct Dead {
     pub(crate) at: Millis,
 }
 
+/// The classes of failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Class {
+    /// The service has not worked on it: anything may be sent again.
+    Unsent,
+    /// Nobody knows whether the service has worked on it.
+    Lost,
+    /// The refresh token is refused for good.
+    Dead,
+    /// The credentials are refused.
+    Refused,
+    /// The account is full.
+    Limit,
+    /// Anything that waiting does not mend.
+    Configuration,
+}
+
 /// Nobody contacts the service before `until`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Hold {
     pub(crate) until: Millis,
     pub(crate) since: Millis,
-    pub(crate) class: HoldClass,
-    pub(crate) kind: ErrorKind,
+    pub(crate) class: Known<Class>,
+    pub(crate) kind: Known<ErrorKind>,
     pub(crate) message: String,
-    /// Only these credentials are held.
+    /// How an older version held whoever has these credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<CredentialMark>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum HoldClass {
-    Unsent,
-    Lost,
-    Dead,
-    Refused,
-    Limit,
-    Configuration,
+/// The service refused these credentials: whoever has them does not send them again before `until`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Refused {
+    #[serde(flatten)]
+    pub(crate) hold: Hold,
+    /// The newest first.
+    pub(crate) marks: Vec<CredentialMark>,
 }
 
 impl Hold {
-    pub(crate) fn error(&self) -> Error {
-        Error::new(self.kind, self.message.clone())
+    /// What failed.
+    pub(crate) fn reason(&self) -> Error {
+        Error::new(self.kind(), self.message.clone())
     }
+
+    /// A word that is not known is of a failure that passes.
+    fn kind(&self) -> ErrorKind {
+        self.kind.word().copied().unwrap_or(ErrorKind::ServiceUnavailable)
+    }
+
+    /// Why nothing is sent, for a caller that came at `came` (wall clock): what failed and when, and when the next try
+    /// is due.
+    pub(crate) fn error(&self, now: Millis, came: Millis) -> Error {
+        let what = self.message.trim_end_matches("; try again later");
+        let (ago, left) = (seconds(now.saturating_sub(self.since)), seconds(self.until.saturating_sub(now)));
+        let why = if self.until <= now {
+            self.message.clone()
+        } else if self.since >= came {
+            format!("{what}; the next try is due in {left} s")
+        } else {
+            format!("{what} ({ago} s ago); nothing was sent now, the next try is due in {left} s")
+        };
+        Error::new(self.kind(), why)
+    }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(length: Millis) -> Millis {
+    length.max(0).saturating_add(999) / 1000
 }
 
 /// The last code that was about to be sent: it is never sent again.
@@ -172,10 +268,14 @@ pub(crate) enum UsedCode {
     Given(Fingerprint),
 }
 
+/// These credentials have opened a session at this slot's address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Worked {
     pub(crate) credentials: CredentialMark,
     pub(crate) at: Millis,
+    /// A generated code of theirs was refused since then, once: the next refusal counts.
+    #[serde(default)]
+    pub(crate) forgiven: bool,
 }
 
 /// Which state of a slot a record is: the fence of every commit.
@@ -199,11 +299,15 @@ impl Record {
             generation: 0,
             tokens: None,
             hard_end: None,
-            suspect: None,
+            mark: None,
             dead: None,
             hold: None,
+            refused: None,
             fails: 0,
+            lost: 0,
             strikes: 0,
+            passes: 0,
+            to_end: None,
             otp: None,
             uses_otp: None,
             worked: None,
@@ -273,6 +377,16 @@ impl Record {
             return Err(Error::new(ErrorKind::StoreNewer, why));
         }
         serde_json::from_slice(text).map_err(damaged)
+    }
+
+    /// Somebody may be at an exchange.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.mark.as_ref().is_some_and(|mark| !mark.lost)
+    }
+
+    /// The address of the slot has answered with tokens before.
+    pub(crate) fn address_has_worked(&self) -> bool {
+        self.worked.is_some() || self.tokens.is_some() || self.to_end.is_some()
     }
 
     pub(crate) fn refresh_fingerprint(&self) -> Option<Fingerprint> {

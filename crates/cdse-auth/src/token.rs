@@ -42,6 +42,10 @@ pub struct TokenSet {
     pub(crate) refresh_life: Option<Millis>,
     /// The jitter of the early window, drawn once per token, in thousandths (900 to 1100).
     pub(crate) jitter: i64,
+    /// When the last exchange began that a refusal by a service has caused (wall clock); 0: none, or long ago.
+    pub(crate) refused_at: Millis,
+    /// The generation of the record that announced this token's exchange; `None` for one that this version did not obtain.
+    pub(crate) begun: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,6 +61,11 @@ struct Fields {
     refresh_expires_in_ms: Option<Millis>,
     #[serde(default = "no_jitter")]
     jitter: i64,
+    /// An older version does not say: then any token may be the answer to a refusal.
+    #[serde(default)]
+    refused_at_ms: Option<Millis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun: Option<u64>,
 }
 
 fn no_jitter() -> i64 {
@@ -81,6 +90,8 @@ impl TokenSet {
             life: span(expires_in).clamp(0, LONGEST_LIFE),
             refresh_life: None,
             jitter: no_jitter(),
+            refused_at: 0,
+            begun: None,
         })
     }
 
@@ -187,6 +198,8 @@ impl TryFrom<Fields> for TokenSet {
             life: fields.expires_in_ms.clamp(0, LONGEST_LIFE),
             refresh_life: fields.refresh_expires_in_ms,
             jitter: fields.jitter.clamp(900, 1100),
+            refused_at: fields.refused_at_ms.unwrap_or(fields.obtained_at_ms),
+            begun: fields.begun,
         })
     }
 }
@@ -201,6 +214,8 @@ impl From<TokenSet> for Fields {
             expires_in_ms: tokens.life,
             refresh_expires_in_ms: tokens.refresh_life,
             jitter: tokens.jitter,
+            refused_at_ms: Some(tokens.refused_at),
+            begun: tokens.begun,
         }
     }
 }

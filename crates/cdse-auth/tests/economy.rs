@@ -97,7 +97,7 @@ fn m14_keep_alive_tries_again_when_the_hold_ends_and_renews_an_older_token_in_ti
     first.authorization_header().unwrap();
     at_rest(&first);
     world.advance(300);
-    world.sandbox.script(Fault::token(Action::page(503)));
+    world.sandbox.script(Fault::token(Action::page(429)));
     let before = store.looks.load(Ordering::SeqCst);
     let kept = world.builder(user()).store(store.clone()).keep_alive(true).build().unwrap();
     until("it has looked", || store.looks.load(Ordering::SeqCst) > before);
@@ -109,7 +109,8 @@ fn m14_keep_alive_tries_again_when_the_hold_ends_and_renews_an_older_token_in_ti
     for _ in 0..50 {
         std::thread::park_timeout(Duration::from_millis(1));
     }
-    assert!(store.looks.load(Ordering::SeqCst) - before <= 10, "it sleeps while the hold lasts");
+    // On a clock that stands still a second takes 5 ms.
+    assert!(store.looks.load(Ordering::SeqCst) - before <= 40, "it sleeps while the hold lasts");
     world.advance(10);
     until("it is renewed", || world.sandbox.counters().refreshes_ok == 1);
     drop(kept);

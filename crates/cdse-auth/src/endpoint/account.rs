@@ -83,7 +83,7 @@ fn other<T>(answer: &Answer) -> Result<Asking<T>> {
         }
         404 | 405 => "the identity service has no account API at this address; check the realm's address",
         _ => {
-            return Err(match classify(Asked::Refresh, answer, 0) {
+            return Err(match classify(Asked::Refresh.first(), answer, 0) {
                 Err(failure) => failure.error,
                 Ok(_) => {
                     Error::new(ErrorKind::MalformedAnswer, "the identity service gave an answer that was not asked for")

@@ -27,6 +27,41 @@ pub(crate) enum Asked {
     Client,
 }
 
+/// One exchange, and what follows for an answer that does not say whether the service has worked on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Exchange {
+    pub(crate) asked: Asked,
+    /// It may be sent again all the same.
+    pub(crate) repeatable: bool,
+    /// The address has answered with tokens before: what is no answer of an identity service comes from something in
+    /// front of it.
+    pub(crate) known: bool,
+}
+
+impl Asked {
+    /// At an address that has never answered with tokens, and after no other failure.
+    pub(crate) fn first(self) -> Exchange {
+        Exchange { asked: self, repeatable: self != Self::Refresh, known: false }
+    }
+}
+
+/// The errors of RFC 6749 §4.1.2.1 and §5.2, and of RFC 6750 §3.1: what else stands in the field is nobody's verdict.
+const OAUTH_ERRORS: [&str; 11] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "access_denied",
+    "unsupported_response_type",
+    "server_error",
+    "temporarily_unavailable",
+    "invalid_token",
+];
+/// What Keycloak 26 says of a full account, in JSON and on its page.
+const TOO_MANY_SESSIONS: &str = "There are too many sessions";
+
 /// An answer as it came.
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -36,12 +71,12 @@ pub(crate) struct Answer {
     pub(crate) whole: bool,
 }
 
-pub(crate) fn classify(asked: Asked, answer: &Answer, now: Millis) -> Outcome {
+pub(crate) fn classify(exchange: Exchange, answer: &Answer, now: Millis) -> Outcome {
     let fields = answer.whole.then(|| Fields::of(&answer.body)).flatten();
     let error = fields.as_ref().and_then(|fields| fields.text("error"));
     match (answer.status, &error) {
         (200..=299, None) => granted(fields.as_ref(), answer),
-        _ => Err(refused(asked, answer, now, error.as_deref().map(String::as_str), fields.as_ref())),
+        _ => Err(refused(exchange, answer, now, error.as_deref().map(String::as_str), fields.as_ref())),
     }
 }
 
@@ -136,19 +171,44 @@ pub(crate) fn jwt_times(token: &str) -> JwtTimes {
     }
 }
 
-fn refused(asked: Asked, answer: &Answer, now: Millis, error: Option<&str>, fields: Option<&Fields<'_>>) -> Failure {
+fn refused(
+    exchange: Exchange,
+    answer: &Answer,
+    now: Millis,
+    error: Option<&str>,
+    fields: Option<&Fields<'_>>,
+) -> Failure {
     let words = fields.and_then(|fields| fields.text("error_description")).unwrap_or_default();
     let words = cleaned(&words, WORDS);
     let error = error.map(|error| cleaned(error, WORDS));
-    let (class, kind, message) = explain(asked, answer.status, error.as_deref(), &words);
+    let (class, kind, message) =
+        if exchange.asked != Asked::Refresh && tells_of_a_full_account(answer, error.as_deref(), &words) {
+            limit()
+        } else {
+            explain(exchange, answer.status, error.as_deref(), &words)
+        };
     let retry_after = answer.retry_after.as_deref().and_then(|text| retry_after(text, now));
     let words = if words.is_empty() { error.unwrap_or_default() } else { words };
     Failure { class, error: Error::new(kind, message), retry_after, words }
 }
 
-fn explain(asked: Asked, status: u16, error: Option<&str>, words: &str) -> (Class, ErrorKind, String) {
+/// By what Keycloak was seen to answer, never by the status alone: a firewall says 403 too.
+fn tells_of_a_full_account(answer: &Answer, error: Option<&str>, words: &str) -> bool {
+    words == "sessionLimitExceeded"
+        || error == Some(TOO_MANY_SESSIONS)
+        || (answer.status == 403 && error.is_none() && contains(&answer.body, TOO_MANY_SESSIONS))
+}
+
+fn contains(body: &[u8], text: &str) -> bool {
+    body.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) -> (Class, ErrorKind, String) {
+    let Exchange { asked, repeatable, known } = exchange;
+    let unknown = if repeatable { Class::Unsent } else { Class::Lost };
     let said = match (error, words) {
-        (None, _) => format!("HTTP {status} without an explanation"),
+        (None, _) if (300..400).contains(&status) => format!("a redirect, HTTP {status}, which is not followed"),
+        (None, _) => format!("HTTP {status} without an OAuth error"),
         (Some(error), "") => error.to_owned(),
         (Some(error), words) => format!("{error}: {words}"),
     };
@@ -159,7 +219,7 @@ fn explain(asked: Asked, status: u16, error: Option<&str>, words: &str) -> (Clas
             "the identity service asks for fewer requests (429); try again later".to_owned(),
         ),
         (503, _) => (
-            Class::Unsent,
+            unknown,
             ErrorKind::ServiceUnavailable,
             "the identity service is out of order for the moment (503); try again later".to_owned(),
         ),
@@ -168,27 +228,29 @@ fn explain(asked: Asked, status: u16, error: Option<&str>, words: &str) -> (Clas
             ErrorKind::ServiceUnavailable,
             format!("the identity service failed ({status}); try again later"),
         ),
-        _ if asked != Asked::Refresh && words == "sessionLimitExceeded" => limit(),
         (_, Some("invalid_grant")) => invalid_grant(asked, words),
         (_, Some("unauthorized_client" | "invalid_client")) if asked == Asked::Client => (
             Class::Refused,
             ErrorKind::CredentialsRefused,
             format!("the identity service refused the client id or its secret ({said}); check both"),
         ),
-        (403, error) if asked != Asked::Refresh && !matches!(error, Some("access_denied" | "invalid_request")) => {
-            limit()
-        }
-        (300..=399, _) => (
+        (_, Some(error)) if OAUTH_ERRORS.contains(&error) => (
             Class::Configuration,
             ErrorKind::Configuration,
-            format!(
-                "the identity service's address answers with a redirect ({status}), which is not followed; check it"
-            ),
+            format!("the identity service refused the request ({said}); check its address and the client id"),
+        ),
+        _ if known => (
+            unknown,
+            ErrorKind::ServiceUnavailable,
+            format!("something answered in place of the identity service ({said}); try again later"),
         ),
         _ => (
             Class::Configuration,
             ErrorKind::Configuration,
-            format!("the identity service refused the request ({said}); check its address and the client id"),
+            format!(
+                "the address of the identity service gives no answer of one ({said}); check the address, and whether a \
+                 firewall or a proxy answers in its place"
+            ),
         ),
     }
 }

@@ -9,7 +9,7 @@ use url::Url;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::address::Endpoints;
-use super::answer::{Answer, Asked, classify};
+use super::answer::{Answer, Asked, Exchange, classify};
 use super::transport::{Client, TransportConfig};
 use super::unreached::not_answered;
 use crate::clock::{Clock, Millis};
@@ -39,9 +39,9 @@ impl Service {
     }
 
     /// One POST to the token endpoint, classified once. Nothing is repeated here.
-    pub(crate) fn exchange(&self, asked: Asked, form: &GrantData) -> Outcome {
+    pub(crate) fn exchange(&self, exchange: Exchange, form: &GrantData) -> Outcome {
         match self.post(&self.endpoints.token, form, self.transport.timeout()) {
-            Ok(answer) => classify(asked, &answer, self.clock.now().wall),
+            Ok(answer) => classify(exchange, &answer, self.clock.now().wall),
             Err(failure) => Err(failure),
         }
     }
@@ -168,7 +168,7 @@ pub(super) fn ended(answer: &Answer) -> Result<()> {
     if answer.status == 204 || (answer.status == 200 && answer.whole && answer.body.is_empty()) {
         return Ok(());
     }
-    match classify(Asked::Refresh, answer, 0) {
+    match classify(Exchange { asked: Asked::Refresh, repeatable: true, known: true }, answer, 0) {
         Err(failure) if failure.class != Class::Dead => Err(failure.error),
         _ => Err(Error::new(ErrorKind::MalformedAnswer, "the service did not know the session by its token")),
     }

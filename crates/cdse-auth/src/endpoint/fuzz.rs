@@ -129,7 +129,7 @@ fn all(status: u16, retry_after: Option<&str>, body: &[u8]) -> String {
         for (asked, plan) in
             [(Asked::Refresh, Plan::Refresh), (Asked::Password, Plan::Login), (Asked::Client, Plan::Login)]
         {
-            let outcome = classify(asked, &answer, NOW.wall);
+            let outcome = classify(asked.first(), &answer, NOW.wall);
             told.push_str(&promised(&outcome, status, &answer));
             if whole {
                 told.push_str(&settled(plan, &outcome));

@@ -1,8 +1,8 @@
 //! What the callers and the one flight of a manager share.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 
 use http::HeaderValue;
@@ -10,17 +10,21 @@ use http::HeaderValue;
 use super::flight;
 use super::header::HeaderCell;
 use super::waiting::Waiting;
-use crate::clock::{Clock, Millis, Now};
+use crate::clock::{Alert, Clock, Millis, Now};
 use crate::endpoint::Service;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, EXCHANGE, Means, Offer, PATIENCE, Permit, Plan, View, Want};
-use crate::provider::{Ability, AuthProvider, CodeSource, GIVEN_LIFE};
+use crate::provider::{Ability, AuthProvider, CodeSource, GIVEN_LIFE, GrantData};
 use crate::random::Random;
-use crate::record::{Hold, Record, Slot, UsedCode, Version};
+use crate::record::{Hold, Known, Record, Slot, UsedCode, Version};
 use crate::secret::{Fingerprint, Secret};
-use crate::store::{MemoryTokenStore, RecordStore, SimpleStore, TokenStore};
+use crate::store::{RecordStore, SimpleStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, spawn};
 use crate::token::TokenSet;
+
+/// How soon whoever sleeps looks at the store again while somebody is at an exchange, and otherwise.
+const SOON: Millis = 250;
+const OFTEN: Millis = 1_000;
 
 pub(super) struct Core {
     pub(super) provider: Box<dyn AuthProvider>,
@@ -48,25 +52,21 @@ pub(super) struct Core {
 
 /// The store of the manager, as a store of records.
 pub(super) struct Store {
-    pub(super) tokens: Arc<dyn TokenStore>,
+    tokens: Arc<dyn TokenStore>,
     pub(super) simple: Option<SimpleStore>,
-    /// In place of a store that cannot be written (S5).
-    pub(super) fallback: OnceLock<MemoryTokenStore>,
 }
 
 impl Store {
     pub(super) fn new(tokens: Arc<dyn TokenStore>, random: &Random) -> Self {
         let simple = tokens.records().is_none().then(|| SimpleStore::new(Arc::clone(&tokens), random.clone()));
-        Self { tokens, simple, fallback: OnceLock::new() }
+        Self { tokens, simple }
     }
 
     pub(super) fn records(&self) -> &dyn RecordStore {
-        match (self.fallback.get(), &self.simple, self.tokens.records()) {
-            (Some(fallback), _, _) => fallback,
-            (None, Some(simple), _) => simple,
-            (None, None, Some(records)) => records,
-            // `new` has looked.
-            (None, None, None) => self.fallback.get_or_init(MemoryTokenStore::new),
+        match (&self.simple, self.tokens.records()) {
+            (Some(simple), _) => simple,
+            (None, Some(records)) => records,
+            (None, None) => unreachable!("`new` has looked"),
         }
     }
 }
@@ -85,7 +85,12 @@ pub(super) struct Shared {
     /// How often the record was replaced here, and how often with other tokens.
     publishes: u64,
     arrivals: u64,
-    pub(super) wakers: Vec<Waker>,
+    /// Who waits, each once, whoever polls it.
+    wakers: HashMap<u64, Waker>,
+    waiters: u64,
+    /// Callers that wait for an exchange, and what the last one brought: they get it even if it was cleared meanwhile.
+    waiting_callers: usize,
+    brought: Option<Arc<Record>>,
     /// Something has changed: everybody is woken when the lock is given back.
     changed: bool,
     /// After this manager's own `logout()` or `clear()`, until a login.
@@ -133,7 +138,7 @@ impl Drop for Locked<'_> {
             let wakers = std::mem::take(&mut shared.wakers);
             drop(shared);
             self.sleepers.notify_all();
-            wakers.into_iter().for_each(Waker::wake);
+            wakers.into_values().for_each(Waker::wake);
         }
     }
 }
@@ -156,8 +161,11 @@ pub(super) struct Unsaved {
 /// What the running flight is for.
 pub(super) struct Terms {
     pub(super) id: u64,
-    pub(super) want: Want,
-    /// What it was for at its last turn, and what its result is a result for.
+    /// One of each kind, the first of all before.
+    wants: Vec<Want>,
+    /// How often that has changed.
+    joins: u64,
+    /// What it works for in this turn, and what its result is a result for.
     worked_for: Want,
     /// How many logouts there had been when it began.
     pub(super) logouts: u64,
@@ -169,6 +177,27 @@ pub(super) struct Terms {
     pub(super) blocked: Option<Error>,
     /// Somebody is asked for a code: nothing is at stake until there is one.
     pub(super) asking: bool,
+}
+
+impl Terms {
+    /// Whether anybody wants another token than this one.
+    pub(super) fn want_another_than(&self, record: &Record) -> bool {
+        let current = record.tokens.as_ref().map(|tokens| tokens.access.fingerprint());
+        self.wants.iter().any(|want| matches!(want, Want::Not(refused) if current.as_ref() == Some(refused)))
+    }
+
+    fn join(&mut self, want: &Want) {
+        let kind = std::mem::discriminant(want);
+        match self.wants.iter_mut().find(|known| std::mem::discriminant(*known) == kind) {
+            Some(known) if known.covers(want) => return,
+            Some(known) => known.clone_from(want),
+            None => {
+                self.wants.push(want.clone());
+                self.wants.sort_by_key(|want| std::cmp::Reverse(rank(want)));
+            }
+        }
+        self.joins += 1;
+    }
 }
 
 pub(super) struct Ended {
@@ -184,6 +213,8 @@ pub(super) struct Ended {
 /// What a caller remembers of the moment at which it came.
 struct Caller {
     want: Want,
+    /// Wall clock.
+    came: Millis,
     deadline: Millis,
     exchanges: u64,
     logouts: u64,
@@ -197,6 +228,9 @@ struct Caller {
     flight: Option<u64>,
     /// How many tokens had come when it began to wait; `None` if it waits for the flight's end in any case.
     arrivals: Option<u64>,
+    publishes: u64,
+    /// What the flight is held by holds this one, too.
+    is_held: bool,
 }
 
 enum Step {
@@ -210,17 +244,31 @@ fn rank(want: &Want) -> u8 {
     match want {
         Want::Fresh => 0,
         Want::Validity(_) => 1,
-        Want::Not(_) | Want::Renewal { .. } => 2,
-        Want::Session { .. } => 3,
-        Want::NewSession { .. } => 4,
+        Want::Renewal { .. } => 2,
+        Want::Not(_) => 3,
+        Want::Session { .. } => 4,
+        Want::NewSession { .. } => 5,
     }
 }
 
 impl Shared {
-    pub(super) fn wake_me(&mut self, waker: &Waker) {
-        // A future that is polled in a loop is there already.
-        if !self.wakers.last().is_some_and(|last| last.will_wake(waker)) {
-            self.wakers.push(waker.clone());
+    pub(super) fn waiter(&mut self) -> u64 {
+        self.waiters += 1;
+        self.waiters
+    }
+
+    pub(super) fn wake_me(&mut self, waiter: u64, waker: &Waker) {
+        self.wakers.entry(waiter).and_modify(|known| known.clone_from(waker)).or_insert_with(|| waker.clone());
+    }
+
+    pub(super) fn wake_no_more(&mut self, waiter: u64) {
+        self.wakers.remove(&waiter);
+    }
+
+    /// What nobody waits for any more is not kept.
+    pub(super) fn forget_what_was_brought(&mut self) {
+        if self.waiting_callers == 0 {
+            self.brought = None;
         }
     }
 
@@ -249,7 +297,19 @@ impl Core {
 
     pub(super) fn permit(&self, shared: &Shared, view: &View<'_>, want: &Want) -> Permit {
         let means = self.means(shared, view.record, view.now);
-        view.permit(want, &means, |mark| mark.is_of(&self.provider.grant_data()))
+        view.permit(want, &means, |mark| mark.is_of(&self.credentials()))
+    }
+
+    /// What tells refused credentials from corrected ones: the form, and where its codes come from, but no code.
+    pub(super) fn credentials(&self) -> GrantData {
+        let mut data = self.provider.grant_data();
+        match self.provider.code_source() {
+            CodeSource::None => {}
+            CodeSource::Given(_) => data.push(("second_factor", "given".into())),
+            CodeSource::Totp(secret) => data.push(("second_factor", secret.code(0))),
+            CodeSource::Asked(_) => data.push(("second_factor", "asked".into())),
+        }
+        data
     }
 
     /// A valid header for `want`, waiting for an exchange if one is needed.
@@ -271,6 +331,7 @@ impl Core {
             let shared = self.shared();
             Caller {
                 want,
+                came: now.wall,
                 deadline: now.mono.saturating_add(patience.unwrap_or(self.patience)),
                 exchanges: shared.exchanges,
                 logouts: shared.logouts,
@@ -279,8 +340,19 @@ impl Core {
                 limit: None,
                 flight: None,
                 arrivals: None,
+                publishes: 0,
+                is_held: false,
             }
         };
+        if let Want::Renewal { not, after, .. } = &mut caller.want {
+            // What is stored now was not begun after this call. What is wrong with the store is the flight's to report.
+            let _ = self.look();
+            (*not, *after) = self.shared().seen.as_ref().map_or((None, None), |seen| {
+                let token = seen.record.tokens.as_ref().map(|tokens| tokens.access.fingerprint());
+                (token, seen.base.map(|_| seen.record.version()))
+            });
+            caller.looked = true;
+        }
         loop {
             match self.step(&mut caller)? {
                 Step::Serve(record) => {
@@ -292,10 +364,7 @@ impl Core {
                     let _ = self.look();
                 }
                 Step::Wait => {
-                    let limit = caller.limit.unwrap_or(caller.deadline);
-                    let flight = caller.flight.unwrap_or(0);
-                    let arrivals = caller.arrivals;
-                    Wait { core: self, flight, arrivals, limit, deadline: caller.deadline, timed: None }.await;
+                    Wait::of(self, &caller).await;
                 }
             }
         }
@@ -327,6 +396,10 @@ impl Core {
             if valid || caller.want.is_explicit_login() {
                 return serve();
             }
+            if let Some(brought) = shared.brought.clone().filter(|_| seen.record.tokens.is_none()) {
+                // It came for this caller, and was cleared before the caller was back.
+                return Ok(Step::Serve(brought));
+            }
             if seen.record.tokens.as_ref().is_some_and(|tokens| tokens.life == 0) {
                 // In the last moment of a session a renewal brings no more. The next one tells whether it was that.
                 if caller.went_on || shared.last_login > caller.exchanges {
@@ -346,11 +419,14 @@ impl Core {
                 Ok(()) => {}
             }
         }
+        let permit = self.permit(&shared, &view, &caller.want);
+        caller.is_held = matches!(permit, Permit::Held(_));
         let flight = shared.flight.as_ref().filter(|flight| caller.flight == Some(flight.id));
         if let Some((hold, end)) = flight.and_then(|flight| flight.held.as_ref())
+            && caller.is_held
             && end.left(now) > caller.deadline.saturating_sub(now.mono)
         {
-            return if may_serve { serve() } else { Err(hold.error()) };
+            return if may_serve { serve() } else { Err(hold.error(now.wall, caller.came)) };
         }
         if let Some(limit) = caller.limit
             && now.mono >= limit
@@ -359,12 +435,10 @@ impl Core {
                 return serve();
             }
             if now.mono >= caller.deadline {
-                let permit = self.permit(&shared, &view, &caller.want);
-                return Err(self.out_of_patience(&shared, &view, &permit));
+                return Err(self.out_of_patience(&shared, &view, &permit, caller.came));
             }
             caller.limit = Some(caller.deadline);
         }
-        let permit = self.permit(&shared, &view, &caller.want);
         let offer = view.offer(&caller.want, &permit, caller.deadline.saturating_sub(now.mono));
         if let Some(error) = recent_failure(&shared, now)
             && caller.want == Want::Fresh
@@ -382,11 +456,12 @@ impl Core {
         }
         match offer {
             Offer::Serve => serve(),
-            Offer::Fail(_) if !caller.looked => {
+            Offer::Fail(_) | Offer::Refused(_) if !caller.looked => {
                 caller.looked = true;
                 Ok(Step::Look)
             }
             Offer::Fail(error) => Err(error),
+            Offer::Refused(hold) => Err(hold.error(now.wall, caller.came)),
             Offer::ServeAndRenew if !self.one_shot => {
                 // Without a thread the token is as good as before.
                 let _ = self.join_or_start(&mut shared, &Want::Fresh, now.mono.saturating_add(PATIENCE));
@@ -407,6 +482,7 @@ impl Core {
         // that ends with its answer.
         let to_the_end = self.one_shot || caller.want.is_explicit_login();
         caller.arrivals = (!to_the_end).then_some(shared.arrivals);
+        caller.publishes = shared.publishes;
         caller.limit.get_or_insert(limit);
         Ok(Step::Wait)
     }
@@ -425,17 +501,14 @@ impl Core {
         }
     }
 
-    fn out_of_patience(&self, shared: &Shared, view: &View<'_>, permit: &Permit) -> Error {
+    fn out_of_patience(&self, shared: &Shared, view: &View<'_>, permit: &Permit, came: Millis) -> Error {
         if let Some(blocked) = shared.flight.as_ref().and_then(|flight| flight.blocked.clone()) {
             return blocked;
         }
-        // A hold that has ended while the caller waited for it says why there is no token; one for others does not.
-        let recent = view.record.hold.as_ref().filter(|hold| {
-            let theirs = hold.credentials.as_ref().is_some_and(|mark| !mark.is_of(&self.provider.grant_data()));
-            !theirs && hold.until > view.now.wall.saturating_sub(self.patience)
-        });
+        // A hold that has ended while the caller waited for it says why there is no token.
+        let recent = view.record.hold.as_ref().filter(|hold| hold.until > view.now.wall.saturating_sub(self.patience));
         match (permit, recent) {
-            (Permit::Held(hold), _) | (_, Some(hold)) => hold.error(),
+            (Permit::Held(hold) | Permit::Refused(hold), _) | (_, Some(hold)) => hold.error(view.now.wall, came),
             _ => {
                 let why = "no valid token came within the time that the caller would wait; try again";
                 shared.last_error.clone().unwrap_or_else(|| Error::new(ErrorKind::Network, why))
@@ -455,10 +528,10 @@ impl Core {
             // One that a logout has overtaken ends without a token; whoever waits for it begins another.
             if flight.logouts == shared.logouts {
                 flight.until = flight.until.max(until);
-                if rank(want) > rank(&flight.want) {
-                    flight.want = want.clone();
-                    // What it waits for may not hold this one back.
-                    flight.held = None;
+                let before = flight.joins;
+                flight.join(want);
+                if flight.joins != before {
+                    // What it sleeps for may not hold this one back.
                     self.changed.notify_all();
                 }
             }
@@ -468,7 +541,8 @@ impl Core {
         let id = shared.flights;
         shared.flight = Some(Terms {
             id,
-            want: want.clone(),
+            wants: vec![want.clone()],
+            joins: 0,
             worked_for: want.clone(),
             logouts: shared.logouts,
             until,
@@ -485,8 +559,8 @@ impl Core {
         Ok(id)
     }
 
-    /// What the flight is for by now.
-    pub(super) fn terms(&self) -> Result<(Want, Millis)> {
+    /// What the flight is for by now, the first of all before, and until when.
+    pub(super) fn terms(&self) -> Result<(Vec<Want>, Millis)> {
         let mut shared = self.shared();
         if shared.closing {
             return Err(shut_down());
@@ -495,10 +569,16 @@ impl Core {
         match &mut shared.flight {
             Some(flight) => {
                 flight.held = None;
-                flight.worked_for = flight.want.clone();
-                Ok((flight.want.clone(), flight.until))
+                Ok((flight.wants.clone(), flight.until))
             }
             None => Err(shut_down()),
+        }
+    }
+
+    /// From now on the flight's result is one for this.
+    pub(super) fn works_for(&self, want: &Want) {
+        if let Some(flight) = &mut self.shared().flight {
+            flight.worked_for = want.clone();
         }
     }
 
@@ -510,27 +590,44 @@ impl Core {
         }
     }
 
-    /// The flight sleeps until then on the wall clock, or until it is wanted for something else; no longer than that was
-    /// when it began, for the clock may be set back meanwhile.
+    /// The flight sleeps until then on the wall clock, or until it is wanted for something else, or until something else is
+    /// stored (W: what anybody obtains ends everybody's wait); no longer than that was when it began, for the clock may be
+    /// set back meanwhile.
     pub(super) fn sleep(&self, until: Millis, hold: Option<Hold>) {
         let end = End::at(until, self.clock.now());
-        let before = {
+        let (joins, before) = {
             let mut shared = self.shared();
             shared.changed = true;
-            let flight = shared.flight.as_mut();
-            flight.map(|flight| {
-                // What it is wanted for by now may not be held back by what it worked for.
-                flight.held = hold.filter(|_| flight.want == flight.worked_for).map(|hold| (hold, end));
-                flight.worked_for.clone()
-            })
+            let joins = shared.flight.as_mut().map(|flight| {
+                flight.held = hold.map(|hold| (hold, end));
+                flight.joins
+            });
+            (joins, shared.publishes)
         };
-        let mut shared = lock(&self.shared);
-        while !shared.closing
-            && self.check_overtaken(&shared).is_ok()
-            && shared.flight.as_ref().map(|flight| &flight.want) == before.as_ref()
-            && !end.has_come(self.clock.now())
-        {
-            shared = self.clock.wait(&self.changed, shared, until);
+        let goes_on = |shared: &Shared| {
+            !shared.closing
+                && self.check_overtaken(shared).is_ok()
+                && shared.flight.as_ref().map(|flight| flight.joins) == joins
+                && shared.publishes == before
+                && !end.has_come(self.clock.now())
+        };
+        loop {
+            let mut shared = lock(&self.shared);
+            let under_way = shared.seen.as_ref().is_some_and(|seen| seen.record.is_under_way());
+            let now = self.clock.now();
+            let look = End::at(now.wall.saturating_add(if under_way { SOON } else { OFTEN }), now);
+            while goes_on(&shared) && !look.has_come(self.clock.now()) {
+                shared = self.clock.wait(&self.changed, shared, until.min(look.wall));
+                if self.clock.is_manual() {
+                    break;
+                }
+            }
+            if !goes_on(&shared) {
+                return;
+            }
+            drop(shared);
+            // What is wrong with the store is found by the next turn, if it lasts.
+            let _ = self.look();
         }
     }
 
@@ -632,6 +729,12 @@ impl Core {
         shared.seen = Some(seen);
         shared.changed = true;
     }
+
+    /// What an exchange has brought, for those who wait for it.
+    pub(super) fn publish_brought(&self, shared: &mut Shared, seen: Seen) {
+        shared.brought = (shared.waiting_callers > 0).then(|| Arc::clone(&seen.record));
+        self.publish(shared, seen);
+    }
 }
 
 /// The end of a wait: on the wall clock, or when as much time has passed as it was away at first.
@@ -667,7 +770,7 @@ pub(super) fn note(shared: &mut Shared, problem: String) {
 
 /// Whether the code was sent, or was about to be.
 pub(super) fn was_sent(shared: &Shared, record: &Record, code: &UsedCode) -> bool {
-    record.otp.as_ref() == Some(code) || shared.sent_codes.contains(code)
+    record.otp.as_ref().and_then(Known::word) == Some(code) || shared.sent_codes.contains(code)
 }
 
 /// The result of the flight that the caller waited for, once, if it was for what the caller wants: what kept a new
@@ -730,6 +833,7 @@ impl Drop for Landing {
         let mut shared = self.core.shared();
         let flight = shared.flight.take();
         let (want, logouts) = flight.map_or((Want::Fresh, 0), |flight| (flight.worked_for, flight.logouts));
+        shared.forget_what_was_brought();
         shared.waiting = None;
         shared.last_error = result.as_ref().err().cloned();
         let at = self.core.clock.now().mono;
@@ -739,15 +843,36 @@ impl Drop for Landing {
     }
 }
 
-/// Until other tokens have come, the flight has ended or is held, or the limit has come.
+/// Until other tokens have come, the record is another, the flight has ended or is held, or the limit has come.
 struct Wait<'a> {
     core: &'a Arc<Core>,
+    waiter: u64,
     flight: u64,
     arrivals: Option<u64>,
+    publishes: u64,
+    is_held: bool,
     limit: Millis,
     deadline: Millis,
-    /// The waker that the clock has.
-    timed: Option<Waker>,
+    /// What the clock wakes at the limit.
+    alert: Option<(Waker, Alert)>,
+}
+
+impl<'a> Wait<'a> {
+    fn of(core: &'a Arc<Core>, caller: &Caller) -> Self {
+        let mut shared = core.shared();
+        shared.waiting_callers += 1;
+        Self {
+            core,
+            waiter: shared.waiter(),
+            flight: caller.flight.unwrap_or(0),
+            arrivals: caller.arrivals,
+            publishes: caller.publishes,
+            is_held: caller.is_held,
+            limit: caller.limit.unwrap_or(caller.deadline),
+            deadline: caller.deadline,
+            alert: None,
+        }
+    }
 }
 
 impl Future for Wait<'_> {
@@ -756,19 +881,32 @@ impl Future for Wait<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let now = self.core.clock.now();
         let mut shared = self.core.shared();
-        let held = shared.flight.as_ref().and_then(|flight| flight.held.as_ref());
+        let held = shared.flight.as_ref().filter(|_| self.is_held).and_then(|flight| flight.held.as_ref());
         let held = held.is_some_and(|(_, end)| end.left(now) > self.deadline.saturating_sub(now.mono));
         let flying = shared.flight.as_ref().is_some_and(|flight| flight.id == self.flight);
         let arrived = self.arrivals.is_some_and(|arrivals| arrivals != shared.arrivals);
-        if arrived || !flying || held || now.mono >= self.limit || shared.closing {
+        // Whether it is held is another question now.
+        let changed = self.arrivals.is_some() && self.publishes != shared.publishes;
+        if arrived || changed || !flying || held || now.mono >= self.limit || shared.closing {
             return Poll::Ready(());
         }
-        shared.wake_me(context.waker());
+        shared.wake_me(self.waiter, context.waker());
         drop(shared);
-        if !self.timed.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
-            self.timed = Some(context.waker().clone());
-            self.core.clock.wake_at(self.limit, context.waker().clone());
+        if !self.alert.as_ref().is_some_and(|(known, _)| known.will_wake(context.waker())) {
+            let waker = context.waker().clone();
+            self.alert = Some((waker.clone(), self.core.clock.wake_at(self.limit, waker)));
         }
         Poll::Pending
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let mut shared = self.core.shared();
+        shared.wake_no_more(self.waiter);
+        shared.waiting_callers -= 1;
+        if shared.flight.is_none() {
+            shared.forget_what_was_brought();
+        }
     }
 }

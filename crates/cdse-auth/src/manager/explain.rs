@@ -20,6 +20,8 @@ pub(super) fn nothing(core: &Core, shared: &Shared, view: &View<'_>) -> Error {
         return super::core::logged_out();
     } else if let Some(dead) = &record.dead {
         dead_session(&dead.words)
+    } else if record.seed.is_some() && record.seed == means.given {
+        "the session of the given refresh token has no tokens any more; give a new refresh token".to_owned()
     } else if record.tokens.is_some() {
         "the session has ended; log in again".to_owned()
     } else {

@@ -18,18 +18,19 @@
 
 use std::time::Duration;
 
-use super::core::{Core, Seen, Shared, Unsaved, note, was_sent};
+use super::core::{Core, Seen, Shared, Terms, Unsaved, note, was_sent};
 use super::waiting::WaitCause;
 use super::{explain, logout};
 use crate::clock::{Millis, Now};
-use crate::endpoint::Asked;
+use crate::endpoint::{Asked, Exchange};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Attempt, Class, Dice, EXCHANGE, Outcome, Permit, Plan, State, View, Want};
 use crate::provider::{CodeSource, GIVEN_LIFE, GrantData, refresh_grant};
-use crate::record::{Grant, Hold, HoldClass, Record, Sent, UsedCode};
+use crate::record::{Grant, Hold, Known, Record, Sent, UsedCode};
 use crate::secret::{CredentialMark, Secret};
-use crate::store::{Commit, Guard, MemoryTokenStore, RecordStore as _};
+use crate::store::{Commit, Guard};
 use crate::sync::{Arc, lock};
+use crate::token::TokenSet;
 
 /// How much longer than one exchange the guard must last.
 const SAVING: Millis = 5_000;
@@ -40,7 +41,8 @@ const SET_ASIDE_TRIES: u32 = 20;
 const SAME_CODE: Millis = 5_000;
 
 pub(super) fn run(core: &Core) -> Result<()> {
-    let mut flight = Flight { core, code: None, tried_later_code: false, made_room: false, lost: None };
+    let began = core.clock.now().wall;
+    let mut flight = Flight { core, began, code: None, tried_later_code: false, made_room: false, lost: None };
     let landed = loop {
         match flight.turn() {
             Ok(Turn::Landed) => break Ok(()),
@@ -64,6 +66,8 @@ fn end_orphans(core: &Core) {
 
 struct Flight<'a> {
     core: &'a Core,
+    /// Wall clock.
+    began: Millis,
     /// A code that somebody was asked for, and when.
     code: Option<(Secret, Now)>,
     tried_later_code: bool,
@@ -96,47 +100,93 @@ enum Finding {
 
 impl Flight<'_> {
     fn turn(&mut self) -> Result<Turn> {
-        let (want, until) = self.core.terms()?;
-        match self.look(&want)? {
-            Finding::Send(_) => {}
-            other => return self.outside(other, until),
+        let (wants, until) = self.core.terms()?;
+        self.read(&wants[0])?;
+        match self.choose(&wants)? {
+            (_, Finding::Send(_)) => {}
+            (want, other) => return self.outside(other, &want, until),
         }
         // First the section: whoever stops this process must not stop it with the guard.
         let section = lock(&self.core.section);
-        let guard = match self.core.store.records().try_guard(&self.core.slot) {
-            Ok(guard) => guard,
-            Err(error) => return self.without_store(error),
-        };
-        let Some(guard) = guard else {
+        let Some(guard) = self.core.store.records().try_guard(&self.core.slot)? else {
             drop(section);
-            return self.guard_is_taken(&want, until);
+            return self.guard_is_taken(&wants, until);
         };
         self.core.blocked_by(None);
         self.core.waits_no_more();
         log::debug!("has the session's lock");
-        match self.look(&want)? {
-            Finding::Send(plan) => match self.exchange(guard, plan, &want)? {
+        self.read(&wants[0])?;
+        if self.judge()? == Turn::Moved {
+            drop(guard);
+            drop(section);
+            return self.moved(until);
+        }
+        match self.choose(&wants)? {
+            (want, Finding::Send(plan)) => match self.exchange(guard, plan, &want)? {
                 Turn::Moved => {
                     drop(section);
                     self.moved(until)
                 }
                 turn => Ok(turn),
             },
-            other => {
+            (want, other) => {
                 drop(guard);
                 drop(section);
-                self.outside(other, until)
+                self.outside(other, &want, until)
             }
         }
     }
 
-    /// Steps 1 to 4: reads the store and finds what follows.
-    fn look(&self, want: &Want) -> Result<Finding> {
-        match self.core.look() {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::StoreDamaged => self.set_aside(&error, want)?,
-            Err(error) => return Err(error),
+    /// Under the guard: a mark that is under way is of somebody who has gone, for whoever exchanges has the guard.
+    fn judge(&self) -> Result<Turn> {
+        let core = self.core;
+        let Some(seen) = core.shared().seen.clone() else { return Ok(Turn::Again) };
+        let client = core.slot.grant == Grant::ClientCredentials;
+        let Some(judged) = plan::abandoned(&seen.record, client, self.dice()) else { return Ok(Turn::Again) };
+        log::info!("an exchange was broken off: its answer is lost");
+        if core.store.records().commit(&core.slot, seen.base, &judged)? == Commit::Moved {
+            return Ok(Turn::Moved);
         }
+        let base = Some(judged.version());
+        core.publish(&mut core.shared(), Seen { record: Arc::new(judged), anchor: seen.anchor, base });
+        Ok(Turn::Again)
+    }
+
+    fn dice(&self) -> Dice {
+        Dice { jitter: self.core.random.between(900, 1101), backoff: self.core.random.between(500, 1001) }
+    }
+
+    /// Reads the store.
+    fn read(&self, want: &Want) -> Result<()> {
+        match self.core.look() {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::StoreDamaged => self.set_aside(&error, want),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Steps 1 to 4: what follows from what is known. What one want sleeps for does not hold back the next one.
+    fn choose(&self, wants: &[Want]) -> Result<(Want, Finding)> {
+        let mut first = None;
+        for want in wants {
+            self.core.works_for(want);
+            match self.find(want)? {
+                found @ (Finding::Sleep { .. } | Finding::Satisfied) => {
+                    let lands = first.is_none() && matches!(found, Finding::Satisfied);
+                    let first = first.get_or_insert((want.clone(), found));
+                    if lands {
+                        return Ok((first.0.clone(), Finding::Satisfied));
+                    }
+                }
+                found => return Ok((want.clone(), found)),
+            }
+        }
+        let first = first.unwrap_or((Want::Fresh, Finding::Satisfied));
+        self.core.works_for(&first.0);
+        Ok(first)
+    }
+
+    fn find(&self, want: &Want) -> Result<Finding> {
         let shared = self.core.shared();
         let now = self.core.clock.now();
         let seen = shared.seen.clone().unwrap_or_else(|| self.core.nothing(now));
@@ -146,11 +196,14 @@ impl Flight<'_> {
             return Ok(Finding::Satisfied);
         }
         match self.core.permit(&shared, &view, want) {
-            Permit::Held(hold) if hold.class == HoldClass::Refused && !want.is_explicit_login() => Err(hold.error()),
+            Permit::Refused(hold) => Err(hold.error(now.wall, self.began)),
+            Permit::StillRefused => Err(plan::still_refused()),
             Permit::Go(Plan::Login) => self.find_code(&shared, &view),
             Permit::Go(plan) => Ok(Finding::Send(plan)),
+            // Whoever has the guard will tell.
+            Permit::UnderWay => Ok(Finding::Send(Plan::UnderWay)),
             Permit::Held(hold) => {
-                let (error, cause) = (hold.error(), WaitCause::Hold(hold.error()));
+                let (error, cause) = (hold.error(now.wall, self.began), WaitCause::Hold(hold.reason()));
                 Ok(Finding::Sleep { until: hold.until, error, cause, hold: Some(hold) })
             }
             Permit::TooSoon => {
@@ -161,7 +214,9 @@ impl Flight<'_> {
                 let cause = WaitCause::Hold(error.clone());
                 Ok(Finding::Sleep { until: t0.saturating_add(gap), hold: None, cause, error })
             }
-            Permit::Suspect => Err(explain::suspect(&view, self.lost.as_ref())),
+            // What there is is all that can be had, and it tells how long it lives.
+            Permit::Rests if matches!(want, Want::Validity(_)) && view.left() > 0 => Ok(Finding::Satisfied),
+            Permit::Rests => Err(explain::suspect(&view, self.lost.as_ref())),
             Permit::Nothing => Err(explain::nothing(self.core, &shared, &view)),
         }
     }
@@ -171,9 +226,15 @@ impl Flight<'_> {
         match self.core.provider.code_source() {
             CodeSource::Totp(secret) => {
                 let step = secret.step_at(view.now.wall);
-                let used = shared.sent_codes.iter().chain(&view.record.otp).filter_map(|code| match code {
-                    UsedCode::Step(used) if (step..=step + STEPS_AHEAD).contains(used) => Some(*used),
-                    _ => None,
+                let stored = match &view.record.otp {
+                    Some(Known::Word(code)) => Some(code.clone()),
+                    // A word of a newer version: as if the code of now were used.
+                    Some(Known::Other(_)) => Some(UsedCode::Step(step)),
+                    None => None,
+                };
+                let used = shared.sent_codes.iter().cloned().chain(stored).filter_map(|code| match code {
+                    UsedCode::Step(used) => Some(used).filter(|used| (step..=step + STEPS_AHEAD).contains(used)),
+                    UsedCode::Given(_) => None,
                 });
                 let Some(used) = used.max() else { return Ok(Finding::Send(Plan::Login)) };
                 let why = "the next one-time code is not due before the caller's patience ends; try again";
@@ -193,7 +254,7 @@ impl Flight<'_> {
     }
 
     /// Everything that may wait happens here, without the guard.
-    fn outside(&mut self, finding: Finding, until: Millis) -> Result<Turn> {
+    fn outside(&mut self, finding: Finding, want: &Want, until: Millis) -> Result<Turn> {
         match finding {
             Finding::Satisfied => {
                 log::debug!("the stored session has what is wanted");
@@ -202,11 +263,16 @@ impl Flight<'_> {
             Finding::Send(_) => Ok(Turn::Again),
             Finding::Sleep { until: end, hold, cause, error } => {
                 let now = self.core.clock.now();
-                if self.core.one_shot_serves() || end.saturating_sub(now.wall) > until.saturating_sub(now.mono) {
+                let patience = until.saturating_sub(now.mono);
+                let is_beyond = end.saturating_sub(now.wall) > patience;
+                // Whoever is at an exchange just now may have what is wanted in a moment.
+                let may_come = self.core.is_under_way() && patience > 0;
+                if (*want == Want::Fresh && self.core.one_shot_serves()) || (is_beyond && !may_come) {
                     return Err(error);
                 }
+                let end = if is_beyond { now.wall.saturating_add(patience) } else { end };
                 self.core.waits_for(cause, end);
-                self.core.sleep(end, hold);
+                self.core.sleep(end, hold.filter(|_| !may_come));
                 Ok(Turn::Again)
             }
             Finding::AskForCode => {
@@ -258,14 +324,14 @@ impl Flight<'_> {
         Ok(Turn::Again)
     }
 
-    fn guard_is_taken(&self, want: &Want, until: Millis) -> Result<Turn> {
+    fn guard_is_taken(&self, wants: &[Want], until: Millis) -> Result<Turn> {
         let known = self.core.store.records().guard_holder(&self.core.slot);
         let holder = known.as_ref().map_or_else(String::new, |holder| format!(" ({holder})"));
         let why = format!("another process{holder} holds the session's lock; try again when it is done");
         let error = Error::new(ErrorKind::LockWait, why);
         let now = self.core.clock.now();
         let waited_long_enough = now.mono >= until;
-        if waited_long_enough || (*want == Want::Fresh && self.core.one_shot_serves()) {
+        if waited_long_enough || (*wants == [Want::Fresh] && self.core.one_shot_serves()) {
             return Err(error);
         }
         self.core.blocked_by(Some(error));
@@ -295,47 +361,13 @@ impl Flight<'_> {
         Err(Error::new(ErrorKind::StoreDamaged, format!("{found}; log in again")))
     }
 
-    /// S5: the store does not take what must be written before anything is sent.
-    fn without_store(&self, error: Error) -> Result<Turn> {
-        let core = self.core;
-        let mut shared = core.shared();
-        let now = core.clock.now();
-        let seen = shared.seen.clone().unwrap_or_else(|| core.nothing(now));
-        let view = shared.view(&seen, core, now);
-        let runs_out = !matches!(view.state(), State::Fresh | State::Early);
-        let goes_on = error.kind() == ErrorKind::StoreUnwritable && !core.one_shot && runs_out;
-        if !goes_on || !core.means(&shared, &seen.record, now).login {
-            return Err(error);
-        }
-        note(&mut shared, format!("{error}; this process uses a session of its own, in memory"));
-        let memory = core.store.fallback.get_or_init(MemoryTokenStore::new);
-        let mut own = seen.record.next();
-        // A session that never reached the store is this process's own already; of another one the access token is used
-        // as long as it lasts, and its refresh token is never sent.
-        if !shared.unsaved.take().is_some_and(|unsaved| unsaved.opened_here) {
-            own = logout::without_tokens(&seen.record, core);
-            own.out = false;
-            own.tokens = seen.record.tokens.clone().filter(|_| view.left() > 0);
-            if let Some(tokens) = &mut own.tokens {
-                tokens.refresh = None;
-                tokens.refresh_life = None;
-            }
-        }
-        let _ = memory.commit(&core.slot, None, &own)?;
-        let base = Some(own.version());
-        core.publish(&mut shared, Seen { record: Arc::new(own), anchor: seen.anchor, base });
-        Ok(Turn::Again)
-    }
-
     /// Steps 5 to 10.
     fn exchange(&mut self, guard: Box<dyn Guard>, plan: Plan, want: &Want) -> Result<Turn> {
         let core = self.core;
         // What is wrong with this process's settings is not the slot's, and nothing is written about it.
         core.service.prepare()?;
-        match save_unsaved(core) {
-            Ok(Commit::Done) => {}
-            Ok(Commit::Moved) => return Ok(Turn::Moved),
-            Err(error) => return self.without_store(error),
+        if save_unsaved(core)? == Commit::Moved {
+            return Ok(Turn::Moved);
         }
         let now = core.clock.now();
         let before = core.shared().seen.clone().unwrap_or_else(|| core.nothing(now));
@@ -350,29 +382,37 @@ impl Flight<'_> {
         let mut intent = plan::intent(&before.record, &attempt, &core.me);
         // A record that was saved without a slot is this one's from now on.
         intent.slot = Some(core.slot.clone());
-        match core.store.records().commit(&core.slot, before.base, &intent) {
-            Ok(Commit::Done) => {}
-            Ok(Commit::Moved) => return Ok(Turn::Moved),
-            Err(error) => return self.without_store(error),
+        // S5: nothing is sent that was not recorded.
+        if core.store.records().commit(&core.slot, before.base, &intent)? == Commit::Moved {
+            return Ok(Turn::Moved);
         }
         let nth = {
             let mut shared = core.shared();
             shared.sent_codes.extend(attempt.code.clone());
             let base = Some(intent.version());
             core.publish(&mut shared, Seen { record: Arc::new(intent.clone()), anchor: before.anchor, base });
-            core.check_overtaken(&shared)?;
-            shared.exchanges += 1;
-            shared.exchanges
+            core.check_overtaken(&shared).map(|()| {
+                shared.exchanges += 1;
+                shared.exchanges
+            })
         };
-        if !lasts() {
-            return Ok(Turn::Moved);
-        }
+        let nth = match nth {
+            Ok(nth) if lasts() => nth,
+            other => {
+                self.take_back(&before, &intent);
+                return other.map(|_| Turn::Moved);
+            }
+        };
         attempt.begun = core.clock.now();
         log::info!("{}", in_words(plan));
-        let outcome = core.asks(EXCHANGE, || core.service.exchange(asked(core.provider.grant(), plan), &form));
-        let dice = Dice { jitter: core.random.between(900, 1101), backoff: core.random.between(500, 1001) };
+        let exchange = Exchange {
+            asked: asked(core.provider.grant(), plan),
+            repeatable: attempt.is_repeatable(&before.record),
+            known: before.record.address_has_worked(),
+        };
+        let outcome = core.asks(EXCHANGE, || core.service.exchange(exchange, &form));
         let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
-        let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), dice);
+        let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), self.dice());
         let kept = self.keep(&before, &intent, settled, &attempt, &outcome, nth);
         let full = outcome.as_ref().is_err_and(|failure| failure.class == Class::Limit && failure.is_spoken());
         let made_room = kept && full && attempt.makes_room && self.make_room()?;
@@ -383,6 +423,17 @@ impl Flight<'_> {
         self.conclude(&outcome, &attempt, kept, made_room)
     }
 
+    /// Nothing was sent: what was announced is as if it had not been.
+    fn take_back(&self, before: &Seen, intent: &Record) {
+        let core = self.core;
+        let mut restored = intent.next();
+        restored.mark.clone_from(&before.record.mark);
+        if matches!(core.store.records().commit(&core.slot, Some(intent.version()), &restored), Ok(Commit::Done)) {
+            let base = Some(restored.version());
+            core.publish(&mut core.shared(), Seen { record: Arc::new(restored), anchor: before.anchor, base });
+        }
+    }
+
     fn prepare(&self, record: &Record, plan: Plan, want: &Want, now: Now) -> (Attempt, GrantData) {
         let provider = &self.core.provider;
         let mut attempt = Attempt {
@@ -390,10 +441,12 @@ impl Flight<'_> {
             sent: Sent::Login,
             begun: now,
             explicit: want.is_explicit_login(),
+            because: self.core.shared().flight.as_ref().is_some_and(|flight| Terms::want_another_than(flight, record)),
             client: provider.grant() == Grant::ClientCredentials,
             code: None,
             credentials: None,
-            was_suspect: record.suspect.as_ref().is_some_and(|suspect| suspect.sent != Sent::Login),
+            own_refusals: Vec::new(),
+            was: record.mark.clone(),
             forgive_refusal: false,
             makes_room: false,
         };
@@ -408,8 +461,11 @@ impl Flight<'_> {
             }
             return (attempt, form);
         }
-        attempt.credentials = Some(CredentialMark::new(self.core.random.u64(), &form));
-        let worked = record.worked.is_some_and(|worked| worked.credentials.is_of(&form));
+        let credentials = self.core.credentials();
+        attempt.credentials = Some(CredentialMark::new(self.core.random.u64(), &credentials));
+        let refused = record.refused.as_ref().map_or(&[][..], |refused| &refused.marks);
+        attempt.own_refusals = refused.iter().copied().filter(|mark| mark.is_of(&credentials)).collect();
+        let worked = record.worked.is_some_and(|worked| !worked.forgiven && worked.credentials.is_of(&credentials));
         let code = match provider.code_source() {
             CodeSource::None => None,
             CodeSource::Given(code) => Some((code.digits.clone(), UsedCode::Given(code.digits.fingerprint()))),
@@ -430,8 +486,8 @@ impl Flight<'_> {
         }
         // A code that was given is spent by the first try: the old session must not be ended for a second one.
         let may_try_again = !matches!(provider.code_source(), CodeSource::Given(_));
-        attempt.makes_room =
-            matches!(want, Want::NewSession { .. }) && may_try_again && stored.is_some() && !self.made_room;
+        let is_replaced = matches!(want, Want::NewSession { .. }) && stored.is_some();
+        attempt.makes_room = may_try_again && !self.made_room && (is_replaced || record.to_end.is_some());
         (attempt, form)
     }
 
@@ -449,31 +505,34 @@ impl Flight<'_> {
 
     /// Step 10.
     fn end_replaced_session(&self, record: &Record, now: Now) {
-        let Some(tokens) = &record.tokens else { return };
         let dead = record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
-        let over = tokens.refresh_end().is_some_and(|end| now.wall >= end);
-        if let Some(token) = tokens.refresh.as_ref().filter(|_| !dead && !over)
-            && let Err(error) = self.core.end_at_service(token)
-        {
-            note(&mut self.core.shared(), format!("the session that was replaced could not be ended: {error}"));
+        let over = |tokens: &TokenSet| tokens.refresh_end().is_some_and(|end| now.wall >= end);
+        let tokens = record.tokens.as_ref().filter(|tokens| !dead && !over(tokens));
+        let stored = tokens.and_then(|tokens| tokens.refresh.as_ref());
+        for token in stored.into_iter().chain(&record.to_end) {
+            if let Err(error) = self.core.end_at_service(token) {
+                note(&mut self.core.shared(), format!("the session that was replaced could not be ended: {error}"));
+            }
         }
     }
 
-    /// The account is full and a person wants a new session in place of the stored one: that one is ended first. Whether
-    /// it was.
+    /// The account is full, and a place in it is ours to give: that of a session that was cleared, or of the stored one if
+    /// a person wants a new one in its place. Whether it was given.
     fn make_room(&mut self) -> Result<bool> {
         let core = self.core;
         self.made_room = true;
         let Some(seen) = core.shared().seen.clone() else { return Ok(false) };
-        let Some(token) = seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref()) else {
+        let mut without = seen.record.next();
+        let stored = || seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
+        let Some(token) = without.to_end.take().or_else(|| {
+            (without.tokens, without.hard_end) = (None, None);
+            stored()
+        }) else {
             return Ok(false);
         };
-        if core.end_at_service(token).is_err() {
+        if core.end_at_service(&token).is_err() {
             return Ok(false);
         }
-        let mut without = seen.record.next();
-        without.tokens = None;
-        without.hard_end = None;
         if core.store.records().commit(&core.slot, seen.base, &without)? == Commit::Done {
             let base = Some(without.version());
             core.publish(&mut core.shared(), Seen { record: Arc::new(without), anchor: seen.anchor, base });
@@ -528,7 +587,12 @@ impl Flight<'_> {
         let stored = unsaved.is_none().then_some(settled.generation);
         let base = Some(if unsaved.is_some() { intent.version() } else { settled.version() });
         shared.unsaved = unsaved;
-        core.publish(&mut shared, Seen { record: Arc::new(settled), anchor, base });
+        let seen = Seen { record: Arc::new(settled), anchor, base };
+        if outcome.is_ok() {
+            core.publish_brought(&mut shared, seen);
+        } else {
+            core.publish(&mut shared, seen);
+        }
         drop(shared);
         if let Some(generation) = stored {
             log::debug!("stored generation {generation}");
@@ -557,6 +621,7 @@ impl Flight<'_> {
         restored.tokens.clone_from(&before.record.tokens);
         restored.hard_end = before.record.hard_end;
         restored.dead.clone_from(&before.record.dead);
+        restored.to_end.clone_from(&before.record.to_end);
         let _ = core.store.records().commit(&core.slot, Some(settled.version()), &restored);
         self.end_opened(outcome);
     }
@@ -686,12 +751,14 @@ impl Core {
         }
     }
 
+    fn is_under_way(&self) -> bool {
+        self.shared().seen.as_ref().is_some_and(|seen| seen.record.is_under_way())
+    }
+
     /// A one-shot command that has a usable token does not wait for a better one.
     fn one_shot_serves(&self) -> bool {
         let shared = self.shared();
         let now = self.clock.now();
-        self.one_shot
-            && shared.flight.as_ref().is_some_and(|flight| flight.want == Want::Fresh)
-            && shared.seen.as_ref().is_some_and(|seen| shared.view(seen, self, now).state() == State::Early)
+        self.one_shot && shared.seen.as_ref().is_some_and(|seen| shared.view(seen, self, now).state() == State::Early)
     }
 }

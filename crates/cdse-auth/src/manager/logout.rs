@@ -6,7 +6,7 @@ use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Want;
 use crate::record::{Grant, Record};
-use crate::store::{Commit, Guard, RecordStore};
+use crate::store::{Commit, Guard};
 use crate::sync::{Arc, MutexGuard, lock};
 
 /// How long a logout waits for an exchange of another process.
@@ -30,13 +30,16 @@ pub(super) fn logout_what_is_seen(core: &Core) -> Result<()> {
     ended.and(if core.shared().unsaved.take().is_some() { Ok(()) } else { remove(core) })
 }
 
-/// Removes the session here; at the service it lives on.
+/// Discards the tokens, here and in the store, when its turn has come: whoever waited for the exchange before is served.
+/// At the service the session lives on until the next login ends it.
 pub(super) fn clear(core: &Core) -> Result<()> {
-    forget(core);
     let (_section, guard) = wait_for_guard(core);
-    let removed = core.look().and_then(|()| remove(core));
+    let cleared = core.look().and_then(|()| replace(core, |stored| cleared(stored, core)));
+    if cleared.is_ok() {
+        core.shared().forget_what_was_brought();
+    }
     drop(guard);
-    removed
+    cleared
 }
 
 /// From now on nobody here is served, and no renewal in flight brings the session back.
@@ -73,49 +76,63 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
 }
 
 fn end_session(core: &Core) -> Result<()> {
-    let seen = core.shared().seen.clone();
-    let tokens = seen.as_ref().and_then(|seen| seen.record.tokens.as_ref());
-    match tokens.and_then(|tokens| tokens.refresh.as_ref()) {
-        Some(token) if core.slot.grant != Grant::AccessToken => core.end_at_service(token),
-        _ => Ok(()),
-    }
+    let Some(seen) = core.shared().seen.clone() else { return Ok(()) };
+    let stored = seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
+    let tokens = stored.into_iter().chain(&seen.record.to_end).filter(|_| core.slot.grant != Grant::AccessToken);
+    tokens.fold(Ok(()), |ended, token| ended.and(core.end_at_service(token)))
 }
 
 fn remove(core: &Core) -> Result<()> {
-    core.shared().unsaved = None;
-    let stored = remove_from(core.store.records(), core);
+    replace(core, |stored| without_tokens(stored, core))
+}
+
+/// Puts something else in the place of what is stored, whatever that is by then; here it is gone in any case.
+fn replace(core: &Core, by: impl Fn(&Record) -> Record) -> Result<()> {
+    let stored = replace_stored(core, by);
     let now = core.clock.now();
     let mut shared = core.shared();
     let seen = match &stored {
-        Ok(Some(out)) => Seen { record: Arc::new(out.clone()), anchor: now.mono, base: Some(out.version()) },
+        Ok(Some(next)) => Seen { record: Arc::new(next.clone()), anchor: now.mono, base: Some(next.version()) },
         _ => core.nothing(now),
     };
     core.publish(&mut shared, seen);
     stored.map(drop)
 }
 
-fn remove_from(records: &dyn RecordStore, core: &Core) -> Result<Option<Record>> {
+fn replace_stored(core: &Core, by: impl Fn(&Record) -> Record) -> Result<Option<Record>> {
+    let records = core.store.records();
+    // What could not be saved is a newer state of what is stored.
+    let mut newer = {
+        let mut shared = core.shared();
+        let unsaved = shared.unsaved.take();
+        unsaved.and_then(|_| shared.seen.as_ref().map(|seen| Arc::clone(&seen.record)))
+    };
     loop {
         let Some(stored) = records.read(&core.slot)? else { return Ok(None) };
-        let out = without_tokens(&stored, core);
-        if records.commit(&core.slot, Some(stored.version()), &out)? == Commit::Done {
-            return Ok(Some(out));
+        let next = by(newer.take().as_deref().unwrap_or(&stored));
+        if records.commit(&core.slot, Some(stored.version()), &next)? == Commit::Done {
+            return Ok(Some(next));
         }
     }
 }
 
 /// What is left after a logout: enough to know that it was one, which code was used, and what holds everybody back.
-pub(super) fn without_tokens(stored: &Record, core: &Core) -> Record {
-    let mut out = stored.next();
+fn without_tokens(stored: &Record, core: &Core) -> Record {
+    Record { hard_end: None, to_end: None, out: true, ..cleared(stored, core) }
+}
+
+/// What is left after `clear()`: all but the tokens. The session that they were of is to be ended by the next login.
+fn cleared(stored: &Record, core: &Core) -> Record {
+    let mut next = stored.next();
     // A lineage of its own: no renewal that was under way can be taken for its successor.
-    out.lineage = core.random.u64();
-    out.slot = Some(core.slot.clone());
-    out.tokens = None;
-    out.hard_end = None;
-    out.suspect = None;
-    out.dead = None;
-    out.out = true;
-    out
+    next.lineage = core.random.u64();
+    next.slot = Some(core.slot.clone());
+    let refresh = next.tokens.take().and_then(|tokens| tokens.refresh);
+    next.to_end = refresh.or(next.to_end);
+    next.hard_end = None;
+    next.mark = None;
+    next.dead = None;
+    next
 }
 
 /// The session lives in this process alone.

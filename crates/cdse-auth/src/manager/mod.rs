@@ -244,6 +244,8 @@ fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: 
         life: left.clamp(0, ENDLESS),
         refresh_life: None,
         jitter: 1000,
+        refused_at: 0,
+        begun: None,
     });
     Ok(Some(record))
 }
@@ -307,7 +309,7 @@ impl TokenManager {
     }
 
     /// A header whose token is valid for at least `min_validity` from now; where new tokens live shorter than that, a
-    /// new one.
+    /// new one; where the answer to a renewal was lost, the one that there is, until it may be renewed again.
     ///
     /// # Errors
     ///
@@ -333,11 +335,7 @@ impl TokenManager {
     ///
     /// When the renewal fails. The token that was valid before stays so.
     pub async fn force_refresh(&self) -> Result<HeaderValue> {
-        let want = {
-            let seen = self.core.shared().seen.clone();
-            let not = seen.and_then(|seen| seen.record.tokens.as_ref().map(|tokens| tokens.access.fingerprint()));
-            Want::Renewal { since: self.core.clock.now().wall, not }
-        };
+        let want = Want::Renewal { since: self.core.clock.now().wall, not: None, after: None };
         Box::pin(self.core.obtain(want, None)).await
     }
 
@@ -347,8 +345,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StillRefused`] when the refused token was renewed a moment ago (a quarter of its life, at most a
-    /// minute): renewing it again would not help. Otherwise as [`force_refresh`](Self::force_refresh).
+    /// [`ErrorKind::StillRefused`] when the refused token is itself the answer to a refusal a moment ago (a quarter of its
+    /// life, at most a minute): renewing it again would not help. Otherwise as [`force_refresh`](Self::force_refresh).
     pub async fn force_refresh_after(&self, refused: &HeaderValue) -> Result<HeaderValue> {
         let text = refused.to_str().unwrap_or_default();
         let token = text.get(.."Bearer ".len()).filter(|scheme| scheme.eq_ignore_ascii_case("Bearer "));
@@ -393,12 +391,13 @@ impl TokenManager {
         self.on_own_thread(logout::logout).await
     }
 
-    /// Discards the tokens here, in memory and in the store; the session at the service is not ended. Afterwards
-    /// [`login`](Self::login) is needed. A renewal that is under way does not bring the tokens back.
+    /// Discards the cached tokens, in memory and in the store; the next call obtains new ones if the provider can log in.
+    /// It waits for an exchange that is under way (at most 30 s where another process has the lock): whoever waited for
+    /// that exchange gets its token. The session at the service is not ended now, but by the next login.
     ///
     /// # Errors
     ///
-    /// When the store could not be written.
+    /// When the store could not be read or written.
     pub async fn clear(&self) -> Result<()> {
         self.on_own_thread(logout::clear).await
     }
@@ -434,7 +433,7 @@ impl TokenManager {
         }
         self.core.wake_all();
         let at_rest = |shared: &Shared| shared.flight.as_ref().is_none_or(|flight| flight.asking);
-        Changed { core: &self.core, done: at_rest }.await;
+        Changed::new(&self.core, at_rest).await;
         self.on_own_thread(flight::save_what_is_unsaved).await
     }
 
@@ -474,7 +473,7 @@ impl TokenManager {
         let other = move |shared: &Shared| {
             shared.closing || shared.seen.as_ref().map_or(0, |seen| seen.record.generation) != generation
         };
-        Changed { core: &self.core, done: other }.await;
+        Changed::new(&self.core, other).await;
         self.status()
     }
 
@@ -508,7 +507,7 @@ impl TokenManager {
         {
             return work(&self.core);
         }
-        Changed { core: &self.core, done: |_: &Shared| lock(&result).is_some() }.await;
+        Changed::new(&self.core, |_: &Shared| lock(&result).is_some()).await;
         let done = lock(&result).take();
         done.unwrap_or_else(|| Err(core::logged_out()))
     }
@@ -526,7 +525,14 @@ pub enum Login {
 /// Until something holds of what is shared.
 struct Changed<'a, F> {
     core: &'a Core,
+    waiter: u64,
     done: F,
+}
+
+impl<'a, F> Changed<'a, F> {
+    fn new(core: &'a Core, done: F) -> Self {
+        Self { core, waiter: core.shared().waiter(), done }
+    }
 }
 
 impl<F: Fn(&Shared) -> bool + Unpin> Future for Changed<'_, F> {
@@ -537,8 +543,14 @@ impl<F: Fn(&Shared) -> bool + Unpin> Future for Changed<'_, F> {
         if (self.done)(&shared) {
             return Poll::Ready(());
         }
-        shared.wake_me(context.waker());
+        shared.wake_me(self.waiter, context.waker());
         Poll::Pending
+    }
+}
+
+impl<F> Drop for Changed<'_, F> {
+    fn drop(&mut self) {
+        self.core.shared().wake_no_more(self.waiter);
     }
 }
 

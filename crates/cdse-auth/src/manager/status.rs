@@ -73,8 +73,8 @@ pub(super) fn status(core: &Core) -> Status {
     let mut problems = shared.problems.clone();
     problems.extend(looked.err().map(|error| error.message().to_owned()));
     problems.extend(shared.unsaved.as_ref().map(|unsaved| format!("the session is in memory only: {}", unsaved.error)));
-    if let Some(suspect) = &record.suspect {
-        problems.push(format!("the answer to a request of {} is not known", suspect.by));
+    if let Some(mark) = record.mark.as_ref().filter(|mark| mark.lost) {
+        problems.push(format!("the answer to a request of {} is not known", mark.by));
     }
     if let Some(dead) = &record.dead {
         problems.push(format!("the identity service has ended the session ({})", dead.words));
@@ -98,7 +98,11 @@ pub(super) fn status(core: &Core) -> Status {
         generation: record.generation,
         last_renewal_at: tokens.map(|tokens| moment(tokens.t0)),
         renewing: shared.flight.is_some(),
-        hold: record.hold.as_ref().filter(|hold| hold.until > now.wall).map(|hold| (moment(hold.until), hold.error())),
+        hold: [record.hold.as_ref(), record.refused.as_ref().map(|refused| &refused.hold)]
+            .into_iter()
+            .flatten()
+            .find(|hold| hold.until > now.wall)
+            .map(|hold| (moment(hold.until), hold.reason())),
         last_error: shared.last_error.clone(),
         uses_one_time_code: record.uses_otp,
         store: core.store.records().description(),

@@ -92,7 +92,7 @@ fn m2_what_is_stored_meets_a_want_or_does_not() {
     let since = NOW.wall;
     assert!(meets(0, &Want::Session { since }) && !meets(3_600_000, &Want::Session { since }));
     assert!(!meets(0, &Want::NewSession { since }));
-    let begun = |since, not: Option<&str>| Want::Renewal { since, not: not.map(access) };
+    let begun = |since, not: Option<&str>| Want::Renewal { since, not: not.map(access), after: None };
     assert!(meets(5, &begun(since - 5, Some("another"))), "the same tick is not before");
     assert!(!meets(5, &begun(since - 4, Some("another"))));
     assert!(!meets(5, &begun(since - 5, Some("access"))), "it is the one that is to be replaced");
@@ -114,9 +114,10 @@ fn m6_a_new_login_needs_what_opens_a_session() {
     assert!(matches!(permit(false, false), Permit::Go(Plan::Refresh)));
 }
 
-fn held(class: HoldClass, since: Millis, until: Millis) -> Record {
+fn held(class: Class, since: Millis, until: Millis) -> Record {
     let mut record = record(600_000);
     let kind = ErrorKind::ServiceUnavailable;
+    let (class, kind) = (Known::Word(class), Known::Word(kind));
     record.hold = Some(Hold { until, since, class, kind, message: "held".to_owned(), credentials: None });
     record
 }
@@ -125,38 +126,120 @@ fn held(class: HoldClass, since: Millis, until: Millis) -> Record {
 fn x4_a_hold_that_a_set_clock_wrote_holds_nobody() {
     let holds = |class, since, until| {
         let record = held(class, NOW.wall + since, NOW.wall + until);
-        view(&record).hold(&Want::Fresh, Plan::Refresh, |_| true).is_some()
+        view(&record).hold(&Want::Fresh).is_some()
     };
-    assert!(holds(HoldClass::Lost, 0, 1) && !holds(HoldClass::Lost, 0, 0), "until then, and no longer");
-    assert!(holds(HoldClass::Lost, MINUTE, MINUTE + 1) && !holds(HoldClass::Lost, MINUTE + 1, MINUTE + 2));
+    assert!(holds(Class::Lost, 0, 1) && !holds(Class::Lost, 0, 0), "until then, and no longer");
+    assert!(holds(Class::Lost, MINUTE, MINUTE + 1) && !holds(Class::Lost, MINUTE + 1, MINUTE + 2));
     for (class, longest) in [
-        (HoldClass::Unsent, 300 * SECOND),
-        (HoldClass::Limit, MINUTE),
-        (HoldClass::Configuration, MINUTE),
-        (HoldClass::Lost, HOUR),
-        (HoldClass::Dead, HOUR),
-        (HoldClass::Refused, HOUR),
+        (Class::Unsent, 300 * SECOND),
+        (Class::Limit, MINUTE),
+        (Class::Configuration, MINUTE),
+        (Class::Lost, 300 * SECOND),
+        (Class::Dead, HOUR),
+        (Class::Refused, HOUR),
     ] {
         assert!(holds(class, 0, longest) && !holds(class, 0, longest + 1), "{class:?}");
     }
 }
 
 #[test]
-fn m6_a_person_goes_past_what_was_known_before() {
-    let holds = |class, since, said| {
-        let record = held(class, since, NOW.wall + 30 * SECOND);
-        view(&record).hold(&Want::Session { since: said }, Plan::Login, |_| true).map(|hold| hold.until - NOW.wall)
-    };
+fn m6_a_person_goes_past_what_was_known_before_and_not_past_its_own_try() {
     let before = NOW.wall - 10 * SECOND;
-    for class in [HoldClass::Unsent, HoldClass::Dead] {
-        assert_eq!(holds(class, before, before + 1), None, "{class:?}");
-        assert_eq!(holds(class, before, before), Some(30 * SECOND), "its own try: {class:?}");
+    let holds = |class, passes, said| {
+        let mut record = held(class, before, NOW.wall + 30 * SECOND);
+        record.passes = passes;
+        view(&record).hold(&Want::Session { since: said }).is_some()
+    };
+    for class in [Class::Unsent, Class::Lost, Class::Dead, Class::Limit, Class::Configuration] {
+        assert!(!holds(class, PASSES - 1, before + 1), "{class:?}");
+        assert!(holds(class, PASSES - 1, before), "its own try: {class:?}");
+        assert!(holds(class, PASSES, before + 1), "a fourth time: {class:?}");
     }
-    for class in [HoldClass::Lost, HoldClass::Limit, HoldClass::Configuration] {
-        assert_eq!(holds(class, before, before + 1), Some(30 * SECOND), "{class:?}");
+}
+
+fn refused(since: Millis, marks: &[u64]) -> Record {
+    let mut record = held(Class::Refused, since, NOW.wall + 30 * SECOND);
+    let mark = |salt: &u64| CredentialMark::new(*salt, &[("password", "first".into())]);
+    record.refused = record.hold.take().map(|hold| Refused { hold, marks: marks.iter().map(mark).collect() });
+    record
+}
+
+#[test]
+fn m5_whoever_has_refused_credentials_is_held_and_everybody_for_two_seconds() {
+    let until = |since, own, passes, person| {
+        let mut record = refused(since, &[1]);
+        record.passes = passes;
+        let want = if person { Want::Session { since: NOW.wall } } else { Want::Fresh };
+        view(&record).refusal(&want, |_| own).map(|(hold, own)| (hold.until - NOW.wall, own))
+    };
+    let second = NOW.wall - 1000;
+    assert_eq!(until(second, true, 0, false), Some((30 * SECOND, true)));
+    assert_eq!(until(second, true, 0, true), Some((1000, true)), "a person, for whoever types quickly");
+    assert_eq!(until(second, true, PASSES, true), Some((30 * SECOND, true)), "at most a minute");
+    assert_eq!(until(second, false, 0, false), Some((1000, false)), "everybody else");
+    assert_eq!(until(NOW.wall - 2000, false, 0, false), None);
+    assert_eq!(until(NOW.wall - 2000, true, 0, true), None);
+}
+
+#[test]
+fn m5_what_an_older_version_held_for_some_credentials_holds_these() {
+    let mut record = held(Class::Refused, NOW.wall - 2000, NOW.wall + 30 * SECOND);
+    record.hold.as_mut().unwrap().credentials = Some(CredentialMark::new(1, &[]));
+    assert!(view(&record).refusal(&Want::Fresh, |_| true).is_some_and(|(_, own)| own));
+    assert!(view(&record).refusal(&Want::Fresh, |_| false).is_none());
+    assert!(view(&record).hold(&Want::Fresh).is_none(), "and nobody else");
+}
+
+#[test]
+fn m5_four_refused_credentials_are_told_apart_and_the_fifth_drops_the_oldest() {
+    let mark = |nth: u64| CredentialMark::new(nth, &[("password", "x".into())]);
+    let mut record = record(600_000);
+    for nth in 1..=5 {
+        let attempt = Attempt { credentials: Some(mark(nth)), ..attempt(&record, Plan::Login) };
+        record = settle(&record, &attempt, &failed(Class::Refused, "no"), NOW, DICE);
     }
-    assert_eq!(holds(HoldClass::Refused, before, NOW.wall), None);
-    assert_eq!(holds(HoldClass::Refused, NOW.wall - 1999, NOW.wall), Some(1), "two seconds, for whoever types quickly");
+    assert_eq!(record.refused.as_ref().unwrap().marks, [5, 4, 3, 2].map(mark));
+    let own_refusals = vec![mark(3)];
+    let again =
+        Attempt { credentials: Some(mark(6)), own_refusals: own_refusals.clone(), ..attempt(&record, Plan::Login) };
+    let refused = settle(&record, &again, &failed(Class::Refused, "no"), NOW, DICE).refused.unwrap();
+    assert_eq!(refused.marks, [6, 5, 4, 2].map(mark), "the same credentials have one mark");
+    let ok = Attempt { own_refusals, ..attempt(&record, Plan::Login) };
+    let after = settle(&record, &ok, &Ok(granted(Some("next"), None)), NOW, DICE);
+    assert_eq!(after.refused.unwrap().marks, [5, 4, 2].map(mark), "ok removes its own");
+}
+
+/// S2: words of a newer version are kept, and read as the strictest.
+#[test]
+fn s2_an_unknown_word_is_kept_and_read_as_the_strictest() {
+    let mut text: serde_json::Value = serde_json::from_slice(&record(100_000).to_json()).unwrap();
+    text["suspect"] = serde_json::json!({ "sent": {"device": 7}, "since": NOW.wall, "by": "1@here", "lost": true });
+    text["hold"] = serde_json::json!({
+        "until": NOW.wall + 1000, "since": NOW.wall, "class": "eclipse", "kind": "solar_flare", "message": "later",
+        "words": "of a newer one",
+    });
+    text["otp"] = serde_json::json!({ "hotp": 17 });
+    let read = Record::from_json(text.to_string().as_bytes()).expect("no word makes it damaged");
+    let written: serde_json::Value = serde_json::from_slice(&read.to_json()).unwrap();
+    for key in ["suspect", "otp"] {
+        assert_eq!(written[key], text[key], "{key}");
+    }
+    assert_eq!((&written["hold"]["class"], &written["hold"]["kind"]), (&text["hold"]["class"], &text["hold"]["kind"]));
+    let view = view(&read);
+    assert_eq!(view.plan(&Means::default(), false), Plan::Rests, "a mark of whatever is stored");
+    assert!(view.hold(&Want::Fresh).is_some(), "a hold of everybody");
+    assert_eq!(read.hold.as_ref().unwrap().reason().kind(), ErrorKind::ServiceUnavailable);
+}
+
+#[test]
+fn m5_whoever_is_held_is_told_what_failed_and_when_and_when_the_next_try_is_due() {
+    let hold = held(Class::Lost, NOW.wall - 10_500, NOW.wall + 49_500).hold.unwrap();
+    assert_eq!(
+        hold.error(NOW.wall, NOW.wall).message(),
+        "held (11 s ago); nothing was sent now, the next try is due in 50 s"
+    );
+    assert_eq!(hold.error(NOW.wall, NOW.wall - 20_000).message(), "held; the next try is due in 50 s", "its own try");
+    assert_eq!(hold.error(hold.until, NOW.wall).message(), "held");
 }
 
 #[test]
@@ -176,11 +259,21 @@ fn x1_an_exchange_has_twenty_seconds_and_a_caller_sixty() {
 
 #[test]
 fn m4_a_token_that_was_renewed_a_moment_ago_and_is_refused_again_is_not_renewed_again() {
-    let offer = |age, permit: &Permit| view(&record(age)).offer(&Want::Not(access("access")), permit, PATIENCE);
-    let go = Permit::Go(Plan::Refresh);
-    assert!(matches!(offer(59_999, &go), Offer::Fail(error) if error.kind() == ErrorKind::StillRefused));
-    assert!(matches!(offer(60_000, &go), Offer::Wait(PATIENCE)));
-    assert!(matches!(offer(0, &Permit::Nothing), Offer::Wait(PATIENCE)), "nothing could be renewed");
+    let permit = |age, refused_ago: Option<Millis>, login: bool| {
+        let mut record = record(age);
+        record.tokens.as_mut().unwrap().refused_at = refused_ago.map_or(0, |ago| NOW.wall - ago);
+        if !login {
+            record.tokens.as_mut().unwrap().refresh = None;
+        }
+        view(&record).permit(&Want::Not(access("access")), &Means::default(), |_| false)
+    };
+    assert!(matches!(permit(59_999, Some(59_999), true), Permit::StillRefused));
+    assert!(matches!(permit(0, Some(60_000), true), Permit::Go(Plan::Refresh)));
+    assert!(matches!(permit(0, None, true), Permit::Go(Plan::Refresh)), "it was not renewed for a refusal");
+    assert!(matches!(permit(0, Some(0), false), Permit::Nothing), "nothing could be renewed");
+    let record = record(0);
+    let offer = view(&record).offer(&Want::Not(access("access")), &Permit::StillRefused, PATIENCE);
+    assert!(matches!(offer, Offer::Fail(error) if error.kind() == ErrorKind::StillRefused));
 }
 
 const DICE: Dice = Dice { jitter: 1000, backoff: 1000 };
@@ -196,8 +289,10 @@ fn attempt(record: &Record, plan: Plan) -> Attempt {
         explicit: false,
         client: false,
         code: None,
+        because: false,
         credentials: None,
-        was_suspect: false,
+        own_refusals: Vec::new(),
+        was: record.mark.clone(),
         forgive_refusal: false,
         makes_room: false,
     }
@@ -217,11 +312,13 @@ fn failed(class: Class, words: &str) -> Outcome {
 #[test]
 fn x1_what_rests_is_not_forgotten_for_a_login_and_is_replaced_by_the_next_refresh() {
     let mut record = record(0);
-    let rests = Suspect { sent: Sent::Refresh(access("older")), since: 1, by: "1@here".to_owned() };
-    record.suspect = Some(rests.clone());
-    assert_eq!(intent(&record, &attempt(&record, Plan::Login), "2@here").suspect, Some(rests));
-    let next = intent(&record, &attempt(&record, Plan::Refresh), "2@here").suspect.unwrap();
-    assert_eq!((next.sent, next.since), (Sent::Refresh(record.refresh_fingerprint().unwrap()), NOW.wall));
+    let sent = Known::Word(Sent::Refresh(access("older")));
+    let rests = Mark { sent, since: 1, by: "1@here".to_owned(), lost: true };
+    record.mark = Some(rests.clone());
+    assert_eq!(intent(&record, &attempt(&record, Plan::Login), "2@here").mark, Some(rests));
+    let next = intent(&record, &attempt(&record, Plan::Refresh), "2@here").mark.unwrap();
+    let sent = Known::Word(Sent::Refresh(record.refresh_fingerprint().unwrap()));
+    assert_eq!((next.sent, next.since, next.lost), (sent, NOW.wall, false));
 }
 
 #[test]
@@ -262,7 +359,7 @@ fn x4_strikes_are_forgiven_to_a_person_and_to_a_client_and_not_to_an_unattended_
 #[test]
 fn x4_strikes_cost_one_five_and_fifteen_minutes_and_then_an_hour_each() {
     let mut record = record(0);
-    let minutes: Vec<_> = (0..6).map(|_| strike(&mut record).map(|length| length / MINUTE)).collect();
+    let minutes: Vec<_> = (0..6).map(|_| strike(&mut record, 0).map(|length| length / MINUTE)).collect();
     assert_eq!(minutes, [1, 5, 15, 60, 60, 60].map(Some));
 }
 
@@ -300,9 +397,9 @@ fn x4_a_session_that_ends_before_its_time_a_second_time_is_a_pattern() {
         after.hold.map(|hold| hold.until - NOW.wall)
     };
     assert_eq!(held(480_000, 0), None, "somebody may have ended all sessions");
-    assert_eq!(held(480_000, 1), Some(5 * MINUTE));
+    assert_eq!(held(480_000, 1), Some(MINUTE));
     let end = 3_600_000 - SAME_END;
-    assert_eq!(held(end - 1, 1), Some(5 * MINUTE));
+    assert_eq!(held(end - 1, 1), Some(MINUTE));
     assert_eq!(held(end, 1), None, "it ended when it was to end");
 }
 
@@ -322,11 +419,11 @@ fn p2_a_refused_code_is_forgiven_once() {
     let mark = CredentialMark::new(1, &[("password", "first".into())]);
     let refused = |forgive_refusal| {
         let mut before = record(480_000);
-        before.worked = Some(Worked { credentials: mark, at: 1 });
+        before.worked = Some(Worked { credentials: mark, at: 1, forgiven: false });
         let attempt = Attempt { forgive_refusal, ..attempt(&before, Plan::Login) };
         let after = settle(&before, &attempt, &failed(Class::Refused, "no"), NOW, DICE);
-        (after.hold.is_some(), after.worked.is_some(), after.strikes)
+        (after.refused.is_some(), after.worked.is_some_and(|worked| worked.forgiven), after.strikes)
     };
-    assert_eq!(refused(true), (false, false, 0));
-    assert_eq!(refused(false), (true, true, 1));
+    assert_eq!(refused(true), (false, true, 0));
+    assert_eq!(refused(false), (true, false, 1));
 }

@@ -9,6 +9,10 @@ struct World {
     now: Now,
     means: Means,
     password: &'static str,
+    factor: &'static str,
+    because: bool,
+    /// The version that was stored when a caller began to want another token.
+    called: Option<(Millis, Option<Fingerprint>, Version)>,
     remembered: Option<Fingerprint>,
     /// The exchange that the last question wanted.
     wanted: Option<Plan>,
@@ -28,6 +32,9 @@ impl World {
             now,
             means: Means { login: true, ..Means::default() },
             password: "first",
+            factor: "none",
+            because: false,
+            called: None,
             remembered: None,
             wanted: None,
             explicit: false,
@@ -36,8 +43,13 @@ impl World {
         }
     }
 
-    fn credentials(&self) -> [(&'static str, Secret); 1] {
-        [("password", self.password.into())]
+    fn credentials(&self) -> [(&'static str, Secret); 2] {
+        [("password", self.password.into()), ("second_factor", self.factor.into())]
+    }
+
+    fn own_refusals(&self) -> Vec<CredentialMark> {
+        let refused = self.record.refused.iter().flat_map(|refused| &refused.marks);
+        refused.filter(|mark| mark.is_of(&self.credentials())).copied().collect()
     }
 
     fn granted(&mut self, life: &str, refresh: &str) -> Granted {
@@ -63,8 +75,10 @@ impl World {
             explicit: self.explicit,
             client: self.client,
             code: None,
+            because: self.because,
             credentials: (plan == Plan::Login).then(|| CredentialMark::new(1, &self.credentials())),
-            was_suspect: self.record.suspect.is_some(),
+            own_refusals: self.own_refusals(),
+            was: self.record.mark.clone(),
             forgive_refusal: false,
             makes_room: false,
         }
@@ -94,17 +108,23 @@ impl World {
             _ => "nothing",
         };
         let offer = view.offer(want, &permit, PATIENCE);
-        let answer = match (offer, &permit) {
+        let answer = match (&offer, &permit) {
+            (Offer::Refused(hold), _) | (Offer::Wait(_), Permit::Refused(hold)) => {
+                hold.kind.word().expect("a known kind").code().replace('_', " ")
+            }
+            (Offer::Wait(_), Permit::StillRefused) => unreachable!("it is an error"),
+            (Offer::Wait(_), Permit::UnderWay) => "somebody else is at it".to_owned(),
             (Offer::Serve, _) => "token".to_owned(),
             (Offer::ServeAndRenew, _) => format!("token, then {}", named(plan)),
             (Offer::Fail(error), _) => error.kind().code().replace('_', " "),
             (Offer::Wait(_), Permit::Held(hold)) => format!("held {}", shown(hold.until - self.now.wall)),
             (Offer::Wait(_), Permit::TooSoon) => "too soon".to_owned(),
-            (Offer::Wait(_), Permit::Suspect) => "not again yet".to_owned(),
+            (Offer::Wait(_), Permit::Rests) => "not again yet".to_owned(),
             (Offer::Wait(_), Permit::Nothing) => "login required".to_owned(),
-            (Offer::Wait(most), Permit::Go(_)) => format!("wait {} for {}", shown(most), named(plan)),
+            (Offer::Wait(most), Permit::Go(_)) => format!("wait {} for {}", shown(*most), named(plan)),
         };
         self.wanted = plan;
+        self.because = matches!(want, Want::Not(_));
         self.explicit = want.is_explicit_login();
         answer
     }
@@ -137,6 +157,25 @@ impl World {
             ["suspend" | "set-clock", by] => self.now.wall += seconds(by),
             ["remember"] => self.remembered = self.record.tokens.as_ref().map(|tokens| tokens.access.fingerprint()),
             ["other-password"] => self.password = "second",
+            ["second-factor", which] => self.factor = if which == "totp" { "totp" } else { "asked" },
+            ["calls"] => {
+                let token = self.record.tokens.as_ref().map(|tokens| tokens.access.fingerprint());
+                self.called = Some((self.now.wall, token, self.record.version()));
+            }
+            ["intent"] => {
+                let plan = self.wanted.expect("an exchange was wanted");
+                self.exchange(plan, None);
+            }
+            ["under-the-guard"] => {
+                if let Some(judged) = abandoned(&self.record, self.client, DICE) {
+                    self.record = judged;
+                }
+            }
+            ["cleared"] => {
+                let refresh = self.record.tokens.take().and_then(|tokens| tokens.refresh);
+                self.record = self.record.next();
+                self.record.to_end = refresh;
+            }
             ["killed"] => {
                 let plan = self.wanted.expect("an exchange was wanted");
                 self.exchange(plan, None);
@@ -148,7 +187,13 @@ impl World {
             }
             ["answer", how, ref rest @ ..] => {
                 let (class, kind) = match how {
-                    "503" | "429" => (Class::Unsent, ErrorKind::ServiceUnavailable),
+                    "503" => {
+                        let plan = self.wanted.expect("an exchange was wanted");
+                        let repeatable = self.attempt(plan).is_repeatable(&self.record);
+                        let class = if repeatable { Class::Unsent } else { Class::Lost };
+                        (class, ErrorKind::ServiceUnavailable)
+                    }
+                    "unsent" | "429" => (Class::Unsent, ErrorKind::ServiceUnavailable),
                     "lost" => (Class::Lost, ErrorKind::Network),
                     "dead" => (Class::Dead, ErrorKind::ReauthRequired),
                     "refused" => (Class::Refused, ErrorKind::CredentialsRefused),
@@ -173,7 +218,14 @@ impl World {
         let current = || self.record.tokens.as_ref().map(|tokens| tokens.access.fingerprint()).expect("a token");
         match *words {
             ["get"] => Want::Fresh,
-            ["renew"] => Want::Renewal { since: self.now.wall, not: Some(current()) },
+            ["renew"] => {
+                let after = Some(self.record.version());
+                Want::Renewal { since: self.now.wall, not: Some(current()), after }
+            }
+            ["renew-called"] => {
+                let (since, not, after) = self.called.clone().expect("called");
+                Want::Renewal { since, not, after: Some(after) }
+            }
             ["refused"] => Want::Not(current()),
             ["refused-remembered"] => Want::Not(self.remembered.clone().expect("remembered")),
             ["login"] => Want::Session { since: self.now.wall },
@@ -247,7 +299,7 @@ fn m10_no_record_makes_the_arithmetic_overflow() {
                 let since = now.wall;
                 for want in [
                     Want::Fresh,
-                    Want::Renewal { since, not: None },
+                    Want::Renewal { since, not: None, after: None },
                     Want::Session { since },
                     Want::Validity(Millis::MAX),
                 ] {

@@ -16,9 +16,18 @@ pub struct MemoryTokenStore(Arc<Mutex<Memory>>);
 
 #[derive(Default)]
 struct Memory {
-    /// `None` is the slot of the simple contract.
-    records: HashMap<Option<Slot>, Record>,
+    records: HashMap<Slot, Record>,
+    /// Saved by the simple contract; it belongs to the slot that uses it first, as a file does.
+    unowned: Option<Record>,
+    /// Whose record was committed last.
+    last: Option<Slot>,
     guarded: Vec<Slot>,
+}
+
+impl Memory {
+    fn of(&self, slot: &Slot) -> Option<&Record> {
+        self.unowned.as_ref().or_else(|| self.records.get(slot))
+    }
 }
 
 impl MemoryTokenStore {
@@ -29,20 +38,26 @@ impl MemoryTokenStore {
     }
 }
 
+/// The simple contract sees the session that was stored last, whichever slot it is of.
 impl TokenStore for MemoryTokenStore {
     fn load(&self) -> Result<Option<TokenSet>> {
-        Ok(lock(&self.0).records.get(&None).and_then(|record| record.tokens.clone()))
+        let memory = lock(&self.0);
+        let last = memory.last.as_ref().and_then(|slot| memory.records.get(slot));
+        Ok(memory.unowned.as_ref().or(last).and_then(|record| record.tokens.clone()))
     }
 
     fn save(&self, tokens: &TokenSet) -> Result<()> {
-        let mut record = Record::new(None, &Random::default());
-        record.tokens = Some(tokens.clone());
-        lock(&self.0).records.insert(None, record);
+        let record = Record::of_tokens(None, tokens.clone(), &Random::default());
+        lock(&self.0).unowned = Some(record);
         Ok(())
     }
 
     fn clear(&self) -> Result<()> {
-        lock(&self.0).records.remove(&None);
+        let mut memory = lock(&self.0);
+        memory.unowned = None;
+        for record in memory.records.values_mut() {
+            *record = record.cleared();
+        }
         Ok(())
     }
 
@@ -53,16 +68,17 @@ impl TokenStore for MemoryTokenStore {
 
 impl RecordStore for MemoryTokenStore {
     fn read(&self, slot: &Slot) -> Result<Option<Record>> {
-        Ok(lock(&self.0).records.get(&Some(slot.clone())).cloned())
+        Ok(lock(&self.0).of(slot).cloned())
     }
 
     fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
         let mut memory = lock(&self.0);
-        let key = Some(slot.clone());
-        if memory.records.get(&key).map(Record::version) != base {
+        if memory.of(slot).map(Record::version) != base {
             return Ok(Commit::Moved);
         }
-        memory.records.insert(key, record.clone());
+        memory.unowned = None;
+        memory.records.insert(slot.clone(), record.clone());
+        memory.last = Some(slot.clone());
         Ok(Commit::Done)
     }
 
@@ -113,11 +129,41 @@ impl fmt::Debug for MemoryGuard {
 mod tests {
     use super::*;
 
+    fn slot(client_id: &str) -> Slot {
+        let (token_url, client_id) = ("https://id.example/token".to_owned(), client_id.to_owned());
+        Slot { token_url, client_id, grant: crate::record::Grant::Password, subject: None }
+    }
+
+    fn tokens(access: &str) -> TokenSet {
+        TokenSet::new(access, std::time::Duration::from_secs(600)).unwrap()
+    }
+
+    /// One blind spot of the two contracts: what a manager has stored is what `load` gives and `clear` removes.
+    #[test]
+    fn s1_a_managed_session_is_loaded_and_cleared() {
+        let store = MemoryTokenStore::new();
+        let managed = Record::of_tokens(Some(slot("a")), tokens("managed"), &Random::seeded(1));
+        assert_eq!(store.commit(&slot("a"), None, &managed).unwrap(), Commit::Done);
+        assert_eq!(store.load().unwrap().unwrap().access_token(), "managed");
+        store.clear().unwrap();
+        assert!(store.load().unwrap().is_none());
+        assert!(store.read(&slot("a")).unwrap().unwrap().tokens().is_none());
+    }
+
+    #[test]
+    fn s1_what_was_saved_belongs_to_the_slot_that_uses_it_first() {
+        let store = MemoryTokenStore::new();
+        store.save(&tokens("saved")).unwrap();
+        let read = store.read(&slot("a")).unwrap().unwrap();
+        assert_eq!(store.commit(&slot("a"), Some(read.version()), &read.next()).unwrap(), Commit::Done);
+        assert_eq!(store.load().unwrap().unwrap().access_token(), "saved");
+        assert!(store.read(&slot("b")).unwrap().is_none(), "and to no other");
+    }
+
     #[test]
     fn s1_a_memory_names_no_holder_sets_nothing_aside_and_has_nothing_to_mend() {
         let store = MemoryTokenStore::new();
-        let (token_url, client_id) = ("https://id.example/token".to_owned(), "cdse-public".to_owned());
-        let slot = Slot { token_url, client_id, grant: crate::record::Grant::Password, subject: None };
+        let slot = slot("a");
         let guard = store.try_guard(&slot).unwrap().expect("nobody else has it");
         assert_eq!(store.guard_holder(&slot), None);
         assert_eq!(store.set_aside(&slot).unwrap(), None);

@@ -120,12 +120,24 @@ fn exit_6_for_a_full_account() {
 }
 
 #[test]
-fn exit_1_for_a_wrong_realm_and_the_session_is_kept() {
-    let world = World::logged_in();
-    world.age(700);
+fn exit_1_for_a_wrong_realm() {
+    let world = World::new();
     world.sandbox.script(Fault::token(Action::page(404)));
-    world.cdse(["auth", "token"]).run().exits(1).prints_nothing();
-    assert!(std::fs::read_to_string(world.session_file()).unwrap().contains("refresh_token"));
+    let login = world.cdse(["auth", "login", "--username", USER, "--password-stdin"]).stdin(PASSWORD).run();
+    login.exits(1).prints_nothing();
+}
+
+/// D: a firewall's page says nothing about a session that has worked.
+#[test]
+fn exit_5_for_what_answers_in_place_of_a_service_that_has_worked() {
+    for status in [302, 401, 403, 404] {
+        let world = World::logged_in();
+        world.age(700);
+        let headers = vec![("retry-after".to_owned(), "300".to_owned())];
+        world.sandbox.script(Fault::token(Action::Answer { status, headers, body: b"RBAC: access denied".to_vec() }));
+        world.cdse(["auth", "token"]).run().exits(5).prints_nothing();
+        assert!(std::fs::read_to_string(world.session_file()).unwrap().contains("refresh_token"));
+    }
 }
 
 #[test]
