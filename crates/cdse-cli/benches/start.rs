@@ -55,6 +55,43 @@ fn main() {
         assert!(helper.stdout(Stdio::inherit()).status().expect("a helper").success());
     }
     one_expired_token(&sandbox, home.path(), &cdse);
+    another_token(&sandbox, home.path(), &cdse);
+}
+
+/// Fifty that want another token, all waiting when the first may send, into an exchange of 2 s: the last one has its token
+/// within 1.3 exchanges and the time to start fifty processes.
+fn another_token(sandbox: &Sandbox, home: &Path, cdse: &dyn Fn() -> Command) {
+    const ANOTHER: usize = 50;
+    let answer = Duration::from_secs(2);
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    let start = Instant::now();
+    let children: Vec<_> = (0..ANOTHER).map(|_| cdse().args(["auth", "token"]).spawn().expect("a process")).collect();
+    children.into_iter().for_each(|mut child| assert!(child.wait().expect("an end").success()));
+    let starting = start.elapsed();
+    sandbox.script(Fault::token(Action::DelayAnswer(answer)).always());
+    let before = sandbox.counters().token_requests;
+    let lock = lock(home);
+    let children: Vec<_> =
+        (0..ANOTHER).map(|_| cdse().args(["auth", "token", "--force-refresh"]).spawn().expect("a process")).collect();
+    std::thread::sleep(Duration::from_secs(1));
+    let start = Instant::now();
+    drop(lock);
+    let served = children
+        .into_iter()
+        .map(|mut child| child.wait().expect("an end"))
+        .filter(std::process::ExitStatus::success)
+        .count();
+    let last = start.elapsed();
+    sandbox.clear_faults();
+    println!(
+        "{ANOTHER} processes that want another token, an exchange of {:.0} ms: {} request(s), {served} served, the last after \
+         {:.0} ms ({:.0} ms to start {ANOTHER}; 1.3 exchanges and that: {:.0} ms)",
+        millis(answer),
+        sandbox.counters().token_requests - before,
+        millis(last),
+        millis(starting),
+        millis(answer.mul_f64(1.3) + starting)
+    );
 }
 
 fn cdse(sandbox: &Sandbox, home: &Path) -> Command {

@@ -32,4 +32,5 @@ mod support;
 mod terminal;
 mod verbose;
 mod waiting;
+mod wants;
 mod words;

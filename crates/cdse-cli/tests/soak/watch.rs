@@ -11,17 +11,11 @@ use serde_json::Value;
 
 use crate::crowd::{Place, now};
 
-/// The least time between two exchanges for tokens of a few seconds, in ms (`F` of the library), less what two clocks may
-/// differ by.
-const LEAST_GAP: u64 = 980;
-
 /// What it has seen.
 #[derive(Default, Debug)]
 pub(crate) struct Watched {
     /// Access tokens.
     pub(crate) tokens: u64,
-    /// Those that were asked for before the one before them could be due.
-    pub(crate) early: Vec<String>,
     /// Sessions whose refresh token was refused.
     pub(crate) lost: u64,
     /// From when to when nobody could be logged in.
@@ -50,7 +44,7 @@ pub(crate) fn record(file: &Path) -> Result<Option<Value>, String> {
 
 /// The process whose exchange has no outcome yet, and whether it logs in.
 pub(crate) fn exchange(record: &Value) -> Option<(u32, bool)> {
-    let suspect = record.get("suspect")?;
+    let suspect = record.get("suspect").filter(|mark| mark["lost"] != true)?;
     let (process, _) = suspect["by"].as_str()?.split_once('@')?;
     Some((process.parse().ok()?, suspect["sent"] == "login"))
 }
@@ -104,11 +98,4 @@ fn see(watched: &mut Watched, before: &Value, record: &Value) {
         return;
     }
     watched.tokens += 1;
-    let since = |tokens: &Value| tokens["obtained_at_ms"].as_u64();
-    if let (Some(one), Some(other)) = (since(old), since(new))
-        && old["session_id"] == new["session_id"]
-        && other.saturating_sub(one) < LEAST_GAP
-    {
-        watched.early.push(format!("{} ms after the one before", other.saturating_sub(one)));
-    }
 }
