@@ -2,7 +2,7 @@
 //!
 //! The suite of scenarios that all of them are judged by is in `tests/suite`; the command line plays its journeys on the
 //! same stages. [`keycloak::Server`] needs what `tests/keycloak/prepare` has made, and Java. [`desktop::Desktop`] is a real
-//! keyring.
+//! keyring. Tests that need either are in [`real`].
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a surprise ends the test")]
 
 #[cfg(unix)]
@@ -12,6 +12,7 @@ pub mod keycloak;
 #[cfg(unix)]
 mod proxy;
 mod random;
+pub mod real;
 mod stage;
 
 pub use random::Random;

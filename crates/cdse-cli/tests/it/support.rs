@@ -18,6 +18,13 @@ pub(crate) const MFA: &str = "mfa@example.com";
 pub(crate) const PASSWORD: &str = "s3cret!";
 pub(crate) const TOTP_SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_cdse");
+/// Where the keyring is.
+pub(crate) const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
+
+pub(crate) fn log_in_to(world: &World, store: &str) -> Call {
+    let login = ["auth", "login", "--username", USER, "--password-stdin", "--store", store];
+    world.cdse(login).stdin(PASSWORD)
+}
 
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,

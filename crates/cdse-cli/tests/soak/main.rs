@@ -1,7 +1,7 @@
 //! Many processes on one session, for a while, with signals at random: what is promised of them, on every judge.
 //!
-//! * `cargo test -p cdse-cli --test soak`: the embedded service.
-//! * `cargo test -p cdse-cli --test soak --features keycloak`: Keycloak 26 and 21, too.
+//! * `cargo test --workspace --test soak`: the embedded service.
+//! * with `CDSE_TEST_REAL=keycloak`: Keycloak 26 and 21, too.
 //!
 //! `CDSE_SOAK_SECONDS` is how long on each (10 unless said, half an hour at most), `CDSE_SOAK_PROCESSES` how many at a
 //! time (16), `CDSE_SOAK_SEED` the beginning of all chance (1).
@@ -63,22 +63,24 @@ type Play = fn() -> Result<(), libtest_mimic::Failed>;
 
 #[cfg(unix)]
 fn trials() -> Vec<(&'static str, Play)> {
+    use cdse_judge::keycloak::Server;
+    use cdse_judge::real::Part;
     use cdse_judge::{Realm, SandboxStage};
     use cdse_sandbox::KeycloakVersion;
 
-    vec![
-        ("sandbox", || play("the embedded service", &SandboxStage::new(Realm::Brief, KeycloakVersion::V26))),
-        #[cfg(feature = "keycloak")]
-        ("keycloak_26", || {
-            let server = cdse_judge::keycloak::Server::start("26.7.3");
+    let mut trials: Vec<(_, Play)> =
+        vec![("sandbox", || play("the embedded service", &SandboxStage::new(Realm::Brief, KeycloakVersion::V26)))];
+    if Part::Keycloak.is_asked_for() {
+        trials.push(("keycloak_26", || {
+            let server = Server::start("26.7.3");
             play("Keycloak 26.7.3", &server.stage(Realm::Brief))
-        }),
-        #[cfg(feature = "keycloak")]
-        ("keycloak_21", || {
-            let server = cdse_judge::keycloak::Server::start("21.1.2");
+        }));
+        trials.push(("keycloak_21", || {
+            let server = Server::start("21.1.2");
             play("Keycloak 21.1.2", &server.stage(Realm::Brief))
-        }),
-    ]
+        }));
+    }
+    trials
 }
 
 #[cfg(unix)]

@@ -1,12 +1,11 @@
 //! Every scenario is written once. What each judge answers is compared with what is on record for the version of Keycloak
 //! that it is, or stands for: `tests/suite/seen/*.json`, seen on the real one.
 //!
-//! * `cargo test -p cdse-judge`: the embedded service, as both versions.
-//! * `cargo test -p cdse-judge --features keycloak`: the real ones too; with `CDSE_JUDGE_RECORD=1` they write the record.
+//! * `cargo test --workspace --test suite`: the embedded service, as both versions.
+//! * with `CDSE_TEST_REAL=keycloak`: the real ones too; with `CDSE_JUDGE_RECORD=1` as well they write the record.
 //!
 //! "The same" means status, content type, `error`, `error_description`, and the keys with their JSON types; not values,
 //! times or order. What the embedded service does not copy is in `differences.txt`, with the reason.
-#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,111 +13,17 @@
     reason = "a surprise ends the test, and what was compared is said"
 )]
 
+#[cfg(unix)]
+mod compared;
+#[cfg(unix)]
 mod observed;
+#[cfg(unix)]
 mod scenarios;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+#[cfg(not(unix))]
+fn main() {}
 
-#[cfg(feature = "keycloak")]
-use cdse_judge::keycloak;
-use cdse_judge::{Realm, SandboxStage, Stage};
-use cdse_sandbox::KeycloakVersion;
-
-use crate::observed::{Observed, Record};
-
-/// The versions, as they are called on record.
-const VERSIONS: [(&str, KeycloakVersion); 2] = [("26.7.3", KeycloakVersion::V26), ("21.1.2", KeycloakVersion::V21)];
-
-fn seen(version: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/suite/seen/{version}.json"))
-}
-
-fn on_record(version: &str) -> Record {
-    serde_json::from_slice(&std::fs::read(seen(version)).expect("what was seen")).expect("a record")
-}
-
-/// Lines `version scenario/step: reason`; a version or a step may be `*`.
-fn differences() -> Vec<(String, String)> {
-    let lines = include_str!("differences.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let (place, reason) = line.split_once(": ").expect("a reason");
-            assert!(!reason.is_empty());
-            let (version, step) = place.split_once(' ').expect("a version");
-            (version.to_owned(), step.to_owned())
-        })
-        .collect()
-}
-
-fn is_known(version: &str, step: &str) -> bool {
-    differences().iter().any(|(of, known)| {
-        let here = known.strip_suffix('*').map_or(known == step, |start| step.starts_with(start));
-        here && (of == "*" || of == version)
-    })
-}
-
-/// Plays every scenario and gives what was observed, by `scenario/step`.
-fn play<'a>(mut stage: impl FnMut(Realm) -> Box<dyn Stage + 'a>) -> Record {
-    let mut record = BTreeMap::new();
-    for (name, realm, scenario) in scenarios::ALL {
-        let stage = stage(*realm);
-        let mut observed = Observed::new(name, stage.as_ref());
-        scenario(&mut observed);
-        record.extend(observed.record);
-    }
-    record
-}
-
-fn compare(judge: &str, version: &str, expected: &Record, found: &Record, known: impl Fn(&str) -> bool) {
-    let steps: std::collections::BTreeSet<_> = expected.keys().chain(found.keys()).collect();
-    let wrong: Vec<String> = steps
-        .into_iter()
-        .filter(|step| expected.get(*step) != found.get(*step) && !known(step))
-        .map(|step| format!("{step}\n  seen on {version}: {:?}\n  {judge}: {:?}", expected.get(step), found.get(step)))
-        .collect();
-    assert!(wrong.is_empty(), "{} of {} steps differ:\n{}", wrong.len(), expected.len(), wrong.join("\n"));
-    println!("{judge} as {version}: {} steps, all as seen", found.len());
-}
-
-#[test]
-fn the_embedded_service_answers_as_keycloak_was_seen_to() {
-    assert!(differences().len() < 10, "the embedded service is to be mended, not excused");
-    for (version, as_version) in VERSIONS {
-        let found = play(|realm| Box::new(SandboxStage::new(realm, as_version)));
-        compare("sandbox", version, &on_record(version), &found, |step| is_known(version, step));
-    }
-}
-
-#[test]
-fn what_is_excused_exists() {
-    for (version, step) in differences() {
-        let versions = VERSIONS.iter().filter(|(name, _)| version == "*" || version == *name);
-        let start = step.strip_suffix('*').unwrap_or(&step);
-        for (name, _) in versions {
-            assert!(on_record(name).keys().any(|known| known.starts_with(start)), "{name} has no step {step}");
-        }
-    }
-}
-
-#[cfg(feature = "keycloak")]
-fn judge(version: &str) {
-    let server = keycloak::Server::start(version);
-    let found = play(|realm| Box::new(server.stage(realm)));
-    if std::env::var_os("CDSE_JUDGE_RECORD").is_some() {
-        std::fs::write(seen(version), serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
-    }
-    compare("keycloak", version, &on_record(version), &found, |_| false);
-}
-
-#[cfg(feature = "keycloak")]
-#[test]
-fn keycloak_26_answers_as_on_record() {
-    judge("26.7.3");
-}
-
-#[cfg(feature = "keycloak")]
-#[test]
-fn keycloak_21_answers_as_on_record() {
-    judge("21.1.2");
+#[cfg(unix)]
+fn main() -> std::process::ExitCode {
+    compared::run()
 }

@@ -1,6 +1,4 @@
-//! The rules of the stores, on a real GNOME Keyring (feature `keyring-tests`).
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a surprise ends the test")]
+//! The rules of the stores.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -11,7 +9,24 @@ use std::time::Duration;
 use cdse_auth::store::{Commit, RecordStore, contract};
 use cdse_auth::{ErrorKind, Record, TokenSet, TokenStore};
 use cdse_judge::desktop::Desktop;
+use cdse_judge::named;
+use cdse_judge::real::Named;
 use cdse_keyring::{KeyringTokenStore, is_about_keyring};
+
+pub(crate) const ALL: &[Named] = named![
+    s1_the_contract_holds,
+    s1_the_secret_is_the_record_and_outlives_the_keyrings_sudden_end,
+    s1_two_folders_are_two_sessions_and_two_paths_of_one_folder_are_one,
+    s2_a_damaged_secret_is_named_and_set_aside,
+    s2_a_newer_secret_is_left_untouched,
+    s2_another_accounts_secret_is_left_untouched,
+    s2_two_secrets_in_the_place_of_one_are_not_guessed_between,
+    s5_a_locked_keyring_says_so_and_keeps_what_it_has,
+    s5_a_keyring_that_cannot_ask_anybody_is_still_locked,
+    s5_a_keyring_without_a_collection_says_so,
+    s1_several_processes_write_one_history,
+    s3_the_death_of_the_holder_frees_the_lock,
+];
 
 fn sessions(desktop: &Desktop) -> PathBuf {
     desktop.folder().join("sessions")
@@ -50,7 +65,6 @@ fn put(desktop: &Desktop, text: &str) {
     assert_eq!(stored(desktop), text);
 }
 
-#[test]
 fn s1_the_contract_holds() {
     let desktop = Desktop::start();
     let open = |name: &str| KeyringTokenStore::new(sessions(&desktop), name).with_bus(desktop.address());
@@ -58,7 +72,6 @@ fn s1_the_contract_holds() {
     contract::check_records(&|| Arc::new(open("records")));
 }
 
-#[test]
 fn s1_the_secret_is_the_record_and_outlives_the_keyrings_sudden_end() {
     let mut desktop = Desktop::start();
     let records = store(&desktop);
@@ -74,7 +87,6 @@ fn s1_the_secret_is_the_record_and_outlives_the_keyrings_sudden_end() {
     assert_eq!(records.commit(&contract::slot(), None, &record).unwrap(), Commit::Done);
 }
 
-#[test]
 fn s1_two_folders_are_two_sessions_and_two_paths_of_one_folder_are_one() {
     let desktop = Desktop::start();
     store(&desktop).save(&tokens("here")).unwrap();
@@ -89,7 +101,6 @@ fn s1_two_folders_are_two_sessions_and_two_paths_of_one_folder_are_one() {
     assert!(at("link/sessions").load().unwrap().is_some());
 }
 
-#[test]
 fn s2_a_damaged_secret_is_named_and_set_aside() {
     let desktop = Desktop::start();
     for text in ["x", "{", "null", "{\"schema\":1}", "CANARY"] {
@@ -114,7 +125,6 @@ fn s2_a_damaged_secret_is_named_and_set_aside() {
     }
 }
 
-#[test]
 fn s2_a_newer_secret_is_left_untouched() {
     let desktop = Desktop::start();
     let newer = "{\"schema\": 99, \"from\": \"the future\"}";
@@ -134,7 +144,6 @@ fn s2_a_newer_secret_is_left_untouched() {
     assert_eq!(stored(&desktop), newer);
 }
 
-#[test]
 fn s2_another_accounts_secret_is_left_untouched() {
     let desktop = Desktop::start();
     let text = String::from_utf8(contract::record(None, "theirs").to_json().to_vec()).unwrap();
@@ -153,7 +162,6 @@ fn s2_another_accounts_secret_is_left_untouched() {
 }
 
 /// Nobody can know which of them is the newest, and an old one-time token ends the session.
-#[test]
 fn s2_two_secrets_in_the_place_of_one_are_not_guessed_between() {
     let desktop = Desktop::start();
     let store = store(&desktop);
@@ -167,7 +175,6 @@ fn s2_two_secrets_in_the_place_of_one_are_not_guessed_between() {
     assert!(store.save(&tokens("second")).is_err());
 }
 
-#[test]
 fn s5_a_locked_keyring_says_so_and_keeps_what_it_has() {
     let mut desktop = Desktop::start();
     let store = store(&desktop);
@@ -187,7 +194,6 @@ fn s5_a_locked_keyring_says_so_and_keeps_what_it_has() {
     assert_eq!(store.load().unwrap().unwrap().access_token(), "kept");
 }
 
-#[test]
 fn s5_a_keyring_that_cannot_ask_anybody_is_still_locked() {
     let mut desktop = Desktop::start();
     store(&desktop).save(&tokens("kept")).unwrap();
@@ -196,7 +202,6 @@ fn s5_a_keyring_that_cannot_ask_anybody_is_still_locked() {
     assert!(error.message().contains("nobody unlocked it when asked to"), "{error}");
 }
 
-#[test]
 fn s5_a_keyring_without_a_collection_says_so() {
     let mut desktop = Desktop::without_keyring();
     let error = store(&desktop).load().unwrap_err();
@@ -213,7 +218,6 @@ const WRITERS: u32 = 4;
 const COMMITS: u32 = 25;
 
 /// Processes that commit under the guard: each generation is written once, and none is lost.
-#[test]
 fn s1_several_processes_write_one_history() {
     let desktop = Desktop::start();
     let records = store(&desktop);
@@ -232,7 +236,6 @@ fn s1_several_processes_write_one_history() {
     assert_eq!(last.generation, first.version().generation + u64::from(WRITERS * COMMITS));
 }
 
-#[test]
 fn s3_the_death_of_the_holder_frees_the_lock() {
     let desktop = Desktop::start();
     let mut holder = child(&desktop, "child_holds");
@@ -253,10 +256,13 @@ fn s3_the_death_of_the_holder_frees_the_lock() {
     assert!(!taken());
 }
 
+/// Where another process of a test finds the sessions; it tells that process that it is one.
+const FOLDER: &str = "CDSE_TEST_FOLDER";
+
 fn child(desktop: &Desktop, test: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test])
-        .env("CDSE_TEST_FOLDER", sessions(desktop))
+        .arg(test)
+        .env(FOLDER, sessions(desktop))
         .env("DBUS_SESSION_BUS_ADDRESS", desktop.address())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -264,15 +270,19 @@ fn child(desktop: &Desktop, test: &str) -> Child {
         .unwrap()
 }
 
-/// In the other process of a test, on the session's own bus.
-fn theirs() -> Option<KeyringTokenStore> {
-    std::env::var_os("CDSE_TEST_FOLDER").map(|folder| KeyringTokenStore::new(folder, "session"))
+/// What the other process of a test does, on the session's own bus; elsewhere nothing.
+pub(crate) fn child_has_played() -> bool {
+    let Some(folder) = std::env::var_os(FOLDER) else { return false };
+    let records = KeyringTokenStore::new(folder, "session");
+    match std::env::args().nth(1).as_deref() {
+        Some("child_commits") => child_commits(&records),
+        Some("child_holds") => child_holds(&records),
+        other => panic!("{other:?} is nobody's part"),
+    }
+    true
 }
 
-/// By itself it does nothing.
-#[test]
-fn child_commits() {
-    let Some(records) = theirs() else { return };
+fn child_commits(records: &KeyringTokenStore) {
     for _ in 0..COMMITS {
         let _guard = loop {
             match records.try_guard(&contract::slot()).unwrap() {
@@ -287,10 +297,7 @@ fn child_commits() {
     }
 }
 
-/// By itself it does nothing.
-#[test]
-fn child_holds() {
-    let Some(records) = theirs() else { return };
+fn child_holds(records: &KeyringTokenStore) {
     let _guard = records.try_guard(&contract::slot()).unwrap().unwrap();
     // Until the test has ended, however it ends.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());

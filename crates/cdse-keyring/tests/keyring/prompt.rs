@@ -1,7 +1,5 @@
 //! A person who is asked to unlock the keyring. A real one asks in a window, and there is none here: a keyring that plays
-//! its part of the protocol stands in for it (feature `keyring-tests`, for the bus).
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a surprise ends the test")]
+//! its part of the protocol stands in for it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,10 +9,18 @@ use std::time::Duration;
 use cdse_auth::TokenStore as _;
 use cdse_auth::store::contract;
 use cdse_judge::desktop::Desktop;
+use cdse_judge::named;
+use cdse_judge::real::Named;
 use cdse_keyring::KeyringTokenStore;
 use zbus::export::futures_core::Stream as _;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream, ObjectPath, Variant};
+
+pub(crate) const ALL: &[Named] = named![
+    s5_a_keyring_that_is_unlocked_when_asked_for_gives_the_session,
+    s5_a_person_who_declines_is_not_asked_again,
+    s5_nobody_is_waited_for_longer_than_was_said,
+];
 
 /// What the person does.
 #[derive(Clone, Copy, PartialEq)]
@@ -99,7 +105,6 @@ fn store(desktop: &Desktop) -> KeyringTokenStore {
     KeyringTokenStore::new(desktop.folder().join("sessions"), "session").with_bus(desktop.address())
 }
 
-#[test]
 fn s5_a_keyring_that_is_unlocked_when_asked_for_gives_the_session() {
     let desktop = Desktop::without_keyring();
     play(desktop.address(), Person::Unlocks);
@@ -111,7 +116,6 @@ fn s5_a_keyring_that_is_unlocked_when_asked_for_gives_the_session() {
     store(&desktop).load().unwrap().unwrap();
 }
 
-#[test]
 fn s5_a_person_who_declines_is_not_asked_again() {
     let desktop = Desktop::without_keyring();
     play(desktop.address(), Person::Declines);
@@ -119,7 +123,6 @@ fn s5_a_person_who_declines_is_not_asked_again() {
     assert!(error.message().contains("nobody unlocked it when asked to"), "{error}");
 }
 
-#[test]
 fn s5_nobody_is_waited_for_longer_than_was_said() {
     let desktop = Desktop::without_keyring();
     play(desktop.address(), Person::IsNotThere);
