@@ -45,7 +45,8 @@ pub enum ErrorKind {
     Network,
     /// Address, client id or settings are wrong; waiting does not help.
     Configuration,
-    /// The proxy or the certificate authorities that were named cannot be used; nothing was sent.
+    /// The proxy or the certificate authorities that were named cannot be used, or there is no cryptography for TLS; nothing
+    /// was sent.
     Transport,
     /// The certificate of the service, or of the proxy, is from an authority that is not known here; nothing was sent.
     UnknownAuthority,

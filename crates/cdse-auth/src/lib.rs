@@ -26,6 +26,19 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # TLS
+//!
+//! The library brings no cryptography of its own. It uses what the program has: the
+//! [`CryptoProvider`](https://docs.rs/rustls/0.23/rustls/crypto/struct.CryptoProvider.html) that is installed as the
+//! process's default, else the one that the features of `rustls` 0.23 name (its own default is `aws_lc_rs`), and installs
+//! none itself. A program that has neither enables the feature `ring` here; without it the first request fails with
+//! [`ErrorKind::Transport`], and says so, a request without TLS, too.
+//!
+//! The feature also enables that of `rustls`. A program that has `aws_lc_rs` as well has two then, and `rustls` asks it to
+//! install one of them before it makes connections of its own; for those of the library the feature decides.
+//! `TransportConfig::with_ring` takes ring whatever else there is: a command that runs for a moment wants that, for
+//! `aws-lc-rs` takes some 30 ms for the first random byte of a process.
 
 /// The examples of the README are compiled with the others.
 #[cfg(doctest)]

@@ -322,7 +322,8 @@ fn with_settings(
     store: Option<Arc<dyn TokenStore>>,
     pace: Pace,
 ) -> Result<TokenManager, Error> {
-    let transport = TransportConfig::new().with_user_agent(concat!("cdse/", env!("CARGO_PKG_VERSION")));
+    // ring, for the start of a short command (`with_ring`).
+    let transport = TransportConfig::new().with_user_agent(concat!("cdse/", env!("CARGO_PKG_VERSION"))).with_ring();
     let transport = match &environment.ca_bundle {
         Some(file) => transport.with_root_certificate_file("--ca-bundle", file),
         None => transport,

@@ -4,6 +4,7 @@ mod account;
 mod address;
 mod answer;
 mod authorities;
+mod crypto;
 mod exchange;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzz;

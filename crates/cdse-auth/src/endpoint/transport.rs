@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustls::crypto::CryptoProvider;
 use url::Url;
 
 use super::address::is_loopback;
 use super::authorities::Authorities;
+use super::crypto::Crypto;
 use super::proxy::{Route, Way, way};
 use crate::clock::{Millis, span};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +29,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub struct TransportConfig {
     proxy: Proxy,
     authorities: Authorities,
+    crypto: Crypto,
     user_agent: String,
     timeout: Duration,
 }
@@ -61,6 +62,7 @@ impl Default for TransportConfig {
         Self {
             proxy: Proxy::default(),
             authorities: Authorities::default(),
+            crypto: Crypto::default(),
             user_agent: concat!("cdse-auth/", env!("CARGO_PKG_VERSION")).to_owned(),
             timeout: Duration::from_millis(EXCHANGE.unsigned_abs()),
         }
@@ -97,6 +99,15 @@ impl TransportConfig {
     #[must_use]
     pub fn with_root_certificate_file(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         self.authorities.add_file(name.into(), path.into());
+        self
+    }
+
+    /// With ring for TLS, whatever the process's default or the features of `rustls` are. Unless said, what the program has
+    /// is used (see [the crate](crate#tls)).
+    #[cfg(feature = "ring")]
+    #[must_use]
+    pub fn with_ring(mut self) -> Self {
+        self.crypto = Crypto::Ring;
         self
     }
 
@@ -153,7 +164,7 @@ impl TransportConfig {
     }
 
     fn tls(&self, plain: bool) -> Result<rustls::ClientConfig> {
-        let provider = crypto();
+        let provider = self.crypto.provider()?;
         let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| unusable(&format!("TLS cannot be set up: {error}")))?;
@@ -172,11 +183,6 @@ impl TransportConfig {
 pub(super) struct Client {
     pub(super) http: reqwest::Client,
     pub(super) route: Option<Route>,
-}
-
-/// The one place that names the cryptography.
-fn crypto() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn unusable(why: &str) -> Error {
