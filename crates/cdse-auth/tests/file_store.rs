@@ -214,6 +214,86 @@ fn s2_a_file_or_folder_of_another_owner_is_refused() {
 }
 
 #[test]
+fn field_a_nothing_is_made_in_the_folder_of_another_user() {
+    if !is_root() {
+        return;
+    }
+    let (world, home) = (World::new(), tempfile::tempdir().unwrap());
+    let give = |path: &Path, owner, mode| {
+        std::os::unix::fs::chown(path, Some(owner), None).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    give(home.path(), 65_534, 0o755);
+    for below in ["session.json", ".local/state/cdse/sessions/session.json"] {
+        let store = FileTokenStore::new(home.path().join("new").join(below));
+        let manager: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
+        for error in [manager.authorization_header().unwrap_err(), store.save(&tokens("x")).unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::StoreUnsafe, "{error}");
+            for part in [home.path().to_str().unwrap(), "user id 65534", "-H", "-u '#65534'"] {
+                assert!(error.to_string().contains(part), "{part}: {error}");
+            }
+        }
+    }
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    assert_eq!(world.sandbox.counters().token_requests, 0, "nothing was sent");
+    // A folder like /tmp is for everybody, whoever made it.
+    give(home.path(), 65_534, 0o1777);
+    FileTokenStore::new(home.path().join("mine/session.json")).save(&tokens("x")).unwrap();
+}
+
+/// A file system on which a change of permissions succeeds and does nothing, as CIFS, exFAT and WSL's `/mnt/c` have it.
+struct WithoutModes(tempfile::TempDir);
+
+impl WithoutModes {
+    /// `None` without bindfs and the right to mount.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, seen) = (folder.path().join("real"), folder.path().join("seen"));
+        for path in [&real, &seen] {
+            fs::create_dir(path).unwrap();
+        }
+        let options = ["--chmod-ignore", "--perms=0666,a+X"];
+        let done = std::process::Command::new("bindfs").args(options).args([&real, &seen]).output();
+        done.is_ok_and(|done| done.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for WithoutModes {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0.path().join("seen")).status();
+    }
+}
+
+#[test]
+fn field_e_permissions_that_a_file_system_does_not_keep_are_said_once_and_never_claimed() {
+    let Some(mount) = WithoutModes::mount() else { return eprintln!("not run: no bindfs, or no right to mount") };
+    let (world, path) = (World::new(), mount.0.path().join("seen/sessions/session.json"));
+    let store = FileTokenStore::new(&path);
+    let manager: blocking::TokenManager = world.builder(user()).store(store.clone()).build().unwrap().into();
+    for _ in 0..3 {
+        manager.force_refresh().unwrap();
+    }
+    assert_eq!(mode(&path) & 0o777, 0o666, "the file system has no modes");
+    let problems = manager.status().problems;
+    assert_eq!(problems.iter().filter(|problem| problem.contains("keeps no permissions")).count(), 1, "{problems:?}");
+    assert!(!problems.iter().any(|problem| problem.contains("corrected")), "{problems:?}");
+}
+
+#[test]
+fn s3_a_lock_that_nobody_holds_names_nobody() {
+    let folder = Folder::new();
+    let (ours, other) = (folder.store(), folder.store());
+    let slot = contract::slot();
+    assert_eq!(ours.guard_holder(&slot), None, "there is no lock file");
+    let guard = ours.try_guard(&slot).unwrap().expect("nobody else has it");
+    let holder = other.guard_holder(&slot).expect("it is held");
+    assert!(holder.starts_with(&format!("{}@", std::process::id())), "{holder}");
+    drop(guard);
+    assert_eq!(other.guard_holder(&slot), None, "it was given back");
+    assert!(other.try_guard(&slot).unwrap().is_some(), "who asked has not kept it");
+}
+
+#[test]
 fn s2_a_damaged_file_is_named_and_set_aside_and_the_next_call_heals() {
     let whole = {
         let (world, folder) = (World::new(), Folder::new());

@@ -246,8 +246,13 @@ impl TokenStore for KeyringTokenStore {
     }
 
     fn clear(&self) -> Result<()> {
-        let Some(stored) = self.read_any()? else { return Ok(()) };
-        self.write(&stored.cleared())
+        // As a commit: what somebody has stored since is not what was to be cleared, and is read again.
+        while let Some(stored) = self.read_any()? {
+            if self.commit_over(self.read_any()?.as_ref(), Some(stored.version()), &stored.cleared())? == Commit::Done {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn records(&self) -> Option<&dyn RecordStore> {

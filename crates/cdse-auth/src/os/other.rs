@@ -62,6 +62,10 @@ pub(crate) fn owner(_: &Metadata) -> String {
     "another user".to_owned()
 }
 
+pub(crate) fn owner_id(_: &Metadata) -> u32 {
+    0
+}
+
 pub(crate) fn is_loose(_: &Metadata) -> bool {
     false
 }
@@ -70,8 +74,12 @@ pub(crate) fn is_open_folder(_: &Metadata) -> bool {
     false
 }
 
-pub(crate) fn tighten(_: &Path, _: &Metadata) -> io::Result<()> {
-    Ok(())
+pub(crate) fn tighten(file: &File, _: &Metadata) -> io::Result<Metadata> {
+    file.metadata()
+}
+
+pub(crate) fn foreign_ancestor(_: &Path) -> Option<(PathBuf, Metadata)> {
+    None
 }
 
 pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {

@@ -125,6 +125,11 @@ pub(crate) fn owner(metadata: &Metadata) -> String {
     format!("user id {}", metadata.uid())
 }
 
+/// The same as `sudo -u` takes it, after a `#`.
+pub(crate) fn owner_id(metadata: &Metadata) -> u32 {
+    metadata.uid()
+}
+
 /// Whether others may read or write it.
 pub(crate) fn is_loose(metadata: &Metadata) -> bool {
     metadata.mode() & 0o077 != 0
@@ -135,9 +140,23 @@ pub(crate) fn is_open_folder(metadata: &Metadata) -> bool {
     metadata.mode() & 0o022 != 0 && metadata.mode() & 0o1000 == 0
 }
 
-/// Takes all rights of others away.
-pub(crate) fn tighten(path: &Path, metadata: &Metadata) -> io::Result<()> {
-    std::fs::set_permissions(path, Permissions::from_mode(metadata.mode() & 0o700))
+/// Takes all rights of others away from the open file, whatever its name means by now, and says what came of it: some file
+/// systems keep no permissions and say that all went well.
+pub(crate) fn tighten(file: &File, metadata: &Metadata) -> io::Result<Metadata> {
+    file.set_permissions(Permissions::from_mode(metadata.mode() & 0o700))?;
+    file.metadata()
+}
+
+/// The folder in which `path` would be made, if that is another user's: what is made there (by root, as a rule, with the home
+/// folder of the user who called `sudo`) would be in that user's way. What belongs to root is the system's, and into a folder
+/// like `/tmp` anybody may put something.
+pub(crate) fn foreign_ancestor(path: &Path) -> Option<(PathBuf, Metadata)> {
+    let path = std::path::absolute(path).ok()?;
+    let (ancestor, metadata) =
+        path.ancestors().find_map(|above| Some((above.to_owned(), std::fs::metadata(above).ok()?)))?;
+    let is_everybodys = metadata.mode() & 0o1002 == 0o1002;
+    let is_fine = is_ours(&metadata) || metadata.uid() == 0 || is_everybodys;
+    (!is_fine).then_some((ancestor, metadata))
 }
 
 /// Makes a rename in the folder last through a power cut.
@@ -185,9 +204,27 @@ mod tests {
         {
             let found = metadata(file.path(), mode);
             assert_eq!(is_loose(&found), loose, "{mode:o}");
-            tighten(file.path(), &found).unwrap();
+            let after = tighten(file.as_file(), &found).unwrap();
+            assert_eq!(after.mode() & 0o7777, mode & 0o700, "{mode:o}");
             assert_eq!(std::fs::metadata(file.path()).unwrap().mode() & 0o7777, mode & 0o700, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn s2_rights_are_taken_from_the_file_that_was_opened_and_not_from_what_its_name_means_by_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, victim) = (folder.path().join("session.json"), folder.path().join("victim"));
+        for path in [&path, &victim] {
+            std::fs::write(path, "x").unwrap();
+        }
+        metadata(&victim, 0o644);
+        let found = metadata(&path, 0o644);
+        let file = open_read(&path).unwrap();
+        std::fs::rename(&path, folder.path().join("moved")).unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        assert!(!is_loose(&tighten(&file, &found).unwrap()));
+        assert_eq!(std::fs::metadata(&victim).unwrap().mode() & 0o777, 0o644);
+        assert_eq!(std::fs::metadata(folder.path().join("moved")).unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]

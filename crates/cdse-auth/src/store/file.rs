@@ -48,6 +48,8 @@ struct Inner {
     path: PathBuf,
     random: Random,
     warnings: Mutex<Vec<String>>,
+    /// Whether it was said that the file system keeps no permissions.
+    unprotected: Mutex<bool>,
     #[cfg(any(test, feature = "testing"))]
     watcher: Mutex<Option<Watcher>>,
 }
@@ -97,6 +99,7 @@ impl FileTokenStore {
             path: path.into(),
             random: Random::default(),
             warnings: Mutex::default(),
+            unprotected: Mutex::default(),
             #[cfg(any(test, feature = "testing"))]
             watcher: Mutex::default(),
         }))
@@ -185,7 +188,7 @@ impl FileTokenStore {
         let folder = std::fs::metadata(self.folder()).map_err(|error| self.unreadable(&error))?;
         self.check_folder(&folder)?;
         let metadata = file.metadata().map_err(|error| self.unreadable(&error))?;
-        self.check_file(path, &metadata)?;
+        self.check_file(&file, path, &metadata)?;
         let size = metadata.len();
         if size > LARGEST {
             return Err(self.damaged("it is far too large"));
@@ -209,7 +212,7 @@ impl FileTokenStore {
     }
 
     /// Ours, a plain file, and closed to others, if need be from now on.
-    fn check_file(&self, path: &Path, metadata: &Metadata) -> Result<()> {
+    fn check_file(&self, file: &File, path: &Path, metadata: &Metadata) -> Result<()> {
         if !metadata.is_file() {
             let why = format!("{} is no plain file; move it away and try again", path.display());
             return Err(Error::new(ErrorKind::StoreUnsafe, why));
@@ -218,8 +221,9 @@ impl FileTokenStore {
             return Err(foreign(path, metadata));
         }
         if os::is_loose(metadata) {
-            match os::tighten(path, metadata) {
-                Ok(()) => self.warn(format!(
+            match os::tighten(file, metadata) {
+                Ok(after) if os::is_loose(&after) => self.warn_unprotected(),
+                Ok(_) => self.warn(format!(
                     "other users could read {}: its permissions were corrected; if others use this machine, log out \
                      and in again",
                     path.display()
@@ -230,11 +234,25 @@ impl FileTokenStore {
         Ok(())
     }
 
+    /// Said once, for nothing can be done about it here.
+    fn warn_unprotected(&self) {
+        if !std::mem::replace(&mut *lock(&self.0.unprotected), true) {
+            self.warn(format!(
+                "the file system of {} keeps no permissions: other users of this machine may be able to read your session; \
+                 use a state folder on a disk that keeps them",
+                self.folder().display()
+            ));
+        }
+    }
+
     fn prepare_folder(&self) -> Result<()> {
         let folder = self.folder();
         let metadata = match std::fs::metadata(folder) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if let Some((above, owner)) = os::foreign_ancestor(folder) {
+                    return Err(foreign_place(folder, &above, &owner));
+                }
                 self.create_folder(folder).map_err(|error| unwritable(folder, "created", &error))?
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(self.no_folder()),
@@ -287,6 +305,9 @@ impl FileTokenStore {
 
     fn write_and_rename(&self, temporary: &Path, record: &Record) -> io::Result<()> {
         let mut file = self.take(FileOperation::CreateTemporary, || os::create_private(temporary))?;
+        if os::is_loose(&file.metadata()?) {
+            self.warn_unprotected();
+        }
         // What is written twice is no record: what interrupts it inside is begun again inside.
         self.take(FileOperation::Write, || Ok(()))?;
         file.write_all(&record.to_json())?;
@@ -372,6 +393,19 @@ fn foreign(path: &Path, metadata: &Metadata) -> Error {
     Error::new(ErrorKind::StoreUnsafe, why)
 }
 
+/// Nothing is made in another user's folder: that user's own programs could not use it.
+fn foreign_place(folder: &Path, above: &Path, owner: &Metadata) -> Error {
+    let why = format!(
+        "{} would be made in {}, which belongs to {}, not to you: nothing was made there; with sudo, pass -H to use your own \
+         home folder, or -u '#{}' to run as its owner; or choose another state folder",
+        folder.display(),
+        above.display(),
+        os::owner(owner),
+        os::owner_id(owner)
+    );
+    Error::new(ErrorKind::StoreUnsafe, why)
+}
+
 fn unwritable(path: &Path, what: &str, error: &io::Error) -> Error {
     let remedy = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room",
@@ -447,7 +481,7 @@ impl RecordStore for FileTokenStore {
             Err(error) => return Err(unwritable(&path, "opened", &error)),
         };
         let metadata = file.metadata().map_err(|error| unwritable(&path, "opened", &error))?;
-        self.check_file(&path, &metadata)?;
+        self.check_file(&file, &path, &metadata)?;
         let locked = self.take(FileOperation::Lock, || match file.try_lock() {
             Ok(()) => Ok(true),
             Err(TryLockError::WouldBlock) => Ok(false),
@@ -472,8 +506,14 @@ impl RecordStore for FileTokenStore {
     }
 
     fn guard_holder(&self, _: &Slot) -> Option<String> {
+        let mut file = os::open_read(&self.lock_path()).ok()?;
+        // The note stays when its writer is done, or dead. Whoever could share the lock sees that nobody holds it.
+        if file.try_lock_shared().is_ok() {
+            let _ = file.unlock();
+            return None;
+        }
         let mut note = String::new();
-        os::open_read(&self.lock_path()).ok()?.take(300).read_to_string(&mut note).ok()?;
+        (&mut file).take(300).read_to_string(&mut note).ok()?;
         let note = cleaned(note.trim(), 200);
         (!note.is_empty()).then_some(note)
     }
