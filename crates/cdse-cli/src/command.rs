@@ -42,44 +42,42 @@ impl SecretCommand {
     pub(crate) fn secret(&self) -> Result<Secret, Error> {
         let fail = |why: String| Error::new(ErrorKind::Configuration, format!("the program of {} {why}", self.name));
         let (program, arguments) = self.words.split_first().ok_or_else(|| fail("is missing".to_owned()))?;
-        let mut child = Command::new(program)
+        let child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| fail(format!("could not be started: {error}")))?;
-        let Some(stdout) = child.stdout.take() else { return Err(fail("has no output".to_owned())) };
+        let mut child = Child(child);
+        let Some(stdout) = child.0.stdout.take() else { return Err(fail("has no output".to_owned())) };
+        self.secret_of(child, stdout)
+    }
+
+    /// What `output`, that of the child, holds.
+    fn secret_of(&self, mut child: Child, output: impl Read + Send + 'static) -> Result<Secret, Error> {
+        let fail = |why: String| Error::new(ErrorKind::Configuration, format!("the program of {} {why}", self.name));
         let deadline = Timestamp::now() + PATIENCE;
         let (send, received) = mpsc::channel();
         // Reading is what may wait, so a thread does it.
-        std::thread::spawn(move || {
+        let reading = std::thread::Builder::new().spawn(move || {
             let mut text = Zeroizing::new(Vec::with_capacity(4096));
-            let read = stdout.take(LARGEST + 1).read_to_end(&mut text).map(|_| text);
+            let read = output.take(LARGEST + 1).read_to_end(&mut text).map(|_| text);
             let _ = send.send(read);
         });
+        reading.map_err(|error| fail(format!("could not be read: {error}")))?;
         let Ok(read) = received.recv_timeout(PATIENCE) else {
-            let _ = child.kill();
-            let _ = child.wait();
             return Err(fail(format!("printed nothing within {} s", PATIENCE.as_secs())));
         };
         let text = match read {
             Ok(text) if text.len() as u64 <= LARGEST => text,
-            Ok(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(fail("prints far too much for a secret".to_owned()));
-            }
+            Ok(_) => return Err(fail("prints far too much for a secret".to_owned())),
             Err(error) => return Err(fail(format!("could not be read: {error}"))),
         };
         let status = loop {
-            match child.try_wait().map_err(|error| fail(format!("was lost: {error}")))? {
+            match child.0.try_wait().map_err(|error| fail(format!("was lost: {error}")))? {
                 Some(status) => break status,
                 None if Timestamp::now() < deadline => std::thread::park_timeout(Duration::from_millis(5)),
-                None => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    return Err(fail(format!("did not end within {} s", PATIENCE.as_secs())));
-                }
+                None => return Err(fail(format!("did not end within {} s", PATIENCE.as_secs()))),
             }
         };
         if !status.success() {
@@ -90,9 +88,41 @@ impl SecretCommand {
     }
 }
 
+/// A program that is ended, and its process reaped, when it is not needed any more, whatever has gone wrong.
+struct Child(std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // One that has ended is only reaped.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As a pipe that breaks.
+    struct Broken;
+
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("broken"))
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn cli11_a_command_that_cannot_be_read_is_ended_and_reaped() {
+        let command = SecretCommand::new("--password-command", "sleep 600").unwrap();
+        let child = Child(Command::new("sleep").arg("600").stdout(Stdio::piped()).spawn().unwrap());
+        let process = std::path::PathBuf::from(format!("/proc/{}", child.0.id()));
+        assert!(process.exists());
+        let error = command.secret_of(child, Broken).unwrap_err();
+        assert!(error.message().contains("could not be read"), "{error}");
+        assert!(!process.exists(), "it still runs, or nobody has asked for its end");
+    }
 
     #[test]
     fn cli11_a_command_is_split_like_a_shell_does_and_sees_no_shell() {

@@ -48,7 +48,8 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 
 /// Replaces the file: readers see the old text or the new one.
 pub(crate) fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
-    try_write(path, text).map_err(|error| unwritable(path, &error))
+    let file = temporary(path)?;
+    fill(file, path, text).map_err(|error| unwritable(path, &error))
 }
 
 /// Says now what would keep [`write()`] from working later.
@@ -56,7 +57,7 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), Error> {
     if fs::symlink_metadata(path).is_ok_and(|there| there.is_dir()) {
         return Err(Error::new(ErrorKind::StoreUnsafe, format!("{} is a folder: move it away", path.display())));
     }
-    temporary(path).map(drop).map_err(|error| unwritable(path, &error))
+    temporary(path).map(drop)
 }
 
 /// Removes the file; that it is not there is fine.
@@ -67,18 +68,27 @@ pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn try_write(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = temporary(path)?;
+fn fill(mut file: tempfile::NamedTempFile, path: &Path, text: &[u8]) -> io::Result<()> {
     file.write_all(text)?;
     file.as_file().sync_all()?;
     file.persist(path).map(drop).map_err(|failed| failed.error)
 }
 
 /// A new file beside the other one, closed to everybody else.
-fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    create_private_folder(folder)?;
-    tempfile::Builder::new().prefix(".").suffix(".tmp").tempfile_in(folder)
+fn temporary(path: &Path) -> Result<tempfile::NamedTempFile, Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Some((above, owner)) = foreign_ancestor(folder) {
+        let why = format!(
+            "{} would be made in {}, which belongs to user id {owner}, not to you: nothing was made there; with sudo, pass -H \
+             to use your own home folder, or -u '#{owner}' to run as its owner",
+            folder.display(),
+            above.display()
+        );
+        return Err(Error::new(ErrorKind::StoreUnsafe, why));
+    }
+    create_private_folder(folder)
+        .and_then(|()| tempfile::Builder::new().prefix(".").suffix(".tmp").tempfile_in(folder))
+        .map_err(|error| unwritable(path, &error))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {
@@ -116,6 +126,38 @@ fn create_private_folder(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn create_private_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).create(folder)
+}
+
+/// Whether others may read it. Some file systems keep no permissions, whatever was asked of them.
+#[cfg(unix)]
+pub(crate) fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_open_to_others(_: &Path) -> bool {
+    false
+}
+
+/// The folder in which a folder that is not there yet would be made, if it is another user's, and who that is. Root's are the
+/// system's, and into one like `/tmp` anybody may put something.
+#[cfg(unix)]
+fn foreign_ancestor(folder: &Path) -> Option<(std::path::PathBuf, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    if folder.exists() {
+        return None;
+    }
+    let folder = std::path::absolute(folder).ok()?;
+    let (above, metadata) = folder.ancestors().find_map(|above| Some((above.to_owned(), fs::metadata(above).ok()?)))?;
+    let is_everybodys = metadata.mode() & 0o1002 == 0o1002;
+    let is_fine = foreign_owner(&metadata).is_none() || metadata.uid() == 0 || is_everybodys;
+    (!is_fine).then(|| (above, metadata.uid()))
+}
+
+#[cfg(not(unix))]
+fn foreign_ancestor(_: &Path) -> Option<(std::path::PathBuf, u32)> {
+    None
 }
 
 #[cfg(unix)]

@@ -197,7 +197,9 @@ impl Session {
     /// Reads the store, and says what it has mended: permissions that let others read.
     pub(crate) fn say_what_was_mended(&self) {
         let mended = self.manager.status().problems;
-        mended.iter().filter(|problem| problem.contains("other users")).for_each(|problem| output::warn(problem));
+        // Of a file system that keeps no permissions the login has told, and `status` and `doctor` do.
+        let of_now = |problem: &&String| problem.contains("other users") && !problem.contains("keeps no permissions");
+        mended.iter().filter(of_now).for_each(|problem| output::warn(problem));
     }
 
     /// Whether there is anything to use, renew or end.

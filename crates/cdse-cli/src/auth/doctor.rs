@@ -17,7 +17,7 @@ use crate::session::{self, Session};
 use crate::source::Source;
 use crate::state::StateFolder;
 use crate::stored::{self, Stored};
-use crate::{active, output, source};
+use crate::{active, output, private_file, source};
 
 /// The JSON shape; it is part of the interface.
 #[derive(Serialize, Debug)]
@@ -122,7 +122,7 @@ impl Doctor<'_> {
             Ok(()) => self.say("state folder", State::Ok, format!("{path} can be written")),
             Err(error) => self.problem("state folder", &error.into()),
         }
-        if is_open_to_others(state.path()) {
+        if private_file::is_open_to_others(state.path()) {
             self.say("state folder", State::Warning, format!("other users can look into {path}: `chmod go-rwx` it"));
         }
     }
@@ -276,17 +276,6 @@ fn kind_of(source: &Source) -> String {
         Source::Netrc(_) => "netrc file".to_owned(),
         other => other.describe(),
     }
-}
-
-#[cfg(unix)]
-fn is_open_to_others(folder: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_open_to_others(_: &Path) -> bool {
-    false
 }
 
 #[cfg(unix)]

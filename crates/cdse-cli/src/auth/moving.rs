@@ -82,7 +82,7 @@ impl Elsewhere {
         let _unfinished = signals::hold_the_end();
         let slot = self.manager.as_async().slot();
         let (from, to) = (records(&*self.store)?, records(store)?);
-        let _guards = (guard(from, slot)?, guard(to, slot)?);
+        let _guards = both_guards(self.kind, from, to, slot)?;
         // Others may have renewed or ended it until now.
         let Some(record) = from.read(slot)?.filter(|record| record.tokens().is_some()) else { return Ok(()) };
         if to.commit(slot, base(to, slot)?, &record)? == Commit::Moved {
@@ -145,6 +145,18 @@ fn records(store: &dyn TokenStore) -> Result<&dyn RecordStore, Error> {
     store.records().ok_or_else(|| Error::new(ErrorKind::StoreUnusable, "this store keeps no records"))
 }
 
+/// Both guards, that of the file first, whichever way the session goes: two moves in opposite directions would otherwise each
+/// hold what the other one waits for.
+fn both_guards(
+    kind: StoreKind,
+    from: &dyn RecordStore,
+    to: &dyn RecordStore,
+    slot: &Slot,
+) -> Result<[Box<dyn Guard>; 2], Error> {
+    let (first, second) = if kind.is_file() { (from, to) } else { (to, from) };
+    Ok([guard(first, slot)?, guard(second, slot)?])
+}
+
 fn guard(records: &dyn RecordStore, slot: &Slot) -> Result<Box<dyn Guard>, Error> {
     for _ in 0..TRIES {
         if let Some(guard) = records.try_guard(slot)? {
@@ -167,5 +179,34 @@ fn base(records: &dyn RecordStore, slot: &Slot) -> Result<Option<Version>, Error
             Ok(None)
         }
         stored => Ok(stored?.as_ref().map(Record::version)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cdse_auth::{FileTokenStore, Grant};
+
+    use super::*;
+
+    #[test]
+    fn s3_two_moves_in_opposite_directions_do_not_block_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let slot = Slot {
+            token_url: "https://id.example/token".to_owned(),
+            client_id: "cdse-public".to_owned(),
+            grant: Grant::Password,
+            subject: None,
+        };
+        let store = |name: &str| FileTokenStore::new(folder.path().join(name));
+        let move_from = |kind: StoreKind| {
+            for _ in 0..40 {
+                let (here, there) = (store(kind.describe()), store(kind.other().describe()));
+                drop(both_guards(kind, &here, &there, &slot).unwrap());
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| move_from(StoreKind::File));
+            scope.spawn(|| move_from(StoreKind::Keyring));
+        });
     }
 }

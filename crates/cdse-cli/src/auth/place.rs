@@ -14,7 +14,7 @@ use crate::profile::{Name, Profile};
 use crate::session;
 use crate::source::{self, Source};
 use crate::state::{StateFolder, StoreKind};
-use crate::{output, signals, time, waiting};
+use crate::{output, private_file, signals, time, waiting};
 
 /// Where a login goes: the profile that will point to it, and what it points to now.
 pub(super) struct Place<'a> {
@@ -134,7 +134,10 @@ impl Place<'_> {
         output::note(&format!("logged in as {who} (profile {})", self.name));
         let status = manager.status();
         output::note(&match &status.store.path {
-            Some(path) => format!("stored in {}, readable by you alone", one_line(&path.to_string_lossy())),
+            Some(path) => {
+                let alone = if private_file::is_open_to_others(path) { "" } else { ", readable by you alone" };
+                format!("stored in {}{alone}", one_line(&path.to_string_lossy()))
+            }
             None => format!("stored in {}", self.kind.describe()),
         });
         output::note(&until(&status));
