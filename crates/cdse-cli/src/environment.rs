@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cdse_auth::Secret;
 
@@ -37,9 +37,12 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     (
         "CDSE_STATE_DIR",
         "The folder where sessions are stored; else $XDG_STATE_HOME/cdse, else ~/.local/state/cdse \
-         (`cdse auth dir` prints it). It must be your own, on a disk of this machine.",
+         (`cdse auth dir` prints it). A whole path; it must be your own, on a disk of this machine.",
     ),
-    ("XDG_STATE_HOME, HOME", "Where the state folder is, unless CDSE_STATE_DIR says."),
+    (
+        "XDG_STATE_HOME, HOME",
+        "Where the state folder is, unless CDSE_STATE_DIR says. Without a HOME it is that of the user's entry in the system.",
+    ),
     ("NETRC", "The netrc file that --netrc reads; else ~/.netrc."),
     (
         "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
@@ -80,7 +83,8 @@ impl Environment {
     /// With what an option says in its place.
     pub(crate) fn read(global: &Global) -> Result<Self> {
         let environment = Self::from(|name| env::var_os(name))?;
-        Ok(Self { ca_bundle: global.ca_bundle.clone(), ..environment })
+        let home = environment.home.filter(|home| is_home(home)).or_else(home_of_user);
+        Ok(Self { ca_bundle: global.ca_bundle.clone(), home, ..environment })
     }
 
     /// As if none were given.
@@ -148,6 +152,38 @@ pub(crate) fn check_name(text: &str) -> Result<(), String> {
         return Err("is longer than any name".to_owned());
     }
     Ok(())
+}
+
+/// A path that somebody meant, not one that a shell should have expanded and nobody did: in a unit file, a cron table or a
+/// container's settings `~` and `$HOME` stand for themselves.
+pub(crate) fn check_expanded(path: &Path) -> Result<(), String> {
+    let text = path.to_string_lossy();
+    let is_name = |rest: &str| rest.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic());
+    let what = if text.starts_with('~') {
+        "~"
+    } else if text.split('$').skip(1).any(is_name) {
+        "a variable ($)"
+    } else {
+        return Ok(());
+    };
+    Err(format!("holds {what}, which only a shell expands: write the whole path"))
+}
+
+/// Containers and services set `HOME` to what is no home folder, or not at all.
+fn is_home(path: &Path) -> bool {
+    path.is_absolute() && path.parent().is_some()
+}
+
+/// What the system's list of users says.
+#[cfg(unix)]
+fn home_of_user() -> Option<PathBuf> {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok()??;
+    Some(user.dir).filter(|home| is_home(home))
+}
+
+#[cfg(not(unix))]
+fn home_of_user() -> Option<PathBuf> {
+    env::home_dir().filter(|home| is_home(home))
 }
 
 fn switch(name: &str, value: Option<&str>) -> Result<bool> {

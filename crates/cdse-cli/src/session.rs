@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::{
     AccessTokenAuth, AuthProvider, ClientCredentialsAuth, DEFAULT_REALM_URL, DataService, Error, ErrorKind,
-    FileTokenStore, Grant, PasswordAuth, RefreshTokenAuth, Secret, Slot, StoredSession, TokenManagerBuilder,
+    FileTokenStore, Grant, MemoryTokenStore, PasswordAuth, RefreshTokenAuth, Secret, Slot, StoredSession, TokenManagerBuilder,
     TokenStore, TotpSecret, TransportConfig,
 };
 
@@ -16,6 +16,7 @@ use crate::fail::{Fail, Result};
 use crate::netrc;
 use crate::output;
 use crate::outside;
+use crate::private_file;
 use crate::profile::{Name, Profile};
 use crate::signals;
 use crate::source::{self, Source, login_command, not_logged_in};
@@ -30,6 +31,8 @@ pub(crate) enum Pace {
     OneShot,
     /// Renewed for as long as the command runs.
     KeptAlive,
+    /// The same, and the session is this process's alone.
+    InMemory,
 }
 
 /// A session to work with.
@@ -59,6 +62,10 @@ impl Session {
 
     fn find_at(pace: Pace, global: &Global, environment: &Environment) -> Result<(Source, Option<Self>)> {
         let source = source::choose(global, environment)?;
+        if pace == Pace::InMemory && !source.can_log_in() && !(global.netrc && source.profile().is_some()) {
+            let why = format!("a session in memory needs credentials that log in, and the {} has none", source.describe());
+            return Err(Fail::usage(why).hint("set CDSE_USERNAME and CDSE_PASSWORD, or CDSE_CLIENT_ID and CDSE_CLIENT_SECRET"));
+        }
         let session = Self::of(&source, environment, pace)?;
         let stored = |session: &Self| session.source.profile().is_none() || session.manager.status().logged_in;
         if !global.netrc || source.profile().is_none() || session.as_ref().is_some_and(stored) {
@@ -117,6 +124,7 @@ impl Session {
     fn of_profile(name: &Name, environment: &Environment, pace: Pace) -> Result<Option<Self>> {
         let state = StateFolder::of(environment)?;
         let Some(profile) = Profile::load(&state, name)? else {
+            log::info!("there is no session of the profile {name} in {}", state.path().display());
             check_realm(environment)?;
             return Ok(None);
         };
@@ -170,10 +178,14 @@ impl Session {
         environment: &Environment,
         pace: Pace,
     ) -> Result<Self> {
-        let state = StateFolder::of(environment)?;
         check_realm(environment)?;
         let username = provider.username().map(str::to_owned);
-        let store = state.session(&slot_of(&provider, realm(environment))?, StoreKind::File, false);
+        let slot = slot_of(&provider, realm(environment))?;
+        let store = match pace {
+            Pace::InMemory => Arc::new(MemoryTokenStore::new()),
+            _ if slot.grant == Grant::ClientCredentials => client_store(environment, &slot),
+            _ => StateFolder::of(environment)?.session(&slot, StoreKind::File, false),
+        };
         let manager = build(provider, realm(environment), environment, Some(Arc::clone(&store)), pace)?;
         Ok(Self { source: source.clone(), manager, store: Some(store), username })
     }
@@ -196,10 +208,15 @@ impl Session {
 
     /// Reads the store, and says what it has mended: permissions that let others read.
     pub(crate) fn say_what_was_mended(&self) {
-        let mended = self.manager.status().problems;
-        // Of a file system that keeps no permissions the login has told, and `status` and `doctor` do.
-        let of_now = |problem: &&String| problem.contains("other users") && !problem.contains("keeps no permissions");
-        mended.iter().filter(of_now).for_each(|problem| output::warn(problem));
+        let mended = self.news();
+        mended.iter().filter(|problem| problem.contains("other users")).for_each(|problem| output::warn(problem));
+    }
+
+    /// The problems that were not there at the login, or that the login did not tell: a file system keeps no permissions for
+    /// as long as it is there.
+    pub(crate) fn news(&self) -> Vec<String> {
+        let problems = self.manager.status().problems.into_iter();
+        problems.filter(|problem| !problem.contains("keeps no permissions")).collect()
     }
 
     /// Whether there is anything to use, renew or end.
@@ -274,6 +291,27 @@ impl Session {
     }
 }
 
+/// A client has no session to share or to lose: where its token cannot be kept, each process asks for one of its own.
+fn client_store(environment: &Environment, slot: &Slot) -> Arc<dyn TokenStore> {
+    let in_file = || -> Result<_> {
+        let state = StateFolder::of(environment)?;
+        let store = state.session(slot, StoreKind::File, false);
+        match store.load() {
+            // A token that is valid can be used, whether another one could be written or not.
+            Ok(Some(tokens)) if time::seconds_until(tokens.access_expires_at()) > 0 => {}
+            // It is set aside.
+            Err(error) if error.kind() == ErrorKind::StoreDamaged => {}
+            Ok(_) => private_file::check_writable(&state.sessions().join(slot.id()))?,
+            Err(error) => return Err(error.into()),
+        }
+        Ok(store)
+    };
+    in_file().unwrap_or_else(|fail| {
+        log::info!("the client's token is kept in memory alone: {}", fail.text());
+        Arc::new(MemoryTokenStore::new())
+    })
+}
+
 /// The realm to log in at.
 pub(crate) fn realm(environment: &Environment) -> &str {
     environment.identity_url.as_deref().unwrap_or(DEFAULT_REALM_URL)
@@ -330,7 +368,7 @@ fn with_settings(
         Some(file) => transport.with_root_certificate_file("--ca-bundle", file),
         None => transport,
     };
-    let builder = builder.transport(transport).one_shot(pace == Pace::OneShot).keep_alive(pace == Pace::KeptAlive);
+    let builder = builder.transport(transport).one_shot(pace == Pace::OneShot).keep_alive(pace != Pace::OneShot);
     let builder = match store {
         Some(store) => {
             if let Some(path) = store.records().and_then(|records| records.description().path) {

@@ -8,8 +8,8 @@ use cdse_auth::{FileTokenStore, Slot, TokenStore};
 use cdse_keyring::KeyringTokenStore;
 use serde::{Deserialize, Serialize};
 
-use crate::environment::Environment;
-use crate::fail::{Fail, Result};
+use crate::environment::{Environment, check_expanded};
+use crate::fail::{Fail, Result, one_line};
 
 /// Where a session's tokens are kept. Its lock is in the state folder in any case.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, clap::ValueEnum)]
@@ -45,16 +45,30 @@ pub(crate) struct StateFolder(PathBuf);
 impl StateFolder {
     /// Where it is. Nothing is created or read.
     pub(crate) fn of(environment: &Environment) -> Result<Self> {
-        // A relative path in either of these means nothing (XDG Base Directory Specification).
-        let absolute = |path: &Option<PathBuf>| path.clone().filter(|path| path.is_absolute());
-        let folder = match &environment.state_dir {
-            Some(folder) => std::path::absolute(folder)
-                .map_err(|error| Fail::usage(format!("CDSE_STATE_DIR cannot be used: {error}")))?,
-            None => absolute(&environment.xdg_state_home)
-                .or_else(|| absolute(&environment.home).map(|home| home.join(OWN_PLACE)))
-                .map(|place| place.join("cdse"))
-                .ok_or_else(|| Fail::usage("there is no home folder to keep a session in: set CDSE_STATE_DIR"))?,
+        let expanded = |name: &str, path: &PathBuf| {
+            let shown = one_line(&path.to_string_lossy());
+            check_expanded(path).map_err(|why| Fail::usage(format!("{name} is {shown}: it {why}")))
         };
+        if let Some(folder) = &environment.state_dir {
+            expanded("CDSE_STATE_DIR", folder)?;
+            if !folder.is_absolute() {
+                let shown = one_line(&folder.to_string_lossy());
+                let why = format!("CDSE_STATE_DIR is {shown}, which is another folder in each working folder");
+                return Err(Fail::usage(format!("{why}: write the whole path")));
+            }
+            return Ok(Self(folder.clone()));
+        }
+        if let Some(place) = &environment.xdg_state_home {
+            expanded("XDG_STATE_HOME", place)?;
+            // Any other relative path means nothing there (XDG Base Directory Specification).
+            if place.is_absolute() {
+                return Ok(Self(place.join("cdse")));
+            }
+        }
+        let folder = environment.home.as_ref().map(|home| home.join(OWN_PLACE).join("cdse")).ok_or_else(|| {
+            Fail::usage("there is no home folder to keep a session in, neither in HOME nor in the system's list of users")
+                .hint("set CDSE_STATE_DIR; client credentials and CDSE_ACCESS_TOKEN do without a folder")
+        })?;
         Ok(Self(folder))
     }
 

@@ -48,10 +48,18 @@ struct Inner {
     path: PathBuf,
     random: Random,
     warnings: Mutex<Vec<String>>,
-    /// Whether it was said that the file system keeps no permissions.
-    unprotected: Mutex<bool>,
+    open: Mutex<OpenToOthers>,
     #[cfg(any(test, feature = "testing"))]
     watcher: Mutex<Option<Watcher>>,
+}
+
+/// What was found that lets others at the session and cannot be mended here.
+#[derive(Default)]
+struct OpenToOthers {
+    folder: bool,
+    /// It keeps no permissions.
+    file_system: bool,
+    said: bool,
 }
 
 /// Is told of each step before it is taken, and may let it fail with an error number of the system.
@@ -99,7 +107,7 @@ impl FileTokenStore {
             path: path.into(),
             random: Random::default(),
             warnings: Mutex::default(),
-            unprotected: Mutex::default(),
+            open: Mutex::default(),
             #[cfg(any(test, feature = "testing"))]
             watcher: Mutex::default(),
         }))
@@ -234,15 +242,8 @@ impl FileTokenStore {
         Ok(())
     }
 
-    /// Said once, for nothing can be done about it here.
     fn warn_unprotected(&self) {
-        if !std::mem::replace(&mut *lock(&self.0.unprotected), true) {
-            self.warn(format!(
-                "the file system of {} keeps no permissions: other users of this machine may be able to read your session; \
-                 use a state folder on a disk that keeps them",
-                self.folder().display()
-            ));
-        }
+        lock(&self.0.open).file_system = true;
     }
 
     fn prepare_folder(&self) -> Result<()> {
@@ -261,10 +262,7 @@ impl FileTokenStore {
         self.check_folder(&metadata)?;
         if os::is_open_folder(&metadata) {
             // It may be anybody's working folder: its rights are not this store's to change.
-            self.warn(format!(
-                "other users can put files into {}, where your session is; `chmod go-w` it, or use a folder of your own",
-                folder.display()
-            ));
+            lock(&self.0.open).folder = true;
         }
         Ok(())
     }
@@ -529,7 +527,23 @@ impl RecordStore for FileTokenStore {
     }
 
     fn take_warnings(&self) -> Vec<String> {
-        std::mem::take(&mut lock(&self.0.warnings))
+        let mut warnings = std::mem::take(&mut *lock(&self.0.warnings));
+        let mut open = lock(&self.0.open);
+        let folder = self.folder().display();
+        if open.file_system {
+            // Its folders are open as well, and nothing can be done about either: that is said once.
+            if !std::mem::replace(&mut open.said, true) {
+                warnings.push(format!(
+                    "the file system of {folder} keeps no permissions: other users of this machine may be able to read your \
+                     session; use a state folder on a disk that keeps them"
+                ));
+            }
+        } else if std::mem::take(&mut open.folder) {
+            warnings.push(format!(
+                "other users can put files into {folder}, where your session is; `chmod go-w` it, or use a folder of your own"
+            ));
+        }
+        warnings
     }
 
     fn description(&self) -> StoreDescription {

@@ -21,6 +21,6 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
     let status = session.manager.status();
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
     output::note(&format!("renewed ({}): the access token is valid until {end}", session.source.describe()));
-    status.problems.iter().for_each(|problem| output::warn(problem));
+    session.news().iter().for_each(|problem| output::warn(problem));
     Ok(())
 }

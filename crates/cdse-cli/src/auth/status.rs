@@ -70,7 +70,12 @@ impl Command {
             examine_all(global, environment)?
         } else {
             let (source, session) = Session::find(global, environment)?;
-            vec![(Examined::of(source, session.as_ref()), session)]
+            let mut examined = Examined::of(source, session.as_ref());
+            if session.is_none() {
+                let folder = StateFolder::of(environment)?.path().to_string_lossy().into_owned();
+                examined.report.store = Some(Store { kind: "file", path: Some(folder) });
+            }
+            vec![(examined, session)]
         };
         if self.check {
             signals::protect_all(
@@ -294,6 +299,9 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
         }
     };
     line("source", Some(report.source.clone()));
+    if status.is_none() {
+        line("looked in", report.store.as_ref().and_then(|store| store.path.as_deref()).map(one_line));
+    }
     if let Some(status) = status {
         line("client", report.client_id.clone());
         line("reaches", (!report.reach.is_empty()).then(|| report.reach.join(", ")));

@@ -69,7 +69,7 @@ fn cli9_problems_are_named_and_the_first_one_is_the_exit_code() {
     let doctor = || world.cdse(["auth", "doctor", "--json"]);
     let nowhere = doctor().env("CDSE_IDENTITY_URL", "http://127.0.0.1:9/r");
     assert!(find(nowhere, 4, "credential").contains("CDSE_IDENTITY_URL"));
-    let nowhere = doctor().env("CDSE_IDENTITY_URL", "http://127.0.0.1:9/r").env("CDSE_STATE_DIR", "none-yet");
+    let nowhere = doctor().env("CDSE_IDENTITY_URL", "http://127.0.0.1:9/r").env("CDSE_STATE_DIR", world.home.path().join("none-yet"));
     assert!(find(nowhere, 5, "service").contains("could not be reached"));
     assert!(find(doctor().env("CDSE_USERNAME", USER), 2, "credential").contains("CDSE_PASSWORD"));
     assert!(find(doctor().env("SSL_CERT_FILE", "/nowhere.pem"), 1, "authorities").contains("/nowhere.pem"));
@@ -77,7 +77,7 @@ fn cli9_problems_are_named_and_the_first_one_is_the_exit_code() {
     fs::write(world.session_file(), "{").unwrap();
     assert!(find(doctor(), 1, "session").contains("damaged"));
     fs::write(world.session_file(), text).unwrap();
-    let wrong = doctor().env("CDSE_IDENTITY_URL", "http://127.0.0.1:9/r").env("CDSE_STATE_DIR", "none-yet");
+    let wrong = doctor().env("CDSE_IDENTITY_URL", "http://127.0.0.1:9/r").env("CDSE_STATE_DIR", world.home.path().join("none-yet"));
     wrong.run().exits(5);
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cdse_sandbox::{Action, Fault};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{USER, World, until};
+use crate::support::{Call, USER, World, until};
 
 /// The status that the protected resource gives to a real curl.
 fn curl(world: &World, arguments: &[&str]) -> String {
@@ -134,13 +134,189 @@ fn m14_a_watch_says_that_the_session_has_ended_and_goes_on_when_somebody_logs_in
     until("the first header is there", || file.exists());
     world.sandbox.end_session(&world.sandbox.sessions()[0].id);
     until("it is said", || fs::read_to_string(&said).unwrap().contains("; still watching"));
-    let dead = token_in(&file);
+    until("the dead header is gone", || !file.exists());
     world.log_in();
-    // It looks once a minute for somebody's login.
-    until("the new session is used", || token_in(&file) != dead);
+    until("the new session is used", || file.exists());
+    assert_eq!(curl(&world, &["--header", &format!("@{}", file.display())]), "200");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!file.exists());
+}
+
+/// A watch that a test ends.
+struct Watch {
+    child: std::process::Child,
+    said: std::path::PathBuf,
+}
+
+impl Watch {
+    /// Says what it is called for what it says.
+    fn start(world: &World, mut call: Call, name: &str) -> Self {
+        let said = world.home.path().join(format!("said by {name}"));
+        call.command.stderr(fs::File::create(&said).unwrap());
+        Self { child: call.spawn(), said }
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(&self.said).unwrap()
+    }
+
+    fn end(&mut self) -> Option<i32> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn watch(world: &World, file: &Path, name: &str) -> Watch {
+    Watch::start(world, world.cdse(["auth", "header-file", "--watch", file.to_str().unwrap()]), name)
+}
+
+#[test]
+fn field_c_of_two_watches_of_one_path_the_one_that_stays_puts_it_back() {
+    let world = World::logged_in();
+    let file = world.home.path().join("header");
+    let mut first = watch(&world, &file, "the first");
+    until("the first has written", || file.exists());
+    let mut second = watch(&world, &file, "the second");
+    until("both are there", || second.said().contains("until a signal comes"));
+    // What is removed is put back, whoever has removed it.
+    for _ in 0..3 {
+        fs::remove_file(&file).unwrap();
+        until("it is put back", || file.exists());
+    }
+    assert_eq!(first.end(), Some(143));
+    until("the one that stays has put it back", || file.exists());
+    assert_eq!(curl(&world, &["--header", &format!("@{}", file.display())]), "200");
+    assert_eq!(second.end(), Some(143));
+    assert!(!file.exists());
+    for watch in [&first, &second] {
+        assert!(!watch.said().contains("warning"), "{}", watch.said());
+    }
+}
+
+#[test]
+fn field_c_a_file_that_somebody_puts_at_the_path_is_neither_replaced_nor_removed() {
+    let world = World::with(|config| config.lifetimes.access = Duration::from_secs(4));
+    world.log_in();
+    let file = world.home.path().join("header");
+    let mut watch = watch(&world, &file, "it");
+    until("the header is there", || file.exists());
+    let stranger = world.home.path().join("stranger");
+    fs::write(&stranger, "years of work\n").unwrap();
+    fs::rename(&stranger, &file).unwrap();
+    until("it is said", || watch.said().contains("it is left as it is"));
+    let renewals = world.sandbox.counters().token_requests;
+    until("the token was renewed meanwhile", || world.sandbox.counters().token_requests > renewals + 1);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "years of work\n");
+    // As soon as it is gone the header is there again.
+    fs::remove_file(&file).unwrap();
+    until("it is put back", || file.exists());
+    fs::write(&stranger, "more work\n").unwrap();
+    fs::rename(&stranger, &file).unwrap();
+    assert_eq!(watch.end(), Some(143));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "more work\n");
+    assert_eq!(watch.said().matches("it is left as it is").count(), 1, "{}", watch.said());
+}
+
+#[test]
+fn m14_a_logout_elsewhere_takes_the_header_away_at_once_and_a_login_brings_it_back() {
+    let world = World::logged_in();
+    let file = world.home.path().join("header");
+    let mut watch = watch(&world, &file, "it");
+    until("the header is there", || file.exists());
+    world.cdse(["auth", "logout"]).run().ok();
+    until("it is gone", || !file.exists());
+    world.log_in();
+    until("it is there again", || file.exists());
+    assert_eq!(token_in(&file), world.cdse(["auth", "token"]).run().token());
+    assert_eq!(watch.end(), Some(143));
+    assert!(!file.exists());
+}
+
+#[test]
+fn m14_a_write_that_failed_is_tried_again_and_at_the_end_no_token_is_left() {
+    const OWNER: u32 = 54_321;
+    let world = World::with(|config| config.lifetimes.access = Duration::from_secs(4));
+    let (home, folder) = (world.home.path().join("own"), world.home.path().join("own/headers"));
+    fs::create_dir_all(&folder).unwrap();
+    for path in [&home, &folder] {
+        let _ = std::os::unix::fs::chown(path, Some(OWNER), Some(OWNER));
+    }
+    let file = folder.join("header");
+    let call = |arguments: &[&str]| {
+        let call = world.cdse_of(OWNER, arguments).unwrap_or_else(|| world.cdse(arguments));
+        call.env("CDSE_STATE_DIR", home.join("state"))
+    };
+    call(&["auth", "login", "--username", USER, "--password-stdin"]).stdin(crate::support::PASSWORD).run().ok();
+    let mut watch = Watch::start(&world, call(&["auth", "header-file", "--watch", file.to_str().unwrap()]), "it");
+    until("the header is there", || file.exists());
+    let locked = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+    let first = token_in(&file);
+    locked(0o555);
+    until("it is said", || watch.said().contains("trying again"));
+    assert_eq!(token_in(&file), first);
+    locked(0o755);
+    until("it is written after all", || token_in(&file) != first);
+    until("that is said", || watch.said().contains("up to date again"));
+    locked(0o555);
+    assert_eq!(watch.end(), Some(143));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "", "a token was left behind");
+    assert!(watch.said().matches("trying again").count() <= 2, "{}", watch.said());
+}
+
+#[test]
+fn field_c_a_token_that_nothing_renews_is_said_to_end_and_is_removed_then() {
+    let world = World::with(|config| config.lifetimes.access = Duration::from_secs(4));
+    let token = world.cdse_as(USER, ["auth", "token"]).run().token();
+    let file = world.home.path().join("header");
+    let call = world.cdse(["auth", "header-file", "--watch", file.to_str().unwrap()]).env("CDSE_ACCESS_TOKEN", token);
+    let mut watch = Watch::start(&world, call, "it");
+    until("the header is there", || file.exists());
+    until("it is said", || watch.said().contains("nothing renews this token"));
+    assert_eq!(watch.child.wait().unwrap().code(), Some(4), "{}", watch.said());
+    assert!(!file.exists() && watch.said().contains("CDSE_ACCESS_TOKEN has ended"), "{}", watch.said());
+    // A client that is logged in without its secret: a login may bring it back, so it is waited for.
+    let login = ["auth", "login", "--client-id", "sh-client", "--client-secret-stdin", "--profile", "client"];
+    world.cdse(login).stdin("sh-secret").run().ok();
+    let call = world.cdse(["auth", "header-file", "--watch", "--profile", "client", file.to_str().unwrap()]);
+    let mut watch = Watch::start(&world, call, "the other");
+    until("it is said", || watch.said().contains("nothing renews this token"));
+    until("it is gone", || !file.exists());
+    until("that is said", || watch.said().contains("still watching"));
+    let again = [&login[..], &["--force"]].concat();
+    world.cdse(again).stdin("sh-secret").run().ok();
+    until("it is there again", || file.exists());
+    assert_eq!(watch.end(), Some(143));
+}
+
+#[test]
+fn s5_a_session_in_memory_is_opened_where_it_is_asked_for_and_ended_with_its_process() {
+    let world = World::with(|config| config.lifetimes.access = Duration::from_secs(4));
+    // No folder can be made.
+    fs::write(world.state(), "in the way").unwrap();
+    let file = world.home.path().join("header");
+    let arguments = ["auth", "header-file", "--watch", "--store", "memory", file.to_str().unwrap()];
+    let mut watch = Watch::start(&world, world.cdse_as(USER, arguments), "it");
+    until("the header is there", || file.exists());
+    let first = token_in(&file);
+    until("it is renewed", || file.exists() && token_in(&file) != first);
+    assert_eq!(world.sandbox.sessions().len(), 1);
+    assert_eq!(watch.end(), Some(143));
+    assert_eq!(world.sandbox.sessions().len(), 0, "it was ended");
+    assert!(!file.exists());
+    // Only for a process that lives on, and only with something to log in with.
+    let path = file.to_str().unwrap();
+    world.cdse_as(USER, ["auth", "header-file", "--store", "memory", path]).run().exits(2);
+    let with_none = world.cdse(arguments).env("CDSE_STATE_DIR", world.home.path().join("none"));
+    with_none.run().exits(2).says("CDSE_USERNAME");
+    assert_eq!(world.sandbox.sessions().len(), 0);
 }
 
 #[test]

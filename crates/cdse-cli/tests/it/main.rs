@@ -20,6 +20,7 @@ mod killed;
 mod messages;
 mod netrc;
 mod network;
+mod places;
 mod precedence;
 mod processes;
 mod rig;

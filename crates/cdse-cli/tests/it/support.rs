@@ -73,6 +73,25 @@ impl World {
         Call { state: self.state(), ..call }
     }
 
+    /// A call by another user. Only root can make one; anybody else gets `None`.
+    pub(crate) fn cdse_of<S: AsRef<OsStr>>(&self, uid: u32, arguments: impl IntoIterator<Item = S>) -> Option<Call> {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        use std::os::unix::process::CommandExt;
+
+        if !fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0) {
+            return None;
+        }
+        let binary = self.home.path().join("cdse");
+        if !binary.exists() {
+            // By another process: a file that this one has open for writing while another test forks is busy for a moment.
+            assert!(Command::new("cp").arg(BINARY).arg(&binary).status().unwrap().success());
+            fs::set_permissions(self.home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let mut call = Call::new(binary.to_str().unwrap(), arguments).env("CDSE_IDENTITY_URL", self.sandbox.realm_url());
+        call.command.uid(uid).gid(uid);
+        Some(call)
+    }
+
     /// With credentials in the environment.
     pub(crate) fn cdse_as<S: AsRef<OsStr>>(&self, user: &str, arguments: impl IntoIterator<Item = S>) -> Call {
         self.cdse(arguments).env("CDSE_USERNAME", user).env("CDSE_PASSWORD", PASSWORD)

@@ -669,11 +669,34 @@ const SESSION_FILES: &[Case] = &[
             set.log_in(USER, PASSWORD).tell()
         },
     ),
-    case("There is no home folder", "Some batch systems and services start programs without `HOME`.", |stage| {
-        let set = stage.world();
-        let told = set.cdse("auth token").without("HOME").without("CDSE_STATE_DIR").tell();
-        told.map(|told| Told { typed: format!("env -u HOME {}", told.typed), ..told })
+    case(
+        "There is no home folder",
+        "Some containers and services start programs without `HOME`, as a user whom the system's list of users does not know.",
+        |stage| {
+            let set = stage.world();
+            let attempt = set.of_unknown_user("auth token")?.without("HOME").without("CDSE_STATE_DIR");
+            attempt.tell().map(|told| Told { typed: format!("env -u HOME {}", told.typed), ..told })
+        },
+    ),
+    case(
+        "A path that no shell has expanded",
+        "In a unit file, a cron table or the settings of a container `~` and `$HOME` stand for themselves.",
+        |stage| stage.world().cdse("auth token").env("CDSE_STATE_DIR", "~/cdse").tell(),
+    ),
+    case("A state folder that is another one in each folder", "As above.", |stage| {
+        stage.world().cdse("auth token").env("CDSE_STATE_DIR", "cdse").tell()
     }),
+    case(
+        "The home folder is somebody else's",
+        "`sudo` without `-H` may keep the `HOME` of whoever called it, and so does a container that is given one.",
+        |stage| {
+            let set = stage.world();
+            let home = set.world.home.path().join("jane");
+            fs::create_dir(&home).unwrap();
+            chown(&home, Some(54_321), None).ok()?;
+            set.log_in(USER, PASSWORD).env("HOME", &home).without("CDSE_STATE_DIR").tell()
+        },
+    ),
     case(
         "Another process holds the session's lock",
         "Another process renews this session just now, or was stopped while it did. The process is named: see what it does.",

@@ -86,6 +86,13 @@ impl Set {
         Attempt { call, ..attempt }
     }
 
+    /// As a user whom the system does not know; `None` if this one may not do that.
+    pub(super) fn of_unknown_user(&self, line: &str) -> Option<Attempt<'_>> {
+        let attempt = self.cdse(line);
+        let call = self.world.cdse_of(54_321, attempt.call.command.get_args())?;
+        Some(Attempt { call, ..attempt })
+    }
+
     /// The file of the default profile.
     pub(super) fn profile(&self) -> PathBuf {
         self.world.profile_file("default")
