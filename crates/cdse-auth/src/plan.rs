@@ -728,7 +728,7 @@ fn back_off(next: &mut Record, failure: &Failure, dice: Dice) -> Millis {
 fn lost_login(next: &mut Record, retry_after: Option<Millis>, dice: Dice) -> Millis {
     next.fails = next.fails.saturating_add(1);
     next.lost = next.lost.saturating_add(1);
-    let length = (30 * SECOND << next.lost.min(8)).min(LONGEST_AFTER_LOST_LOGIN) * dice.backoff / 1000;
+    let length = ((30 * SECOND) << next.lost.min(8)).min(LONGEST_AFTER_LOST_LOGIN) * dice.backoff / 1000;
     length.max(retry_after.map_or(0, |asked| asked.clamp(SECOND, LONGEST_RETRY_AFTER)))
 }
 

@@ -283,3 +283,27 @@ fn m7_every_handle_may_be_dropped() {
     until("nobody holds the guard", || scene.manager().force_refresh().is_ok());
     scene.keeps_the_session("every handle dropped");
 }
+
+/// Several tasks may poll one call, the one after the other, and it may be dropped at any time: nothing is kept of a waker
+/// but the last one, and nothing of that either once the call is dropped.
+#[test]
+fn m7_what_was_told_to_wake_is_not_kept_for_ever() {
+    struct Counted;
+    impl Wake for Counted {
+        fn wake(self: Arc<Self>) {}
+    }
+    let scene = Scene::with_a_session();
+    scene.world.sandbox.script(Fault::token(Action::Stall { processed: false }));
+    let manager = scene.manager();
+    let wakers = [Arc::new(Counted), Arc::new(Counted)];
+    let kept = || wakers.each_ref().map(|waker| Arc::strong_count(waker) - 1);
+    let mut call = Box::pin(manager.as_async().force_refresh());
+    for nth in 0..1000 {
+        let waker = Waker::from(Arc::clone(&wakers[nth % 2]));
+        assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let [first, second] = kept();
+    assert!(first + second <= 4, "{first} and {second} of two wakers are kept");
+    drop(call);
+    assert_eq!(kept(), [0, 0], "nobody waits any more");
+}

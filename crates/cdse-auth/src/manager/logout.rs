@@ -79,7 +79,12 @@ fn end_session(core: &Core) -> Result<()> {
     let Some(seen) = core.shared().seen.clone() else { return Ok(()) };
     let stored = seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
     let tokens = stored.into_iter().chain(&seen.record.to_end).filter(|_| core.slot.grant != Grant::AccessToken);
-    tokens.fold(Ok(()), |ended, token| ended.and(core.end_at_service(token)))
+    let mut ended = Ok(());
+    for token in tokens {
+        // What became of one is no reason to leave the other open.
+        ended = ended.and(core.end_at_service(token));
+    }
+    ended
 }
 
 fn remove(core: &Core) -> Result<()> {

@@ -176,7 +176,7 @@ impl World {
             unknown: HashSet::new(),
             no_login_before: 0,
             logged_out_of: HashSet::new(),
-            codes: seed % 3 == 0,
+            codes: seed.is_multiple_of(3),
             strict: false,
             tally: Tally::default(),
         }
