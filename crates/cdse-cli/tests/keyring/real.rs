@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::time::Duration;
 
 use cdse_auth::store::{Commit, RecordStore};
@@ -11,15 +12,18 @@ use cdse_judge::named;
 use cdse_judge::real::Named;
 use cdse_keyring::KeyringTokenStore;
 use cdse_sandbox::{Action, Fault, Rotation};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{BUS, Call, Done, MFA, PASSWORD, USER, World, log_in_to};
+use crate::support::{BUS, Call, Done, MFA, PASSWORD, USER, World, log_in_to, until};
 
 pub(crate) const ALL: &[Named] = named![
     cli1_login_token_status_refresh_logout_with_a_keyring,
     s5_what_the_keyring_does_not_give_is_sought_nowhere_else,
     s2_a_secret_that_cannot_be_used,
     x1_16_processes_one_request_with_a_keyring,
+    w_sixteen_processes_that_want_another_token_all_get_one_with_a_keyring,
+    w_a_stopped_holder_of_the_lock_fails_nobody_with_a_keyring,
     x3_a_login_with_the_other_store_moves_the_session,
     x3_a_forced_login_with_the_other_store_ends_the_session_in_the_first,
     x3_a_dead_session_in_the_other_store_does_not_stay_there,
@@ -58,6 +62,12 @@ impl Home {
 
     fn cdse(&self, arguments: &[&str]) -> Call {
         self.on_bus(self.world.cdse(arguments))
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> (Call, Child) {
+        let mut call = self.cdse(arguments);
+        let child = call.spawn();
+        (call, child)
     }
 
     fn run(&self, arguments: &[&str]) -> Done {
@@ -236,6 +246,51 @@ fn x1_16_processes_one_request_with_a_keyring() {
         assert_eq!(home.open_sessions(), 1);
     }
     home.no_file_holds(&home.tokens());
+}
+
+fn w_sixteen_processes_that_want_another_token_all_get_one_with_a_keyring() {
+    let home = Home::with(World::with(|config| config.rotation = Rotation::OneTime));
+    home.log_in_to("keyring").ok();
+    home.age(100);
+    home.world.sandbox.clear_log();
+    home.world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(500))).always());
+    let running: Vec<_> = (0..16).map(|_| home.spawn(&["auth", "token", "--force-refresh"])).collect();
+    for (call, child) in running {
+        call.wait(child).token();
+    }
+    let counters = home.world.sandbox.counters();
+    // They do not begin at one moment: whoever comes when one is announced waits for the next.
+    assert!(counters.token_requests < 16 && counters.reuse_detected == 0, "{counters:?}");
+    assert_eq!(home.open_sessions(), 1);
+}
+
+fn w_a_stopped_holder_of_the_lock_fails_nobody_with_a_keyring() {
+    let home = Home::with(World::with(|config| config.rotation = Rotation::OneTime));
+    home.log_in_to("keyring").ok();
+    home.age(490);
+    home.world.sandbox.clear_log();
+    home.world.sandbox.script(Fault::token(Action::DelayAnswer(Duration::from_millis(300))).always());
+    let (call, holder) = home.spawn(&["auth", "token", "--force-refresh"]);
+    until("it is at the exchange", || home.world.sandbox.counters().token_requests == 1);
+    let pid = Pid::from_child(&holder);
+    kill_process(pid, Signal::STOP).unwrap();
+    home.run(&["auth", "token"]).token();
+    let waiting: Vec<_> =
+        [&["auth", "refresh"][..], &["auth", "token", "--min-validity", "300s"]].map(|words| home.spawn(words)).into();
+    for (_, child) in &waiting {
+        let tasks = format!("/proc/{}/task", child.id());
+        until("it waits for the lock", || {
+            fs::read_dir(&tasks).unwrap().flatten().any(|task| {
+                fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim_end() == "cdse-auth")
+            })
+        });
+    }
+    kill_process(pid, Signal::CONT).unwrap();
+    call.wait(holder).token();
+    for (call, child) in waiting {
+        call.wait(child).ok();
+    }
+    assert_eq!((home.world.sandbox.counters().reuse_detected, home.open_sessions()), (0, 1));
 }
 
 fn x3_a_login_with_the_other_store_moves_the_session() {
