@@ -3,10 +3,8 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use cdse_auth::PasswordAuth;
-use netrc::Netrc;
 use zeroize::Zeroizing;
 
 use crate::environment::{Environment, check_name};
@@ -44,40 +42,164 @@ pub(crate) fn user(environment: &Environment, realm: &str, is_default: bool) -> 
     let text =
         read(&path).map_err(|error| Fail::usage(format!("--netrc: {shown} cannot be read: {error}")).hint(WITHOUT))?;
     warn_if_loose(&path);
-    user_in(&text, &path, &machines(realm, is_default))
+    let (user, warning) = user_in(&text, &path, &machines(realm, is_default))?;
+    warning.iter().for_each(|warning| output::warn(warning));
+    Ok(user)
 }
 
 /// A plain file and not the whole of a huge one: anything else could keep a job waiting for ever.
-fn read(path: &Path) -> io::Result<Zeroizing<String>> {
-    if !fs::metadata(path)?.is_file() {
+fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
         return Err(io::Error::other("it is no plain file"));
     }
-    let mut text = Zeroizing::new(String::new());
-    fs::File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    // Room for the whole file: growing would leave copies of passwords behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len().min(LARGEST)).unwrap_or(0) + 1));
+    fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LARGEST {
         return Err(io::Error::other("it is far too large"));
+    }
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") || text.contains(&0) {
+        return Err(io::Error::other("it is text in UTF-16, or no text: save it as UTF-8"));
     }
     Ok(text)
 }
 
-fn user_in(text: &str, path: &Path, machines: &[String]) -> Result<PasswordAuth> {
+/// The user, and what is odd about the file.
+fn user_in(text: &[u8], path: &Path, machines: &[String]) -> Result<(PasswordAuth, Option<String>)> {
     let shown = path.display();
-    let netrc = Netrc::from_str(text).map_err(|error| {
-        // Its words may be a password in the wrong place; the line number stands at the end.
-        let text = error.to_string();
-        let line = text.rfind("(line ").map_or("", |at| &text[at..]);
-        Fail::usage(format!("--netrc: {shown} is no netrc file {line}").trim_end().to_owned())
+    let unreadable = |line: usize| {
+        Fail::usage(format!("--netrc: {shown} is no netrc file (line {line})"))
             .hint("an entry is written: machine NAME login USER password PASSWORD")
-    })?;
-    let Some(entry) = machines.iter().find_map(|machine| netrc.hosts.get(machine)) else {
-        let why = format!("--netrc: {shown} names no machine {}", machines.join(" or "));
-        return Err(Fail::usage(why).hint(WITHOUT));
     };
-    check_name(&entry.login).map_err(|why| Fail::usage(format!("--netrc: the login in {shown} {why}")))?;
-    if entry.password.is_empty() {
+    let (entries, outside) = entries(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
+    let of = |machine: &str| -> Vec<&Entry> {
+        entries.iter().filter(|entry| entry.machine.eq_ignore_ascii_case(machine.as_bytes())).collect()
+    };
+    let ours = machines.iter().map(|machine| (machine, of(machine))).find(|(_, entries)| !entries.is_empty());
+    let Some((machine, [entry, others @ ..])) = ours.as_ref().map(|(machine, entries)| (machine, &entries[..])) else {
+        return Err(match outside.filter(|_| entries.is_empty()) {
+            Some(line) => unreadable(line),
+            None => Fail::usage(format!("--netrc: {shown} names no machine {}", machines.join(" or "))).hint(WITHOUT),
+        });
+    };
+    if let Some(line) = entry.odd {
+        return Err(unreadable(line));
+    }
+    let decoded = |what: &str, word: &[u8]| {
+        let why = || format!("--netrc: the {what} of {machine} in {shown} is not valid UTF-8: save the file as UTF-8");
+        std::str::from_utf8(word).map(|word| Zeroizing::new(word.to_owned())).map_err(|_| Fail::usage(why()))
+    };
+    let (login, password) = (decoded("login", &entry.login)?, decoded("password", &entry.password)?);
+    check_name(&login).map_err(|why| Fail::usage(format!("--netrc: the login in {shown} {why}")))?;
+    if password.is_empty() {
         return Err(Fail::usage(format!("--netrc: {shown} holds no password for {}", machines[0])));
     }
-    Ok(PasswordAuth::new(entry.login.clone(), entry.password.clone()))
+    let count = 1 + others.len();
+    let warning = (count > 1).then(|| format!("{shown} has {count} entries for {machine}: the first one is used"));
+    Ok((PasswordAuth::new(login.as_str(), password.as_str()), warning))
+}
+
+/// One machine's entry, in the bytes of the file: what is in the others is their business.
+#[derive(Default)]
+struct Entry {
+    /// Empty for `default`, which is for every machine and so not used here.
+    machine: Word,
+    login: Word,
+    password: Word,
+    /// The line of what was not understood in it.
+    odd: Option<usize>,
+}
+
+type Word = Zeroizing<Vec<u8>>;
+
+/// All entries, and the line of what was not understood outside of them. Words are separated as curl does it: by spaces and
+/// line ends, or in quotation marks, within which a backslash stands before a quotation mark and its like.
+fn entries(text: &[u8]) -> (Vec<Entry>, Option<usize>) {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut outside = None;
+    let mut words = words(text).into_iter();
+    while let Some((line, word)) = words.next() {
+        let mut value = || words.next().map_or((false, Word::default()), |(_, word)| (true, word));
+        let taken = match (&word[..], entries.last_mut()) {
+            (b"machine", _) => {
+                let (is_there, machine) = value();
+                entries.push(Entry { machine, ..Entry::default() });
+                is_there
+            }
+            (b"default", _) => {
+                entries.push(Entry::default());
+                true
+            }
+            (b"login", Some(entry)) => {
+                let (is_there, login) = value();
+                entry.login = login;
+                is_there
+            }
+            (b"password", Some(entry)) => {
+                let (is_there, password) = value();
+                entry.password = password;
+                is_there
+            }
+            (b"account", Some(_)) => value().0,
+            _ => false,
+        };
+        if !taken {
+            let odd = entries.last_mut().map_or(&mut outside, |entry| &mut entry.odd);
+            odd.get_or_insert(line);
+        }
+    }
+    (entries, outside)
+}
+
+/// The words and their lines, without comments and macros.
+fn words(text: &[u8]) -> Vec<(usize, Word)> {
+    let mut found: Vec<(usize, Word)> = Vec::new();
+    let mut in_macro = false;
+    for (nth, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let mut rest = line.trim_ascii();
+        if in_macro {
+            // It ends with an empty line.
+            in_macro = !rest.is_empty();
+            continue;
+        }
+        if rest.starts_with(b"#") {
+            continue;
+        }
+        while !rest.is_empty() {
+            let (word, after) = first_word(rest);
+            rest = after.trim_ascii_start();
+            if &word[..] == b"macdef" {
+                in_macro = true;
+                break;
+            }
+            found.push((nth + 1, word));
+        }
+    }
+    found
+}
+
+fn first_word(text: &[u8]) -> (Word, &[u8]) {
+    let mut word = Word::new(Vec::with_capacity(text.len()));
+    let Some(quoted) = text.strip_prefix(b"\"") else {
+        let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+        word.extend_from_slice(&text[..end]);
+        return (word, &text[end..]);
+    };
+    let mut bytes = quoted.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => return (word, &quoted[at + 1..]),
+            b'\\' => word.extend(bytes.next().map(|(_, byte)| match byte {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                other => *other,
+            })),
+            other => word.push(*other),
+        }
+    }
+    (word, b"")
 }
 
 fn machines(realm: &str, is_default: bool) -> Vec<String> {
@@ -114,9 +236,9 @@ mod tests {
     #[test]
     fn cli4_no_word_of_a_netrc_file_is_shown() {
         cdse_fuzz::fuzz("netrc", |data| {
-            let Ok(text) = std::str::from_utf8(data) else { return String::new() };
-            match user_in(text, Path::new("/n"), &machines("", true)) {
-                Ok(user) => {
+            let text = String::from_utf8_lossy(data);
+            match user_in(data, Path::new("/n"), &machines("", true)) {
+                Ok((user, _)) => {
                     assert!(user.username().is_some_and(|name| check_name(name).is_ok()));
                     "found".to_owned()
                 }

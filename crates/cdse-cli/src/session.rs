@@ -5,8 +5,8 @@ use std::sync::Arc;
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::{
     AccessTokenAuth, AuthProvider, ClientCredentialsAuth, DEFAULT_REALM_URL, DataService, Error, ErrorKind,
-    FileTokenStore, Grant, MemoryTokenStore, PasswordAuth, RefreshTokenAuth, Secret, Slot, StoredSession, TokenManagerBuilder,
-    TokenStore, TotpSecret, TransportConfig,
+    FileTokenStore, Grant, MemoryTokenStore, PasswordAuth, RefreshTokenAuth, Secret, Slot, StoredSession,
+    TokenManagerBuilder, TokenStore, TotpSecret, TransportConfig,
 };
 
 use crate::cli::Global;
@@ -63,8 +63,11 @@ impl Session {
     fn find_at(pace: Pace, global: &Global, environment: &Environment) -> Result<(Source, Option<Self>)> {
         let source = source::choose(global, environment)?;
         if pace == Pace::InMemory && !source.can_log_in() && !(global.netrc && source.profile().is_some()) {
-            let why = format!("a session in memory needs credentials that log in, and the {} has none", source.describe());
-            return Err(Fail::usage(why).hint("set CDSE_USERNAME and CDSE_PASSWORD, or CDSE_CLIENT_ID and CDSE_CLIENT_SECRET"));
+            let why =
+                format!("a session in memory needs credentials that log in, and the {} has none", source.describe());
+            return Err(
+                Fail::usage(why).hint("set CDSE_USERNAME and CDSE_PASSWORD, or CDSE_CLIENT_ID and CDSE_CLIENT_SECRET")
+            );
         }
         let session = Self::of(&source, environment, pace)?;
         let stored = |session: &Self| session.source.profile().is_none() || session.manager.status().logged_in;

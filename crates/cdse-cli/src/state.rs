@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cdse_auth::{FileTokenStore, Slot, TokenStore};
+use cdse_auth::store::RecordStore as _;
+use cdse_auth::{FileTokenStore, Grant, Slot, TokenSet, TokenStore};
 use cdse_keyring::KeyringTokenStore;
 use serde::{Deserialize, Serialize};
 
 use crate::environment::{Environment, check_expanded};
 use crate::fail::{Fail, Result, one_line};
+use crate::private_file;
 
 /// Where a session's tokens are kept. Its lock is in the state folder in any case.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, clap::ValueEnum)]
@@ -66,8 +68,10 @@ impl StateFolder {
             }
         }
         let folder = environment.home.as_ref().map(|home| home.join(OWN_PLACE).join("cdse")).ok_or_else(|| {
-            Fail::usage("there is no home folder to keep a session in, neither in HOME nor in the system's list of users")
-                .hint("set CDSE_STATE_DIR; client credentials and CDSE_ACCESS_TOKEN do without a folder")
+            Fail::usage(
+                "there is no home folder to keep a session in, neither in HOME nor in the system's list of users",
+            )
+            .hint("set CDSE_STATE_DIR; client credentials and CDSE_ACCESS_TOKEN do without a folder")
         })?;
         Ok(Self(folder))
     }
@@ -93,6 +97,27 @@ impl StateFolder {
         self.in_keyring(&slot.id()).lock_path().exists()
     }
 
+    /// Does what a login does, with nothing in it: makes the folders, takes a lock, writes, syncs and renames. Nothing of it
+    /// stays. Says what was noticed.
+    pub(crate) fn try_out(&self) -> Result<Vec<String>> {
+        let folders = [self.sessions(), self.profiles()];
+        let new: Vec<PathBuf> = {
+            let all = folders.iter().flat_map(|folder| folder.ancestors());
+            all.filter(|folder| folder.symlink_metadata().is_err()).map(Path::to_owned).collect()
+        };
+        let name = format!(".doctor-{}.json", std::process::id());
+        let [session, profile] = folders.map(|folder| folder.join(&name));
+        let tried = try_files(&session, &profile);
+        for file in [session.with_extension("json.lock"), session, profile] {
+            let _ = std::fs::remove_file(file);
+        }
+        // Each folder before those above it; one in which somebody has stored something meanwhile stays.
+        for folder in new {
+            let _ = std::fs::remove_dir(folder);
+        }
+        tried
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
@@ -104,6 +129,19 @@ impl StateFolder {
     pub(crate) fn profiles(&self) -> PathBuf {
         self.0.join("profiles")
     }
+}
+
+fn try_files(session: &Path, profile: &Path) -> Result<Vec<String>> {
+    private_file::write(profile, b"{}\n")?;
+    let slot = Slot { token_url: String::new(), client_id: String::new(), grant: Grant::Password, subject: None };
+    let store = FileTokenStore::new(session);
+    let _guard = store.try_guard(&slot)?;
+    // As long as a session is.
+    store.save(&TokenSet::new("x".repeat(3000), Duration::from_secs(60))?)?;
+    if store.load()?.is_none() {
+        return Err(Fail::other(format!("what was written to {} was not there afterwards", session.display())));
+    }
+    Ok(store.take_warnings())
 }
 
 /// The platform's place for state, below the home folder.

@@ -76,6 +76,26 @@ pub(crate) fn profiles(state: &StateFolder) -> Result<Vec<Name>> {
     Ok(names.filter(|name| Profile::path(state, name).exists()).collect())
 }
 
+/// Removes the session files that were set aside as damaged, and says which.
+pub(crate) fn remove_damaged(state: &StateFolder) -> Result<Vec<PathBuf>> {
+    let mut removed = Vec::new();
+    for path in entries(&state.sessions())? {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().contains(".json.damaged-")) {
+            fs::remove_file(&path).map_err(|error| {
+                let why = format!("{} may hold a token and cannot be removed: {error}", path.display());
+                Error::new(ErrorKind::StoreUnwritable, why)
+            })?;
+            removed.push(path);
+        }
+    }
+    Ok(removed)
+}
+
+/// How many session files there are, of sessions that are open or not.
+pub(crate) fn count_records(state: &StateFolder) -> Result<usize> {
+    Ok(files(&state.sessions())?.len())
+}
+
 impl Stored {
     fn unpointed_source(&self) -> Option<Source> {
         self.session.as_ref().ok()?.as_ref()?.unpointed_source()
@@ -84,16 +104,21 @@ impl Stored {
 
 /// The JSON files of a folder, in order.
 fn files(folder: &std::path::Path) -> Result<Vec<PathBuf>> {
+    let is_record =
+        |path: &PathBuf| path.extension() == Some(OsStr::new("json")) && !path.file_name().is_some_and(is_hidden);
+    Ok(entries(folder)?.into_iter().filter(is_record).collect())
+}
+
+/// What is in a folder, in order; nothing in one that is not there.
+fn entries(folder: &std::path::Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(folder, &error).into()),
     };
-    let is_record =
-        |path: &PathBuf| path.extension() == Some(OsStr::new("json")) && !path.file_name().is_some_and(is_hidden);
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_record).collect();
-    files.sort();
-    Ok(files)
+    let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    Ok(entries)
 }
 
 fn unreadable(folder: &std::path::Path, error: &io::Error) -> Error {

@@ -260,6 +260,10 @@ impl FileTokenStore {
             Err(error) => return Err(unwritable(folder, "used", &error)),
         };
         self.check_folder(&metadata)?;
+        if let Some(why) = os::unfit_file_system(folder) {
+            let why = format!("{why}, or keep the state folder on a disk of this machine");
+            return Err(Error::new(ErrorKind::StoreUnsafe, why));
+        }
         if os::is_open_folder(&metadata) {
             // It may be anybody's working folder: its rights are not this store's to change.
             lock(&self.0.open).folder = true;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::status::Examined;
 use crate::cli::Global;
-use crate::environment::Environment;
+use crate::environment::{Environment, VARIABLES};
 use crate::fail::{Fail, Result, one_line};
 use crate::profile::Profile;
 use crate::session::{self, Session};
@@ -96,33 +96,57 @@ impl Doctor<'_> {
     }
 
     fn variables(&mut self) {
+        let ours = |name: &String| name == "NETRC" || name.to_uppercase().starts_with("CDSE_") || is_meant(name);
         let mut set: Vec<String> = env::vars_os()
             .filter_map(|(name, value)| Some(name.into_string().ok()?).filter(|_| !value.is_empty()))
-            .filter(|name| name.starts_with("CDSE_") || name == "NETRC")
-            .map(|name| one_line(&name))
+            .filter(ours)
             .collect();
         set.sort();
-        let text = if set.is_empty() { "none of CDSE_* is set".to_owned() } else { format!("set: {}", set.join(", ")) };
+        let is_read = |name: &String| {
+            known_variables().chain(OF_OTHER_PROGRAMS.iter().copied()).chain(["NETRC"]).any(|known| known == name)
+        };
+        let (read, others): (Vec<_>, Vec<_>) = set.into_iter().partition(is_read);
+        let text =
+            if read.is_empty() { "none of CDSE_* is set".to_owned() } else { format!("set: {}", read.join(", ")) };
         self.say("environment", State::Ok, text);
+        for name in others {
+            let meant = nearest(&name).map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+            self.say("environment", State::Warning, format!("nothing reads the variable {name}{meant}"));
+        }
     }
 
+    /// What a login does is done: to ask whether it could be done has other answers.
     fn state_folder(&mut self) {
         let state = match StateFolder::of(self.environment) {
             Ok(state) => state,
             Err(fail) => return self.problem("state folder", &fail),
         };
         let path = state.path().display();
-        if !state.path().exists() {
-            return self.say("state folder", State::Ok, format!("{path} is not there yet; the first login makes it"));
+        let is_there = state.path().exists();
+        let in_use = source::profile_in_use(&Global::default(), self.environment).unwrap_or_default();
+        let tried = state.try_out().and_then(|warnings| {
+            if is_there {
+                Profile::check_writable(&state, &in_use)?;
+            }
+            Ok(warnings)
+        });
+        let warnings = match tried {
+            Ok(warnings) => warnings,
+            Err(fail) => return self.problem("state folder", &fail),
+        };
+        self.say(
+            "state folder",
+            State::Ok,
+            if is_there {
+                format!("{path} can be written and locked")
+            } else {
+                format!("{path} is not there yet; the first login makes it")
+            },
+        );
+        for warning in &warnings {
+            self.say("state folder", State::Warning, warning);
         }
-        match Profile::check_writable(
-            &state,
-            &source::profile_in_use(&Global::default(), self.environment).unwrap_or_default(),
-        ) {
-            Ok(()) => self.say("state folder", State::Ok, format!("{path} can be written")),
-            Err(error) => self.problem("state folder", &error.into()),
-        }
-        if private_file::is_open_to_others(state.path()) {
+        if warnings.is_empty() && is_there && private_file::is_open_to_others(state.path()) {
             self.say("state folder", State::Warning, format!("other users can look into {path}: `chmod go-rwx` it"));
         }
     }
@@ -163,6 +187,10 @@ impl Doctor<'_> {
             format!("{}, {}", examined.report.state, examined.report.credential.unwrap_or("no credential")),
         );
         for problem in &examined.report.problems {
+            // What the try has said is not said again.
+            if self.checks.iter().any(|check| check.text == *problem) {
+                continue;
+            }
             self.say("session", State::Warning, problem);
         }
         self.lock(&session);
@@ -248,6 +276,37 @@ impl Doctor<'_> {
             None => self.say("clock", State::Ok, "not compared: the service did not tell the time"),
         }
     }
+}
+
+/// What the embedded service sets for others.
+const OF_OTHER_PROGRAMS: &[&str] = &["CDSE_DOWNLOAD_URL"];
+
+fn known_variables() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().flat_map(|(names, _)| names.split(", ")).filter(|name| name.starts_with("CDSE_"))
+}
+
+/// `CSDE_USERNAME`, `cdse-password`: a slip in one of ours.
+fn is_meant(name: &str) -> bool {
+    let name = name.to_uppercase().replace('-', "_");
+    known_variables().any(|known| strsim::damerau_levenshtein(&name, known) <= 2)
+}
+
+/// The variable that was meant, most likely.
+fn nearest(name: &str) -> Option<&'static str> {
+    let rest = |name: &str| {
+        let name = name.to_uppercase().replace('-', "_");
+        name.strip_prefix("CDSE").unwrap_or(&name).trim_start_matches('_').to_owned()
+    };
+    let given = rest(name);
+    let likeness = |known: &str| {
+        let known = rest(known);
+        // A part of the name, as in CDSE_USER, says more than letters that happen to be the same.
+        let is_part = given.len() > 2 && (known.contains(&given) || given.contains(&known));
+        strsim::normalized_damerau_levenshtein(&given, &known).max(if is_part { 0.8 } else { 0.0 })
+    };
+    let mut all: Vec<(f64, &str)> = known_variables().map(|known| (likeness(known), known)).collect();
+    all.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    all.first().filter(|(likeness, _)| *likeness >= 0.5).map(|(_, known)| *known)
 }
 
 /// Scheme, host and port of what is an address, and nothing else of it: anything else may be a password.

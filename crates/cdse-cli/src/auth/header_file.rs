@@ -143,20 +143,25 @@ fn follow(session: &Session, news: Sender<News>) {
 fn current(session: &Session, header: HeaderValue) -> News {
     let status = session.manager.status();
     let until = status.access_expires_at;
-    // Of a client `refreshable` says no more than that its token is valid.
-    let renews = status.refreshable && status.grant != Grant::ClientCredentials;
-    if renews || status.can_log_in {
+    // Of these `refreshable` says no more than that the token is valid.
+    let is_alone = matches!(status.grant, Grant::AccessToken | Grant::ClientCredentials);
+    if (status.refreshable && !is_alone) || status.can_log_in {
         return News { header: Some(header), until, trouble: None };
     }
     let tokens = session.store.as_ref().and_then(|store| store.load().ok().flatten());
     let could_renew = tokens.is_some_and(|tokens| tokens.refresh_token().is_some());
-    if could_renew && !matches!(status.grant, Grant::AccessToken | Grant::ClientCredentials) {
+    if could_renew && !is_alone {
         let why = status.last_error.filter(|error| error.kind() != ErrorKind::ShutDown);
-        let why = why.map_or_else(|| "the session has ended".to_owned(), |error| session.explain(error).text().to_owned());
+        let why =
+            why.map_or_else(|| "the session has ended".to_owned(), |error| session.explain(error).text().to_owned());
         return News { header: None, until: None, trouble: Some(why) };
     }
     let end = until.map_or_else(|| "its end".to_owned(), time::for_people);
-    News { header: Some(header), until, trouble: Some(format!("nothing renews this token: the file is good until {end}")) }
+    News {
+        header: Some(header),
+        until,
+        trouble: Some(format!("nothing renews this token: the file is good until {end}")),
+    }
 }
 
 /// Keeps the file as it should be until the manager is shut down, or nothing can ever be written again.
@@ -316,7 +321,10 @@ impl HeaderFile {
                 Ok(())
             }
             (Found::Ours, None) => self.take_away().map_err(|error| {
-                Fail::other(format!("{} cannot be removed: {error}; the token in it is of no use any more", self.shown()))
+                Fail::other(format!(
+                    "{} cannot be removed: {error}; the token in it is of no use any more",
+                    self.shown()
+                ))
             }),
             _ => Ok(()),
         };
@@ -356,7 +364,10 @@ impl HeaderFile {
             return;
         }
         if let Err(error) = self.take_away() {
-            output::warn(&format!("{} cannot be removed: {error}; it still holds a token: remove it yourself", self.shown()));
+            output::warn(&format!(
+                "{} cannot be removed: {error}; it still holds a token: remove it yourself",
+                self.shown()
+            ));
         }
     }
 }

@@ -76,6 +76,7 @@ impl Command {
         if !any {
             output::note("nobody is logged in: nothing to do");
         }
+        left(&StateFolder::of(environment)?)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -135,6 +136,25 @@ impl Command {
             ));
         }
     }
+}
+
+/// Nobody who has logged out of everything leaves a token behind: what was set aside as damaged may hold one. What else stays
+/// is named, for there are names in it.
+fn left(state: &StateFolder) -> Result<()> {
+    let removed = stored::remove_damaged(state)?;
+    if !removed.is_empty() {
+        let names: Vec<String> = removed.iter().map(|path| one_line(&path.to_string_lossy())).collect();
+        output::note(&format!("removed what had been set aside as damaged: {}", names.join(", ")));
+    }
+    let records = stored::count_records(state)?;
+    if records > 0 {
+        output::note(&format!(
+            "note: {records} of the files in {} name an account and hold no token; `rm -r {}` removes all of it",
+            one_line(&state.sessions().to_string_lossy()),
+            one_line(&state.path().to_string_lossy())
+        ));
+    }
+    Ok(())
 }
 
 /// Who wants to leave is not told to log in.

@@ -26,12 +26,14 @@ fn field_a_root_makes_nothing_in_the_home_folder_of_another_user() {
         return;
     }
     let at_home = |call: Call| call.without("CDSE_STATE_DIR").env("HOME", &home);
-    let calls = || [
-        at_home(world.cdse(LOGIN)).stdin(PASSWORD),
-        at_home(world.cdse_as(USER, ["auth", "token"])),
-        at_home(world.cdse_as(USER, ["auth", "token"])).env("XDG_STATE_HOME", home.join("xdg")),
-        at_home(world.cdse(LOGIN)).stdin(PASSWORD).env("CDSE_STATE_DIR", home.join("a/b")),
-    ];
+    let calls = || {
+        [
+            at_home(world.cdse(LOGIN)).stdin(PASSWORD),
+            at_home(world.cdse_as(USER, ["auth", "token"])),
+            at_home(world.cdse_as(USER, ["auth", "token"])).env("XDG_STATE_HOME", home.join("xdg")),
+            at_home(world.cdse(LOGIN)).stdin(PASSWORD).env("CDSE_STATE_DIR", home.join("a/b")),
+        ]
+    };
     for call in calls() {
         let done = call.run().exits(7).prints_nothing().says("belongs to user id 54321").says("-H").says("-u '#54321'");
         assert!(done.stderr.contains(home.to_str().unwrap()), "{done:?}");
@@ -177,4 +179,69 @@ fn field_o_not_logged_in_says_where_it_looked() {
     }
     let of_profile = world.cdse(["auth", "token", "-v", "--profile", "work"]).run();
     assert!(of_profile.stderr.contains(&folder) && of_profile.stderr.contains("work"), "{of_profile:?}");
+}
+
+#[test]
+fn s3_a_network_file_system_whose_locks_keep_nobody_out_is_refused() {
+    let world = World::new();
+    let mounts = world.home.path().join("mountinfo");
+    let call = |options: &str, arguments: &[&str]| {
+        let line = format!("36 1 0:45 / / rw,relatime - {options}\n");
+        fs::write(&mounts, line).unwrap();
+        // In a space of mounts of its own the program sees another list of mounts; nothing else is different.
+        let script = format!("mount --bind '{}' /proc/$$/mountinfo && exec \"$0\" \"$@\"", mounts.display());
+        let words = ["-m", "sh", "-c", &script, crate::support::BINARY];
+        let call = Call::new("unshare", words.iter().chain(arguments)).env("PATH", std::env::var_os("PATH").unwrap());
+        let call = call.env("HOME", world.home.path()).env("CDSE_STATE_DIR", world.state());
+        call.env("CDSE_IDENTITY_URL", world.sandbox.realm_url())
+    };
+    if call("ext4 /dev/root rw", &["auth", "dir"]).run().code != Some(0) {
+        return eprintln!("not run: no right to mount");
+    }
+    for (options, remedy) in [
+        ("nfs server:/x rw,vers=3,local_lock=none", "version 4"),
+        ("nfs server:/x rw,vers=3,nolock,local_lock=all", "without nolock"),
+        ("nfs4 server:/x rw,vers=4.2,local_lock=flock", "without local_lock"),
+        ("lustre 10.0.0.1@tcp:/x rw,lazystatfs", "mounted with flock"),
+        ("beegfs beegfs_nodev rw", "use another file system"),
+    ] {
+        call(options, &LOGIN).stdin(PASSWORD).run().exits(7).says(remedy).says("CDSE_STATE_DIR").says("mounted at /");
+        let doctor = call(options, &["auth", "doctor"]).run().exits(7);
+        assert!(doctor.stdout.contains(remedy), "{doctor:?}");
+        // What keeps nothing there is not concerned.
+        call(options, &["auth", "token"]).env("CDSE_ACCESS_TOKEN", "abc").run();
+    }
+    assert_eq!(world.sandbox.counters().token_requests, 0, "nothing was sent");
+    for options in ["nfs4 server:/x rw,vers=4.2,local_lock=none", "lustre x rw,flock", "gpfs gpfs0 rw", "ext4 x rw"] {
+        call(options, &LOGIN).stdin(PASSWORD).run().ok();
+    }
+}
+
+#[test]
+fn s2_after_a_logout_of_all_no_token_is_left_and_what_stays_is_named() {
+    let world = World::logged_in();
+    let sessions = world.state().join("sessions");
+    let whole = fs::read(world.session_file()).unwrap();
+    // One that cannot be read, and holds its token all the same.
+    fs::write(world.session_file(), &whole[..whole.len() - 4]).unwrap();
+    world.cdse(["auth", "token"]).run().exits(1).says("damaged");
+    world.log_in();
+    let holds = |text: &str| {
+        let files = fs::read_dir(&sessions).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| fs::read_to_string(path).is_ok_and(|found| found.contains(text))).count()
+    };
+    assert_eq!(holds("\"refresh_token\": \"ey"), 2);
+    let done = world.cdse(["auth", "logout", "--all"]).run().ok().says("damaged");
+    assert_eq!(holds("\"refresh_token\": \"ey"), 0, "{done:?}");
+    assert!(
+        !fs::read_dir(&sessions).unwrap().any(|entry| entry.unwrap().path().to_string_lossy().contains("damaged-"))
+    );
+    // The names that stay are said to stay.
+    assert_eq!(holds(USER), 1);
+    let state = world.state();
+    let done = done.says("1 of the files in").says(&format!("rm -r {}", state.display()));
+    assert!(!done.stderr.contains("warning"), "{done:?}");
+    fs::remove_dir_all(&state).unwrap();
+    let again = world.cdse(["auth", "logout", "--all"]).run().ok().says("nobody is logged in");
+    assert!(!again.stderr.contains("rm -r"), "{again:?}");
 }

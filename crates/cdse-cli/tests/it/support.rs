@@ -87,7 +87,8 @@ impl World {
             assert!(Command::new("cp").arg(BINARY).arg(&binary).status().unwrap().success());
             fs::set_permissions(self.home.path(), fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let mut call = Call::new(binary.to_str().unwrap(), arguments).env("CDSE_IDENTITY_URL", self.sandbox.realm_url());
+        let mut call =
+            Call::new(binary.to_str().unwrap(), arguments).env("CDSE_IDENTITY_URL", self.sandbox.realm_url());
         call.command.uid(uid).gid(uid);
         Some(call)
     }
