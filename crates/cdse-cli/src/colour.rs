@@ -1,7 +1,5 @@
 //! Colour, for people at a terminal: in messages and in help, never in a value or in JSON.
 
-use std::ffi::OsString;
-
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
@@ -24,39 +22,13 @@ pub(crate) fn of(kind: &str) -> Style {
     }
 }
 
-/// Decided before the arguments are understood, for help and errors about the arguments have colours too.
-pub(crate) fn decide(arguments: &[OsString]) {
-    if let Some(when) = asked(arguments) {
-        let choice = match when {
-            When::Auto => ColorChoice::Auto,
-            When::Always => ColorChoice::Always,
-            When::Never => ColorChoice::Never,
-        };
-        choice.write_global();
-    }
-}
-
-/// What `--color` says, if it can be understood.
-fn asked(arguments: &[OsString]) -> Option<When> {
-    let mut options = arguments.iter().skip(1).map(|argument| argument.to_str()).take_while(|text| *text != Some("--"));
-    let value = options.find_map(|option| match option?.strip_prefix("--color")? {
-        "" => Some(None),
-        value => value.strip_prefix('=').map(Some),
-    })?;
-    When::from_str(value.or_else(|| options.next().flatten())?, false).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cli9_color_is_found_before_the_arguments_are_understood() {
-        let asked = |text: &str| asked(&text.split(' ').map(OsString::from).collect::<Vec<_>>());
-        assert_eq!(asked("cdse auth token --color always"), Some(When::Always));
-        assert_eq!(asked("cdse --color=never auth token"), Some(When::Never));
-        for odd in ["cdse", "cdse --color", "cdse --color red", "cdse --colour=never", "cdse run -- --color never"] {
-            assert_eq!(asked(odd), None, "{odd}");
-        }
-    }
+/// What `--color` says; else what the environment and the terminal do.
+pub(crate) fn decide(when: Option<When>) {
+    let choice = match when {
+        None => return,
+        Some(When::Auto) => ColorChoice::Auto,
+        Some(When::Always) => ColorChoice::Always,
+        Some(When::Never) => ColorChoice::Never,
+    };
+    choice.write_global();
 }

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cdse_auth::Secret;
 
@@ -29,6 +30,10 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "A program that prints a one-time code; it runs without a shell. At most one CDSE_TOTP… may be set.",
     ),
     ("CDSE_PROFILE", "The profile in use, as --profile NAME says; but credentials in the environment win over it."),
+    (
+        "CDSE_LOG",
+        "What is said on stderr: info as -v, debug as -vv, off; also error, warn, trace. -v and -vv win over it.",
+    ),
     ("CDSE_NO_INPUT", "1: never ask on the terminal, as --no-input."),
     (
         "CDSE_IDENTITY_URL",
@@ -57,7 +62,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("CDSE_COMPLETE", "Set by what `cdse completions` prints: answer a shell instead of running."),
 ];
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     pub(crate) identity_url: Option<String>,
     pub(crate) profile: Option<profile::Name>,
@@ -75,6 +80,8 @@ pub(crate) struct Environment {
     pub(crate) xdg_state_home: Option<PathBuf>,
     pub(crate) home: Option<PathBuf>,
     pub(crate) netrc: Option<PathBuf>,
+    /// From `--timeout` alone.
+    pub(crate) timeout: Option<Duration>,
     /// From `--ca-bundle` alone.
     pub(crate) ca_bundle: Option<PathBuf>,
 }
@@ -84,7 +91,7 @@ impl Environment {
     pub(crate) fn read(global: &Global) -> Result<Self> {
         let environment = Self::from(|name| env::var_os(name))?;
         let home = environment.home.filter(|home| is_home(home)).or_else(home_of_user);
-        Ok(Self { ca_bundle: global.ca_bundle.clone(), home, ..environment })
+        Ok(Self { ca_bundle: global.ca_bundle.clone(), timeout: global.timeout, home, ..environment })
     }
 
     /// As if none were given.
@@ -97,6 +104,7 @@ impl Environment {
             xdg_state_home: self.xdg_state_home.clone(),
             home: self.home.clone(),
             ca_bundle: self.ca_bundle.clone(),
+            timeout: self.timeout,
             ..Self::default()
         }
     }
@@ -135,6 +143,7 @@ impl Environment {
             home: raw("HOME").map(PathBuf::from),
             netrc: raw("NETRC").map(PathBuf::from),
             ca_bundle: None,
+            timeout: None,
         };
         Ok(environment)
     }

@@ -38,6 +38,8 @@ pub(crate) struct Fail {
 #[derive(Serialize, Debug)]
 struct Object {
     error: Described,
+    /// What was warned of before.
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize, Debug)]
@@ -103,12 +105,12 @@ impl Fail {
     }
 
     /// Writes it to stderr: for people, or as one JSON object.
-    pub(crate) fn report(&self, json: bool) -> ExitCode {
+    pub(crate) fn report(&self) -> ExitCode {
         let message = one_line(&self.message);
         let hint = self.hint.as_deref().map(one_line);
-        if json {
+        if output::is_json() {
             let error = Described { code: self.code, exit: self.exit, message, hint };
-            output::note(&output::json_line(&Object { error }));
+            output::stderr(&output::json_line(&Object { error, warnings: output::warnings() }));
         } else {
             output::line("error", &message);
             if let Some(hint) = hint {

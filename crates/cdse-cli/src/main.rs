@@ -33,24 +33,21 @@ mod time;
 mod verbose;
 mod waiting;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
+
+use cli::Preview;
 
 fn main() -> ExitCode {
     core_dump::forbid();
+    match complete::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(fail) => return fail.report(),
+    }
     let arguments: Vec<_> = std::env::args_os().collect();
-    // Known before the arguments are understood, for errors about the arguments are JSON too.
-    let json = arguments.iter().skip(1).take_while(|argument| *argument != "--").any(|argument| argument == "--json");
-    colour::decide(&arguments);
-    match answer_or_run(arguments) {
-        Ok(code) => code,
-        Err(fail) => fail.report(json),
-    }
-}
-
-fn answer_or_run(arguments: Vec<OsString>) -> fail::Result<ExitCode> {
-    if complete::answer()? {
-        return Ok(ExitCode::SUCCESS);
-    }
-    cli::parse(arguments)?.run()
+    let parsed = cli::parse(arguments.clone());
+    let preview = parsed.as_ref().map_or_else(|_| Preview::of(&arguments), |parsed| parsed.preview(&arguments));
+    colour::decide(preview.color);
+    output::begin(preview.json);
+    parsed.and_then(cli::Parsed::run).unwrap_or_else(|fail| fail.report())
 }

@@ -26,6 +26,27 @@ pub(crate) const ECHO: usize = "^C".len();
 
 static PASSING: Mutex<Passing> = Mutex::new(Passing::Nothing);
 
+/// With `--json`: the warnings so far, which the answer or the error holds. Nothing else is said then.
+static JSON: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+fn json_mode() -> MutexGuard<'static, Option<Vec<String>>> {
+    JSON.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on what is said is for a program.
+pub(crate) fn begin(json: bool) {
+    *json_mode() = json.then(Vec::new);
+}
+
+pub(crate) fn is_json() -> bool {
+    json_mode().is_some()
+}
+
+/// What was warned of, to be a part of the one object.
+pub(crate) fn warnings() -> Vec<String> {
+    json_mode().as_mut().map(std::mem::take).unwrap_or_default()
+}
+
 fn passing() -> MutexGuard<'static, Passing> {
     PASSING.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -92,6 +113,21 @@ fn write(stream: &mut impl Write, text: &str) -> Result<()> {
 
 /// A line for people. There is nobody to tell when it cannot be written.
 pub(crate) fn note(line: &str) {
+    if !is_json() {
+        stderr(line);
+    }
+}
+
+/// A line that changes what somebody does next. A program finds it among the warnings.
+pub(crate) fn remark(text: &str) {
+    match &mut *json_mode() {
+        Some(warnings) => warnings.push(one_line(text)),
+        None => stderr(&format!("note: {text}")),
+    }
+}
+
+/// A line on stderr.
+pub(crate) fn stderr(line: &str) {
     let mut passing = passing();
     passing.clear();
     let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
@@ -115,7 +151,10 @@ pub(crate) fn line(kind: &str, text: &str) {
 
 /// Something that went well all the same.
 pub(crate) fn warn(text: &str) {
-    line("warning", text);
+    match &mut *json_mode() {
+        Some(warnings) => warnings.push(one_line(text)),
+        None => line("warning", text),
+    }
 }
 
 /// A report as JSON, ready to be written.

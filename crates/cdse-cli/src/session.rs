@@ -9,6 +9,9 @@ use cdse_auth::{
     TokenManagerBuilder, TokenStore, TotpSecret, TransportConfig,
 };
 
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::Zeroizing;
+
 use crate::cli::Global;
 use crate::command::SecretCommand;
 use crate::environment::Environment;
@@ -21,6 +24,7 @@ use crate::profile::{Name, Profile};
 use crate::signals;
 use crate::source::{self, Source, login_command, not_logged_in};
 use crate::state::{StateFolder, StoreKind};
+use crate::stored;
 use crate::time;
 
 /// How a session is kept.
@@ -42,6 +46,8 @@ pub(crate) struct Session {
     /// Where it is stored; a fixed access token is stored nowhere.
     pub(crate) store: Option<Arc<dyn TokenStore>>,
     pub(crate) username: Option<String>,
+    /// The profile that would be used without the token in `CDSE_ACCESS_TOKEN`.
+    beside: Option<Name>,
 }
 
 impl Session {
@@ -69,6 +75,11 @@ impl Session {
                 Fail::usage(why).hint("set CDSE_USERNAME and CDSE_PASSWORD, or CDSE_CLIENT_ID and CDSE_CLIENT_SECRET")
             );
         }
+        if source == Source::AccessToken
+            && let Some(own) = Self::own(environment, pace)
+        {
+            return Ok((own.source.clone(), Some(own)));
+        }
         let session = Self::of(&source, environment, pace)?;
         let stored = |session: &Self| session.source.profile().is_none() || session.manager.status().logged_in;
         if !global.netrc || source.profile().is_none() || session.as_ref().is_some_and(stored) {
@@ -77,6 +88,27 @@ impl Session {
         let source = Source::Netrc(netrc::path(environment)?);
         let session = Self::of(&source, environment, pace)?;
         Ok((source, session))
+    }
+
+    /// The stored session that the token in `CDSE_ACCESS_TOKEN` is of, while it can be used: the token was printed here, and
+    /// what is stored renews it.
+    fn own(environment: &Environment, pace: Pace) -> Option<Self> {
+        let id = session_id(environment.access_token.as_ref()?.expose())?;
+        let state = StateFolder::of(environment).ok()?;
+        let plain = Environment { identity_url: None, ..environment.without_credentials() };
+        let is_own = |session: &Self| {
+            let stored = session.store.as_ref().and_then(|store| store.load().ok().flatten());
+            stored.is_some_and(|tokens| tokens.session_id() == Some(id.as_str())) && session.manager.status().logged_in
+        };
+        let mut sources: Vec<Source> = stored::profiles(&state).ok()?.into_iter().map(Source::Profile).collect();
+        sources.extend(stored::files(&state.sessions()).unwrap_or_default().into_iter().map(Source::Stored));
+        let own =
+            sources.iter().find(|source| Self::of(source, &plain, pace).ok().flatten().as_ref().is_some_and(is_own))?;
+        log::info!(
+            "the token in CDSE_ACCESS_TOKEN is of the session of the {}, which is used in its place",
+            own.describe()
+        );
+        Self::of(own, environment, pace).ok().flatten()
     }
 
     /// `None` where the profile points to nothing.
@@ -91,7 +123,8 @@ impl Session {
                 let manager = build(provider, realm, environment, None, pace).map_err(|_| {
                     Fail::usage("CDSE_ACCESS_TOKEN is no access token: it holds characters that no token has")
                 })?;
-                Self { source: source.clone(), manager, store: None, username: None }
+                let beside = profile_that_is_logged_in(environment);
+                Self { source: source.clone(), manager, store: None, username: None, beside }
             }
             Source::RefreshToken => {
                 let token = variable(&environment.refresh_token);
@@ -155,7 +188,7 @@ impl Session {
         let store_too = Some(Arc::clone(&store));
         let manager = build(profile.pointer(), &profile.identity_url, environment, store_too, pace)?;
         let username = profile.username.clone();
-        Ok(Some(Self { source: Source::Profile(name.clone()), manager, store: Some(store), username }))
+        Ok(Some(Self { source: Source::Profile(name.clone()), manager, store: Some(store), username, beside: None }))
     }
 
     /// What a store holds, though no profile points to it.
@@ -172,7 +205,7 @@ impl Session {
         let provider = StoredSession::new(slot, username.clone());
         let builder = cdse_auth::TokenManager::builder(provider).token_url(&token_url);
         let manager = with_settings(builder, environment, Some(Arc::clone(&store)), pace)?;
-        Ok(Some(Self { source: source.clone(), manager, store: Some(store), username }))
+        Ok(Some(Self { source: source.clone(), manager, store: Some(store), username, beside: None }))
     }
 
     fn stored(
@@ -190,7 +223,7 @@ impl Session {
             _ => StateFolder::of(environment)?.session(&slot, StoreKind::File, false),
         };
         let manager = build(provider, realm(environment), environment, Some(Arc::clone(&store)), pace)?;
-        Ok(Self { source: source.clone(), manager, store: Some(store), username })
+        Ok(Self { source: source.clone(), manager, store: Some(store), username, beside: None })
     }
 
     /// Says before any request that this kind of credential does not reach the service.
@@ -271,8 +304,12 @@ impl Session {
             }
             Source::Profile(name) if login => fail.hint(login_command(name)),
             Source::AccessToken if login => {
-                fail.message("the access token in CDSE_ACCESS_TOKEN has ended or was refused, and it cannot be renewed")
-                    .hint("set CDSE_ACCESS_TOKEN to a new one, or unset it and `cdse auth login`")
+                let fail = fail
+                    .message("the access token in CDSE_ACCESS_TOKEN has ended or was refused, and it cannot be renewed");
+                fail.hint(match &self.beside {
+                    Some(name) => format!("a session is stored (profile {name}): unset CDSE_ACCESS_TOKEN to use it"),
+                    None => "set CDSE_ACCESS_TOKEN to a new one, or unset it and `cdse auth login`".to_owned(),
+                })
             }
             Source::RefreshToken if login && kind != ErrorKind::StoreDamaged => fail
                 .message(format!("CDSE_REFRESH_TOKEN: {message}"))
@@ -313,6 +350,23 @@ fn client_store(environment: &Environment, slot: &Slot) -> Arc<dyn TokenStore> {
         log::info!("the client's token is kept in memory alone: {}", fail.text());
         Arc::new(MemoryTokenStore::new())
     })
+}
+
+/// The session that an access token of the service says it is of. It is not verified: nothing but a choice among one's own
+/// sessions depends on it.
+fn session_id(token: &str) -> Option<String> {
+    let payload = token.split('.').nth(1)?;
+    let claims = Zeroizing::new(BASE64URL_NOPAD.decode(payload.trim_end_matches('=').as_bytes()).ok()?);
+    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    let id = claims.get("sid").or_else(|| claims.get("session_state"))?.as_str()?;
+    Some(id.to_owned()).filter(|id| !id.is_empty())
+}
+
+fn profile_that_is_logged_in(environment: &Environment) -> Option<Name> {
+    let plain = environment.without_credentials();
+    let name = source::profile_in_use(&Global::default(), &plain).ok()?;
+    let session = Session::of_profile(&name, &plain, Pace::OneShot).ok()??;
+    session.manager.status().logged_in.then_some(name)
 }
 
 /// The realm to log in at.
@@ -372,6 +426,10 @@ fn with_settings(
         None => transport,
     };
     let builder = builder.transport(transport).one_shot(pace == Pace::OneShot).keep_alive(pace != Pace::OneShot);
+    let builder = match environment.timeout {
+        Some(timeout) => builder.patience(timeout),
+        None => builder,
+    };
     let builder = match store {
         Some(store) => {
             if let Some(path) = store.records().and_then(|records| records.description().path) {

@@ -103,7 +103,7 @@ impl Stored {
 }
 
 /// The JSON files of a folder, in order.
-fn files(folder: &std::path::Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &std::path::Path) -> Result<Vec<PathBuf>> {
     let is_record =
         |path: &PathBuf| path.extension() == Some(OsStr::new("json")) && !path.file_name().is_some_and(is_hidden);
     Ok(entries(folder)?.into_iter().filter(is_record).collect())

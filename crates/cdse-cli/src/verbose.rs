@@ -1,23 +1,50 @@
-//! What `-v` and `-vv` say on stderr: what was decided, and each request. Nothing that is said holds a secret.
+//! What `-v`, `-vv` and `CDSE_LOG` have said on stderr: what was decided, and each request. Nothing that is said holds a secret.
 
+use std::env;
+use std::str::FromStr as _;
+
+use jiff::Timestamp;
 use log::{LevelFilter, Log, Metadata, Record};
+use serde::Serialize;
 
+use crate::fail::{Fail, Result, one_line};
 use crate::output;
 
 struct Stderr;
 
 static STDERR: Stderr = Stderr;
 
-/// From now on it is said. Without `-v` nothing is set up.
-pub(crate) fn start(verbose: u8) {
+/// With `--json`, a line of its own.
+#[derive(Serialize, Debug)]
+struct Line {
+    log: Logged,
+}
+
+#[derive(Serialize, Debug)]
+struct Logged {
+    time: String,
+    level: String,
+    message: String,
+}
+
+/// From now on it is said. Without `-v` and `CDSE_LOG` nothing is set up. `-v` wins.
+pub(crate) fn start(verbose: u8) -> Result<()> {
     let level = match verbose {
-        0 => return,
+        0 => match env::var("CDSE_LOG") {
+            Ok(level) if !level.is_empty() => LevelFilter::from_str(&level)
+                .map_err(|_| Fail::usage("CDSE_LOG must be off, error, warn, info, debug or trace"))?,
+            Err(env::VarError::NotUnicode(_)) => {
+                return Err(Fail::usage("CDSE_LOG must be off, error, warn, info, debug or trace"));
+            }
+            _ => LevelFilter::Off,
+        },
         1 => LevelFilter::Info,
         _ => LevelFilter::Debug,
     };
-    if log::set_logger(&STDERR).is_ok() {
+    if level != LevelFilter::Off && log::set_logger(&STDERR).is_ok() {
         log::set_max_level(level);
     }
+    Ok(())
 }
 
 impl Log for Stderr {
@@ -27,8 +54,16 @@ impl Log for Stderr {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata()) {
-            output::line(record.level().as_str().to_ascii_lowercase().as_str(), &record.args().to_string());
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let time = format!("{:.3}", Timestamp::now());
+        let (level, message) = (record.level().as_str().to_ascii_lowercase(), record.args().to_string());
+        if output::is_json() {
+            let logged = Logged { time, level, message: one_line(&message) };
+            output::stderr(&output::json_line(&Line { log: logged }));
+        } else {
+            output::line(&level, &format!("{time} {message}"));
         }
     }
 

@@ -14,6 +14,8 @@ use crate::{output, time};
 
 /// Whoever waits for less needs no explanation.
 const A_MOMENT: SignedDuration = SignedDuration::from_secs(2);
+/// The same for whoever reads it later.
+const A_WHILE: SignedDuration = SignedDuration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Clears the line when it is dropped.
@@ -26,14 +28,17 @@ pub(crate) struct Told {
 ///
 /// It starts a thread, and so is called only when a request may follow. With `-v` the same is said in lines that stay.
 pub(crate) fn tell(manager: &TokenManager, global: &Global) -> Told {
-    if global.json || global.verbose > 0 || !io::stderr().is_terminal() {
+    if global.json || log::max_level() >= log::LevelFilter::Info {
         return Told { over: None };
     }
-    output::begin_passing();
+    let terminal = io::stderr().is_terminal();
+    if terminal {
+        output::begin_passing();
+    }
     let over = Arc::new(AtomicBool::new(false));
     let (theirs, manager) = (Arc::clone(&over), manager.clone());
     // Without a thread nobody is told, and nothing else is different.
-    let _ = std::thread::Builder::new().spawn(move || watch(&manager, &theirs));
+    let _ = std::thread::Builder::new().spawn(move || watch(&manager, &theirs, terminal));
     Told { over: Some(over) }
 }
 
@@ -46,20 +51,31 @@ impl Drop for Told {
     }
 }
 
-fn watch(manager: &TokenManager, over: &AtomicBool) {
+fn watch(manager: &TokenManager, over: &AtomicBool, terminal: bool) {
     let mut since = None;
+    // Where nobody looks each cause gets one line in the log.
+    let mut logged: Vec<String> = Vec::new();
     while !over.load(Ordering::SeqCst) {
         match manager.waiting() {
             Some(waiting) => {
                 let now = Timestamp::now();
-                if now.duration_since(*since.get_or_insert(now)) >= A_MOMENT {
-                    let left = time::seconds_until(waiting.until).max(0);
+                let waited = now.duration_since(*since.get_or_insert(now));
+                let left = time::seconds_until(waiting.until).max(1);
+                if !terminal {
+                    let cause = waiting.cause.to_string();
+                    if waited >= A_WHILE && !logged.contains(&cause) {
+                        output::note(&format!("waiting for {} (at most {left} s) …", one_line(&cause)));
+                        logged.push(cause);
+                    }
+                } else if waited >= A_MOMENT {
                     output::show_passing(&fitting(&format!("waiting for {} (at most {left} s) …", waiting.cause)));
                 }
             }
             None => {
-                since = None;
-                output::clear_passing();
+                if terminal {
+                    since = None;
+                    output::clear_passing();
+                }
             }
         }
         std::thread::park_timeout(LOOK);

@@ -20,6 +20,8 @@ struct Entry {
     client_id: Option<String>,
     credential: Option<&'static str>,
     state: &'static str,
+    /// Why it cannot be used, for one.
+    problems: Vec<String>,
 }
 
 pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
@@ -38,6 +40,7 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
             client_id: report.client_id,
             credential: report.credential,
             state: report.state,
+            problems: report.problems,
         }
     };
     let entries: Vec<Entry> = stored::all(&state, environment)?.into_iter().map(entry).collect();
@@ -57,5 +60,10 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
         let mark = if entry.active { "*" } else { "" };
         [mark.to_owned(), entry.profile.clone().unwrap_or_else(|| "-".to_owned()), who, entry.state.to_owned()]
     };
-    output::stdout(&table::of(["", "PROFILE", "ACCOUNT", "STATE"], entries.iter().map(row)))
+    output::stdout(&table::of(["", "PROFILE", "ACCOUNT", "STATE"], entries.iter().map(row)))?;
+    for entry in &entries {
+        let name = entry.profile.as_deref().unwrap_or("a session without a profile");
+        entry.problems.iter().for_each(|problem| output::warn(&format!("{name}: {problem}")));
+    }
+    Ok(())
 }

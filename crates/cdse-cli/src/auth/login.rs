@@ -1,6 +1,7 @@
 //! `cdse auth login`: the one command that asks.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use cdse_auth::{
     AuthProvider as _, ClientCredentialsAuth, DEFAULT_CLIENT_ID, ErrorKind, Grant, PasswordAuth, RefreshTokenAuth,
@@ -17,6 +18,9 @@ use crate::profile::Profile;
 use crate::prompt::Terminal;
 use crate::state::{StateFolder, StoreKind};
 use crate::{output, outside, session, source};
+
+/// Longer than this a person does not look at a login that gets nowhere.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Login {
@@ -61,6 +65,8 @@ impl Login {
         if global.netrc {
             return Err(Fail::usage("--netrc is for commands that use a session without a login: leave it out here"));
         }
+        // A person sees at once that there is no network.
+        let environment = &Environment { timeout: environment.timeout.or(Some(PATIENCE)), ..environment.clone() };
         session::check_realm(environment)?;
         let state = StateFolder::of(environment)?;
         let name = source::profile_in_use(global, environment)?;

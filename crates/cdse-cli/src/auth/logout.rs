@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use cdse_auth::{Error, ErrorKind, TokenStore};
+use serde::Serialize;
 
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result, one_line};
 use crate::profile::{Name, Profile};
-use crate::session::Session;
+use crate::session::{Pace, Session};
 use crate::source::Source;
 use crate::state::StateFolder;
 use crate::stored::{self, Stored};
@@ -23,6 +24,31 @@ pub(crate) struct Command {
     /// Remove the session here without telling the service: it stays open there until it ends by itself
     #[arg(long)]
     local: bool,
+}
+
+/// The JSON shape; it is part of the interface.
+#[derive(Serialize, Debug)]
+struct Report {
+    logged_out: Vec<Ended>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize, Debug)]
+struct Ended {
+    source: String,
+    /// Every profile that used the session.
+    profiles: Vec<String>,
+    username: Option<String>,
+    client_id: String,
+    at_service: bool,
+}
+
+fn report(global: &Global, logged_out: Vec<Ended>) -> Result<()> {
+    if global.json {
+        output::stdout(&output::json(&Report { logged_out, warnings: output::warnings() }))
+    } else {
+        Ok(())
+    }
 }
 
 impl Command {
@@ -42,9 +68,11 @@ impl Command {
         if let Some(session) = &session {
             signals::protect(&session.manager);
         }
-        if !self.one(&source, session.as_ref(), global, environment)? {
+        let ended = self.one(&source, session.as_ref(), global, environment)?;
+        if ended.is_none() {
             output::note(&format!("not logged in ({}): nothing to do", source.describe()));
         }
+        report(global, ended.into_iter().collect())?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -53,14 +81,14 @@ impl Command {
         let stored = stored::all(&StateFolder::of(environment)?, environment)?;
         let sessions = || stored.iter().filter_map(|stored| stored.session.as_ref().ok()?.as_ref());
         signals::protect_all(sessions().map(|session| session.manager.clone()).collect());
-        let (mut any, mut failed) = (false, None);
+        let (mut ended, mut failed) = (Vec::new(), None);
         for Stored { source, session } in &stored {
             let done = match session {
                 Ok(session) => self.one(source, session.as_ref(), global, environment),
                 Err(fail) => Err(fail.clone()),
             };
             match done {
-                Ok(done) => any |= done,
+                Ok(done) => ended.extend(done),
                 Err(fail) => {
                     let why = format!("{}: {}", source.describe(), fail.text());
                     match failed {
@@ -71,32 +99,41 @@ impl Command {
             }
         }
         if let Some(fail) = failed {
+            if !ended.is_empty() {
+                report(global, ended)?;
+            }
             return Err(fail);
         }
-        if !any {
+        if ended.is_empty() {
             output::note("nobody is logged in: nothing to do");
         }
         left(&StateFolder::of(environment)?)?;
+        report(global, ended)?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Whether there was anything to log out.
+    /// What was logged out, if there was anything.
     fn one(
         &self,
         source: &Source,
         session: Option<&Session>,
         global: &Global,
         environment: &Environment,
-    ) -> Result<bool> {
+    ) -> Result<Option<Ended>> {
         let profile = Pointer::of(source, environment)?;
-        let Some(session) = session else { return Ok(false) };
+        let Some(session) = session else { return Ok(None) };
         let has_tokens = match &session.store {
             Some(store) => store.load().map_err(|error| unreadable(session, error))?.is_some(),
             None => false,
         };
         if !has_tokens {
             profile.as_ref().map_or(Ok(()), Pointer::forget)?;
-            return Ok(false);
+            return Ok(None);
+        }
+        let others = others(source, session, environment);
+        if !self.all && !others.is_empty() {
+            let names = others.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+            output::warn(&format!("the same session is used by the profile {names}, which will be logged out, too"));
         }
         if !self.local {
             // What would keep the service from being told for a reason that can be mended at once.
@@ -113,25 +150,33 @@ impl Command {
         }
         drop(unfinished);
         ended.map_err(|error| session.explain(error))?;
-        self.say(source, session, end);
-        Ok(true)
+        self.say(source, &others, session, end);
+        let slot = session.manager.as_async().slot();
+        Ok(Some(Ended {
+            source: source.describe(),
+            profiles: source.profile().into_iter().chain(&others).map(|name| name.as_str().to_owned()).collect(),
+            username: session.username.clone(),
+            client_id: slot.client_id.clone(),
+            at_service: !self.local,
+        }))
     }
 
-    fn say(&self, source: &Source, session: &Session, end: Option<SystemTime>) {
+    fn say(&self, source: &Source, others: &[Name], session: &Session, end: Option<SystemTime>) {
         let who = one_line(&session.who());
+        let places: Vec<String> = others.iter().map(|name| format!(", profile {name}")).collect();
+        let place = format!("{}{}", source.describe(), places.concat());
         if self.local {
             let end = end
                 .map_or_else(|| "until it ends by itself".to_owned(), |end| format!("until {}", time::for_people(end)));
             output::note(&format!(
-                "removed here: {who} ({}); the session stays open at the service {end}, and keeps its place there",
-                source.describe()
+                "removed here: {who} ({place}); the session stays open at the service {end}, and keeps its place there"
             ));
         } else {
-            output::note(&format!("logged out: {who} ({})", source.describe()));
+            output::note(&format!("logged out: {who} ({place})"));
         }
         if source.can_log_in() {
-            output::note(&format!(
-                "note: the credentials are still in the {}, and the next use logs in again",
+            output::remark(&format!(
+                "the credentials are still in the {}, and the next use logs in again",
                 source.describe()
             ));
         }
@@ -155,6 +200,22 @@ fn left(state: &StateFolder) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// The other profiles that point to the session.
+fn others(source: &Source, session: &Session, environment: &Environment) -> Vec<Name> {
+    // Each profile names its own service.
+    let plain = Environment { identity_url: None, ..environment.without_credentials() };
+    let names = StateFolder::of(environment).and_then(|state| stored::profiles(&state)).unwrap_or_default();
+    let same = |name: &Name| {
+        let other = Session::of(&Source::Profile(name.clone()), &plain, Pace::OneShot);
+        // One that cannot be read uses nothing.
+        other.ok().flatten().is_some_and(|other| {
+            other.manager.as_async().slot() == session.manager.as_async().slot()
+                && other.unpointed_source() == session.unpointed_source()
+        })
+    };
+    names.into_iter().filter(|name| source.profile() != Some(name) && same(name)).collect()
 }
 
 /// Who wants to leave is not told to log in.

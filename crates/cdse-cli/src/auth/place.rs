@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use cdse_auth::blocking::TokenManager;
-use cdse_auth::{AuthProvider, ErrorKind, Grant, Login as Done, Record, Status, TokenStore};
+use cdse_auth::{AuthProvider, Error, ErrorKind, Grant, Login as Done, Record, Status, TokenStore};
+
+use serde::Serialize;
 
 use super::moving::{Elsewhere, Fate};
 use crate::cli::Global;
@@ -15,6 +17,26 @@ use crate::session;
 use crate::source::{self, Source};
 use crate::state::{StateFolder, StoreKind};
 use crate::{output, private_file, signals, time, waiting};
+
+/// The JSON shape; it is part of the interface.
+#[derive(Serialize, Debug)]
+struct Report<'a> {
+    profile: &'a str,
+    opened: bool,
+    username: Option<String>,
+    client_id: &'a str,
+    store: Kept,
+    access_expires_at: Option<String>,
+    session_expires_at: Option<String>,
+    login_needed_by: Option<String>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize, Debug)]
+struct Kept {
+    kind: &'static str,
+    path: Option<String>,
+}
 
 /// Where a login goes: the profile that will point to it, and what it points to now.
 pub(super) struct Place<'a> {
@@ -87,11 +109,29 @@ impl Place<'_> {
         let who = username.clone().unwrap_or_else(|| {
             if grant == Grant::ClientCredentials { format!("client {client}") } else { "the given session".to_owned() }
         });
-        self.point_to(&Profile::new(self.realm(), client, grant, username, subject, self.kind))?;
+        self.point_to(&Profile::new(self.realm(), client, grant, username.clone(), subject, self.kind))?;
         output::note(&format!("already logged in as {} (profile {})", one_line(&who), self.name));
         self.end_left(found)?;
         self.note_other_winner();
-        Ok(())
+        self.answer(false, username, client, &found.status)
+    }
+
+    fn answer(&self, opened: bool, username: Option<String>, client: &str, status: &Status) -> Result<()> {
+        if !self.global.json {
+            return Ok(());
+        }
+        let path = status.store.path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        output::stdout(&output::json(&Report {
+            profile: self.name.as_str(),
+            opened,
+            username,
+            client_id: client,
+            store: Kept { kind: status.store.kind, path },
+            access_expires_at: status.access_expires_at.and_then(time::rfc3339),
+            session_expires_at: status.session_expires_at.and_then(time::rfc3339),
+            login_needed_by: status.login_needed_by.and_then(time::rfc3339),
+            warnings: output::warnings(),
+        }))
     }
 
     pub(super) fn open(&self, provider: impl AuthProvider + 'static, force: bool, found: &Found) -> Result<()> {
@@ -104,7 +144,9 @@ impl Place<'_> {
         let told = waiting::tell(&manager, self.global);
         let unfinished = signals::hold_the_end();
         let profile = Profile::new(self.realm(), &client, grant, username.clone(), subject.clone(), self.kind);
-        let done = if force { manager.force_login().map(|()| Done::Opened) } else { manager.login() };
+        let id = || store.load().ok().flatten().and_then(|tokens| tokens.session_id().map(str::to_owned));
+        let before = id();
+        let mut done = if force { manager.force_login().map(|()| Done::Opened) } else { manager.login() };
         if done.as_ref().is_err_and(|error| error.kind() == ErrorKind::ShutDown) {
             // A signal has come: a login that was under way is finished, and found again.
             let _ = manager.settle();
@@ -113,6 +155,13 @@ impl Place<'_> {
             }
             drop(unfinished);
             signals::wait_for_the_end();
+        }
+        if done.as_ref().is_err_and(Error::is_transient) {
+            // An exchange that takes longer than anybody waits is finished: the session would be open, and unknown here.
+            let _ = manager.settle();
+            if manager.status().refreshable && id() != before {
+                done = Ok(Done::Opened);
+            }
         }
         if done? == Done::AlreadyOpen {
             return self.already(&client, grant, username, subject, found);
@@ -126,8 +175,8 @@ impl Place<'_> {
         self.point_to(&profile)?;
         self.end_left(found)?;
         drop(unfinished);
-        let who = match (username, grant) {
-            (Some(name), _) => one_line(&name),
+        let who = match (&username, grant) {
+            (Some(name), _) => one_line(name),
             (None, Grant::ClientCredentials) => format!("client {client}"),
             (None, _) => "the session of the given refresh token".to_owned(),
         };
@@ -143,7 +192,7 @@ impl Place<'_> {
         output::note(&until(&status));
         status.problems.iter().for_each(|problem| output::warn(problem));
         self.note_other_winner();
-        Ok(())
+        self.answer(true, username, &client, &status)
     }
 
     fn end_left(&self, found: &Found) -> Result<()> {
@@ -159,11 +208,7 @@ impl Place<'_> {
         }
         if let Some(before) = present.filter(|before| !before.is_same_session(profile)) {
             let who = before.username.as_ref().unwrap_or(&before.client_id);
-            output::note(&format!(
-                "note: profile {} was {} before; that session was not ended",
-                self.name,
-                one_line(who)
-            ));
+            output::remark(&format!("profile {} was {} before; that session was not ended", self.name, one_line(who)));
         }
         Ok(())
     }
@@ -172,9 +217,9 @@ impl Place<'_> {
         let global = Global::default();
         match source::winner(&global, self.environment) {
             Ok(Source::Profile(name)) if name == self.name => {}
-            Ok(Source::Profile(_)) => output::note(&format!("note: pass --profile {} to use it", self.name)),
-            Ok(other) => output::note(&format!(
-                "note: {} is set and wins over this login; unset it, or pass --profile {}",
+            Ok(Source::Profile(_)) => output::remark(&format!("pass --profile {} to use it", self.name)),
+            Ok(other) => output::remark(&format!(
+                "{} is set and wins over this login; unset it, or pass --profile {}",
                 other.describe(),
                 self.name
             )),

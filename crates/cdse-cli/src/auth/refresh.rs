@@ -1,11 +1,25 @@
 //! `cdse auth refresh`: renew now.
 
+use serde::Serialize;
+
 use crate::cli::Global;
 use crate::environment::Environment;
 use crate::fail::{Fail, Result};
+use crate::profile::Name;
 use crate::session::Session;
 use crate::source::Source;
 use crate::{output, signals, time, waiting};
+
+/// The JSON shape; it is part of the interface.
+#[derive(Serialize, Debug)]
+struct Report<'a> {
+    source: String,
+    profile: Option<&'a str>,
+    username: Option<&'a str>,
+    access_expires_at: Option<String>,
+    session_expires_at: Option<String>,
+    warnings: Vec<String>,
+}
 
 pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
     let session = Session::open(global, environment)?;
@@ -15,12 +29,24 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
     }
     signals::protect(&session.manager);
     let told = waiting::tell(&session.manager, global);
-    session.manager.force_refresh().map_err(|error| session.explain(error))?;
-    session.manager.settle().map_err(|error| session.explain(error))?;
+    let renewed = session.manager.force_refresh();
+    // Also one that takes longer than this caller waits is finished: its answer may be the only one.
+    let settled = session.manager.settle();
+    renewed.and(settled).map_err(|error| session.explain(error))?;
     drop(told);
     let status = session.manager.status();
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
     output::note(&format!("renewed ({}): the access token is valid until {end}", session.source.describe()));
     session.news().iter().for_each(|problem| output::warn(problem));
-    Ok(())
+    if !global.json {
+        return Ok(());
+    }
+    output::stdout(&output::json(&Report {
+        source: session.source.describe(),
+        profile: session.source.profile().map(Name::as_str),
+        username: session.username.as_deref(),
+        access_expires_at: status.access_expires_at.and_then(time::rfc3339),
+        session_expires_at: status.session_expires_at.and_then(time::rfc3339),
+        warnings: output::warnings(),
+    }))
 }

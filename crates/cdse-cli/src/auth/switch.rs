@@ -1,6 +1,7 @@
 //! `cdse auth switch`: which profile is meant when nobody names one.
 
 use clap_complete::ArgValueCandidates;
+use serde::Serialize;
 
 use crate::cli::Global;
 use crate::environment::Environment;
@@ -9,6 +10,16 @@ use crate::profile::{Name, Profile};
 use crate::source::{self, Source};
 use crate::state::StateFolder;
 use crate::{active, complete, output};
+
+/// The JSON shape; it is part of the interface.
+#[derive(Serialize, Debug)]
+struct Report<'a> {
+    profile: &'a str,
+    username: Option<&'a str>,
+    client_id: &'a str,
+    source: Option<String>,
+    warnings: Vec<String>,
+}
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
@@ -30,12 +41,22 @@ impl Command {
         active::save(&state, &self.name)?;
         let who = profile.username.as_ref().unwrap_or(&profile.client_id);
         output::note(&format!("profile {} ({}) is used from now on", self.name, one_line(who)));
-        match source::choose(global, environment) {
-            Ok(Source::Profile(name)) if name == self.name => {}
-            Ok(Source::Profile(_)) => output::note("note: CDSE_PROFILE is set and wins; unset it"),
-            Ok(other) => output::note(&format!("note: {} is set and wins; unset it", other.describe())),
+        let winner = source::choose(global, environment);
+        match &winner {
+            Ok(Source::Profile(name)) if *name == self.name => {}
+            Ok(Source::Profile(_)) => output::remark("CDSE_PROFILE is set and wins; unset it"),
+            Ok(other) => output::remark(&format!("{} is set and wins; unset it", other.describe())),
             Err(_) => {}
         }
-        Ok(())
+        if !global.json {
+            return Ok(());
+        }
+        output::stdout(&output::json(&Report {
+            profile: self.name.as_str(),
+            username: profile.username.as_deref(),
+            client_id: &profile.client_id,
+            source: winner.ok().map(|winner| winner.describe()),
+            warnings: output::warnings(),
+        }))
     }
 }

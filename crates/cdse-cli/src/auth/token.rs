@@ -54,6 +54,7 @@ struct Described<'a> {
     expires_in: Option<i64>,
     username: Option<&'a str>,
     profile: Option<&'a str>,
+    warnings: Vec<String>,
 }
 
 impl Token {
@@ -78,8 +79,10 @@ impl Token {
         if let (Some(wanted), Some(left)) = (self.min_validity, expires_in)
             && i64::try_from(wanted.as_secs()).is_ok_and(|wanted| left < wanted)
         {
+            let why =
+                if fixed { "nothing renews the one in CDSE_ACCESS_TOKEN" } else { "it is as new as can be had now" };
             output::warn(&format!(
-                "this token is valid for {left} s, and not for the {} s that were asked for: it is as new as can be had now",
+                "this token is valid for {left} s, and not for the {} s that were asked for: {why}",
                 wanted.as_secs()
             ));
         }
@@ -98,10 +101,15 @@ impl Token {
         }
         signals::protect(&session.manager);
         let _told = waiting::tell(&session.manager, global);
-        if self.force_refresh {
-            session.manager.force_refresh()?;
-        }
-        let tokens = session.manager.tokens(wanted)?;
+        let forced = if self.force_refresh { session.manager.force_refresh().map(drop) } else { Ok(()) };
+        let tokens = match forced.and_then(|()| session.manager.tokens(wanted)) {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                // A renewal that takes longer than this caller waits is finished all the same: its answer may be the only one.
+                let _ = session.manager.settle();
+                return Err(error);
+            }
+        };
         if let Err(error) = session.manager.settle() {
             output::warn(&format!("the token is good, but the session could not be stored: {error}"));
         }
@@ -123,6 +131,7 @@ fn line(session: &Session, tokens: &TokenSet, format: Format, end: Option<System
                 expires_in: end.map(|end| time::seconds_until(end).max(0)),
                 username: session.username.as_deref(),
                 profile: session.source.profile().map(Name::as_str),
+                warnings: output::warnings(),
             };
             line.push_str(&output::json_line(&described));
         }

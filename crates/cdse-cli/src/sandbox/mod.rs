@@ -1,5 +1,6 @@
 //! `cdse sandbox`: the embedded identity service.
 
+mod code;
 mod demo;
 mod ending;
 mod run;
@@ -19,24 +20,27 @@ use crate::fail::{Fail, Result};
 #[command(defer = true)]
 pub(crate) enum Command {
     /// Serve until interrupted; print the environment to use it
+    #[command(after_help = serve::HELP)]
     Serve(serve::Serve),
     /// Run a command with a service of its own, and give back its exit code
     Run(run::Run),
+    /// Print the one-time code of a user of the service that runs
+    Code(code::Code),
     /// Show the whole journey, from login to logout, in the service's own figures
     Demo(demo::Demo),
 }
 
 impl Command {
-    pub(crate) fn run(self) -> Result<ExitCode> {
+    pub(crate) fn run(self, json: bool) -> Result<ExitCode> {
         match self {
             Self::Serve(serve) => serve.run(),
             Self::Run(run) => run.run(),
+            Self::Code(code) => code.run(json),
             Self::Demo(demo) => demo.run(),
         }
     }
 }
 
-/// How the service behaves.
 #[derive(Args, Debug)]
 pub(crate) struct Behaviour {
     /// Port on 127.0.0.1; a free one unless said

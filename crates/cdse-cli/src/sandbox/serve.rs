@@ -9,6 +9,24 @@ use super::{Behaviour, environment, throw_away_folder};
 use crate::fail::{Fail, Result};
 use crate::output;
 
+pub(super) const HELP: &str = "\
+Users: user@example.com, and mfa@example.com with a second factor; `cdse sandbox code USER` prints its one-time code.
+What it prints are the variables to use it; the address in CDSE_IDENTITY_URL up to the port is ADDRESS here:
+
+  curl ADDRESS/sandbox/counters                  what it counted
+  curl ADDRESS/sandbox/requests                  what arrived
+  curl -d '{\"seconds\": 700}' ADDRESS/sandbox/advance
+                                                 move its clock forward
+  curl -X DELETE ADDRESS/sandbox/sessions        end all sessions
+  curl -d FAULT ADDRESS/sandbox/faults           misbehave; -X DELETE ends that
+
+FAULT is JSON. The next request for a token is answered with a 503, the next three logouts get no answer:
+
+  {\"action\": {\"kind\": \"answer\", \"status\": 503}}
+  {\"endpoint\": \"logout\", \"times\": 3, \"action\": {\"kind\": \"stall\", \"processed\": true}}
+
+docs/sandbox.md lists every fault.";
+
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -39,7 +57,7 @@ impl Serve {
         output::note(&format!("serving {} until interrupted", sandbox.realm_url()));
         output::note(&format!("what it counted: {origin}/sandbox/counters"));
         output::note(&format!("what arrived:    {origin}/sandbox/requests"));
-        output::note(&format!("a one-time code: {origin}/sandbox/totp/USERNAME"));
+        output::note("a one-time code: cdse sandbox code USER");
         output::note(&format!(
             "misbehave:       curl -d '{{\"action\": {{\"kind\": \"answer\", \"status\": 503}}}}' {origin}/sandbox/faults"
         ));

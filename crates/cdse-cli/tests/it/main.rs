@@ -31,6 +31,7 @@ mod status;
 mod stores;
 mod support;
 mod terminal;
+mod users;
 mod verbose;
 mod waiting;
 mod wants;

@@ -14,8 +14,20 @@ macro_rules! schemas {
     };
 }
 
-static SCHEMAS: LazyLock<HashMap<&str, Validator>> =
-    schemas!["status", "status-all", "token", "sessions", "list", "dir", "doctor", "error"];
+static SCHEMAS: LazyLock<HashMap<&str, Validator>> = schemas![
+    "status",
+    "status-all",
+    "token",
+    "sessions",
+    "list",
+    "dir",
+    "doctor",
+    "error",
+    "login",
+    "logout",
+    "refresh",
+    "switch"
+];
 
 fn validator(schema: &str) -> Validator {
     jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap()
@@ -34,7 +46,12 @@ pub(crate) fn check_call(arguments: &[String], value: &Value) {
     let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| !word.starts_with('-')).collect();
     let name = match words.as_slice() {
         ["auth", "status", ..] if value.is_array() => "status-all",
-        ["auth", name @ ("status" | "token" | "sessions" | "list" | "dir" | "doctor"), ..] => name,
+        [
+            "auth",
+            name @ ("status" | "token" | "sessions" | "list" | "dir" | "doctor" | "login" | "logout" | "refresh"
+            | "switch"),
+            ..,
+        ] => name,
         _ => return,
     };
     check(name, value);
@@ -42,7 +59,8 @@ pub(crate) fn check_call(arguments: &[String], value: &Value) {
 
 #[test]
 fn cli12_a_schema_refuses_what_is_missing_or_too_much() {
-    let error = serde_json::json!({"error": {"code": "usage", "exit": 2, "message": "x", "hint": null}});
+    let error =
+        serde_json::json!({"error": {"code": "usage", "exit": 2, "message": "x", "hint": null}, "warnings": []});
     check("error", &error);
     for broken in [
         serde_json::json!({"error": {"code": "usage", "exit": 2, "message": "x"}}),

@@ -230,7 +230,11 @@ impl Done {
             return self;
         }
         // One line that says what is wrong, and perhaps one that says what to do.
-        let lines: Vec<&str> = self.stderr.lines().filter(|line| !line.starts_with("warning: ")).collect();
+        let lines: Vec<&str> = self
+            .stderr
+            .lines()
+            .filter(|line| !line.starts_with("warning: ") && !line.starts_with("waiting for "))
+            .collect();
         if !lines.is_empty() && !lines[0].starts_with('{') {
             assert!(lines[0].starts_with("error: ") && lines.len() <= 2, "{self:?}");
             assert!(lines.get(1).is_none_or(|line| line.starts_with("hint: ")), "{self:?}");
