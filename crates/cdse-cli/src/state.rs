@@ -132,6 +132,8 @@ impl StateFolder {
 }
 
 fn try_files(session: &Path, profile: &Path) -> Result<Vec<String>> {
+    // In the order in which a login comes by them, so that the first error is the login's.
+    private_file::read(profile)?;
     private_file::write(profile, b"{}\n")?;
     let slot = Slot { token_url: String::new(), client_id: String::new(), grant: Grant::Password, subject: None };
     let store = FileTokenStore::new(session);

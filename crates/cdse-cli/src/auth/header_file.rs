@@ -100,7 +100,7 @@ fn watch(mut file: HeaderFile, session: &Session, told: waiting::Told) -> Result
     output::note(&format!("writing {} until a signal comes", file.shown()));
     let ended = std::thread::scope(|scope| {
         let (send, news) = mpsc::channel();
-        let started = std::thread::Builder::new().spawn_scoped(scope, || follow(session, send));
+        let started = std::thread::Builder::new().spawn_scoped(scope, move || follow(session, &send));
         let ended = match started {
             Ok(_) => tend(&mut file, session, &news),
             Err(error) => Err(Fail::other(format!("no thread could be started: {error}"))),
@@ -124,7 +124,7 @@ struct News {
 }
 
 /// Tells of each change, until the manager is shut down.
-fn follow(session: &Session, news: Sender<News>) {
+fn follow(session: &Session, news: &Sender<News>) {
     loop {
         let generation = session.manager.status().generation;
         let next = match session.manager.authorization_header() {

@@ -19,7 +19,7 @@ fn entry(user: &str) -> String {
 #[test]
 fn cli4_netrc_is_read_on_request_only_and_last_of_all() {
     let world = World::new();
-    let call = |arguments: &[&str]| with_netrc(&world, &entry(USER), arguments);
+    let call = |arguments: &[&str]| with_netrc(&world, entry(USER), arguments);
     call(&["auth", "token"]).run().exits(4);
     call(&["auth", "token", "--netrc"]).run().token();
     let status = call(&["auth", "status", "--netrc", "--json"]).run().ok().json();
@@ -45,16 +45,16 @@ fn cli4_netrc_comes_back_when_the_stored_session_has_ended() {
     world.sandbox.end_session(&world.sandbox.sessions()[0].id);
     world.age(700);
     world.cdse(["auth", "token"]).run().exits(4);
-    with_netrc(&world, &entry(USER), &["auth", "token", "--netrc"]).run().token();
+    with_netrc(&world, entry(USER), &["auth", "token", "--netrc"]).run().token();
 }
 
 #[test]
 fn cli4_netrc_with_a_second_factor_takes_its_code_from_the_environment() {
     let world = World::new();
-    let call = || with_netrc(&world, &entry(MFA), &["auth", "token", "--netrc"]);
+    let call = || with_netrc(&world, entry(MFA), &["auth", "token", "--netrc"]);
     call().run().exits(4).says("CDSE_TOTP_SECRET");
     let world = World::new();
-    with_netrc(&world, &entry(MFA), &["auth", "token", "--netrc"]).env("CDSE_TOTP_SECRET", TOTP_SECRET).run().token();
+    with_netrc(&world, entry(MFA), &["auth", "token", "--netrc"]).env("CDSE_TOTP_SECRET", TOTP_SECRET).run().token();
 }
 
 #[test]

@@ -154,6 +154,17 @@ impl Call {
         self
     }
 
+    /// The same, started by another program.
+    pub(crate) fn by(mut self, words: &[&str], path: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(self.command.get_program()).args(self.command.get_args());
+        let set = self.command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.env_clear().envs(set).env("PATH", path).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        self.command = command;
+        self
+    }
+
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self

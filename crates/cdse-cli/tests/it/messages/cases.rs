@@ -708,6 +708,16 @@ const SESSION_FILES: &[Case] = &[
             set.typed("auth refresh")
         },
     ),
+    case(
+        "The state folder is on a network file system whose locks keep nobody out",
+        "Two machines that renew one session at the same time would end it. What is mounted is seen in `/proc/self/mountinfo`.",
+        |stage| {
+            let set = stage.world();
+            let mounts = set.world.home.path().join("mountinfo");
+            fs::write(&mounts, "36 1 0:45 / / rw - nfs server:/home rw,vers=3,nolock,local_lock=all\n").unwrap();
+            set.log_in(USER, PASSWORD).with_mounts(&mounts)?.tell()
+        },
+    ),
     case("A folder is in the lock file's place", "Nothing here makes a folder of that name: move it away.", |stage| {
         let set = stage.logged_in();
         let lock = set.world.session_file().with_extension("json.lock");
