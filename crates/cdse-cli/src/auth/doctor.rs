@@ -103,7 +103,8 @@ impl Doctor<'_> {
             .collect();
         set.sort();
         let is_read = |name: &String| {
-            known_variables().chain(OF_OTHER_PROGRAMS.iter().copied()).chain(["NETRC"]).any(|known| known == name)
+            let is_others = name.strip_prefix("CDSE_").is_some_and(|rest| OF_OTHER_PROGRAMS.contains(&rest));
+            is_others || name == "NETRC" || known_variables().any(|known| known == name)
         };
         let (read, others): (Vec<_>, Vec<_>) = set.into_iter().partition(is_read);
         let text =
@@ -278,8 +279,8 @@ impl Doctor<'_> {
     }
 }
 
-/// What the embedded service sets for others.
-const OF_OTHER_PROGRAMS: &[&str] = &["CDSE_DOWNLOAD_URL"];
+/// What the embedded service sets for others, after `CDSE_`.
+const OF_OTHER_PROGRAMS: &[&str] = &["DOWNLOAD_URL"];
 
 fn known_variables() -> impl Iterator<Item = &'static str> {
     VARIABLES.iter().flat_map(|(names, _)| names.split(", ")).filter(|name| name.starts_with("CDSE_"))
@@ -300,7 +301,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     let given = rest(name);
     let likeness = |known: &str| {
         let known = rest(known);
-        // A part of the name, as in CDSE_USER, says more than letters that happen to be the same.
+        // A part of the name, as in USER for USERNAME, says more than letters that happen to be the same.
         let is_part = given.len() > 2 && (known.contains(&given) || given.contains(&known));
         strsim::normalized_damerau_levenshtein(&given, &known).max(if is_part { 0.8 } else { 0.0 })
     };
