@@ -326,7 +326,16 @@ impl Flight<'_> {
 
     fn guard_is_taken(&self, wants: &[Want], until: Millis) -> Result<Turn> {
         let known = self.core.store.records().guard_holder(&self.core.slot);
-        let holder = known.as_ref().map_or_else(String::new, |holder| format!(" ({holder})"));
+        let who = known.as_ref().and_then(|holder| holder.split_whitespace().next().map(str::to_owned));
+        let since = known.and_then(|holder| holder.split_whitespace().nth(1)?.parse::<Millis>().ok());
+        let holder = match (&who, since) {
+            (Some(who), Some(since)) => {
+                let length = (self.core.clock.now().wall / 1000).saturating_sub(since).max(0);
+                format!(" ({who}, for {length} s)")
+            }
+            (Some(who), None) => format!(" ({who})"),
+            (None, _) => String::new(),
+        };
         let why = format!("another process{holder} holds the session's lock; try again when it is done");
         let error = Error::new(ErrorKind::LockWait, why);
         let now = self.core.clock.now();
@@ -335,7 +344,6 @@ impl Flight<'_> {
             return Err(error);
         }
         self.core.blocked_by(Some(error));
-        let who = known.and_then(|holder| holder.split_whitespace().next().map(str::to_owned));
         self.core.waits_for(WaitCause::Lock(who), now.wall.saturating_add(until.saturating_sub(now.mono)));
         self.core.clock.pause(self.core.random.between(10, 250));
         Ok(Turn::Again)

@@ -29,7 +29,7 @@ fn cli5_a_session_is_ended_by_its_id_and_all_or_none_are() {
     let world = World::logged_in();
     let own = world.sandbox.sessions()[0].id.clone();
     let other = world.open_elsewhere();
-    let end = |ids: &[&str]| world.cdse(["auth", "sessions", "end"].iter().chain(ids)).run();
+    let end = |ids: &[&str]| world.cdse(["auth", "sessions", "end", "--"].iter().chain(ids)).run();
     end(&[]).exits(2);
     end(&[&other, "CANARY"]).exits(2).says("nothing was ended");
     end(&[&other, &own]).exits(2).says("cdse auth logout");
