@@ -189,19 +189,20 @@ fn many_processes(stage: &dyn Stage) {
     let person = Person::logged_in(stage);
     for _ in 0..10 {
         person.wait_for_expiry();
-        let (before, counted) = (person.exchanges(), stage.token_requests());
+        let (before, counted, begun) = (person.exchanges(), stage.token_requests(), now());
         let children: Vec<Child> = (0..32).map(|_| person.cdse(&["auth", "token"]).spawn().unwrap()).collect();
         let tokens: Vec<String> =
             children.into_iter().map(|child| printed(child.wait_with_output().unwrap())).collect();
-        // A slow machine may see the next one.
+        // A slow machine may see the next ones, and a busy one many.
         let exchanges = person.exchanges() - before;
+        let fit = fit_since(begun).max(4);
         assert_eq!(stage.token_requests() - counted, exchanges, "what was sent is what was stored");
         let mut different = tokens.clone();
         different.sort();
         different.dedup();
         assert!(
-            exchanges <= 4 && different.len() as u64 <= exchanges,
-            "{exchanges} exchanges, {} tokens",
+            exchanges <= fit && different.len() as u64 <= exchanges,
+            "{exchanges} exchanges where {fit} fit, {} tokens",
             different.len()
         );
         let last = person.token();
