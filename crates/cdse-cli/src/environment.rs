@@ -8,8 +8,9 @@ use std::time::Duration;
 use cdse_auth::Secret;
 
 use crate::cli::Global;
+use crate::command::SecretCommand;
 use crate::fail::{Fail, Result};
-use crate::profile;
+use crate::{outside, profile};
 
 /// Every variable that is heeded, and what it does, for `cdse help environment`.
 pub(crate) const VARIABLES: &[(&str, &str)] = &[
@@ -22,6 +23,14 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     (
         "CDSE_USERNAME, CDSE_PASSWORD",
         "A user. The first use logs in, and so does the next one after the session has ended; processes share the session.",
+    ),
+    (
+        "CDSE_PASSWORD_FILE, CDSE_TOTP_SECRET_FILE, CDSE_CLIENT_SECRET_FILE, CDSE_REFRESH_TOKEN_FILE",
+        "A file that holds the secret, in place of the variable without _FILE; one line end is stripped. Both set: an error.",
+    ),
+    (
+        "CDSE_PASSWORD_COMMAND",
+        "A program that prints the password, in place of CDSE_PASSWORD; it runs without a shell, when no fresh token is stored.",
     ),
     ("CDSE_TOTP", "The user's one-time code, for one login within a minute."),
     ("CDSE_TOTP_SECRET", "The secret that generates the user's one-time codes: base32, or an otpauth:// address."),
@@ -51,7 +60,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("NETRC", "The netrc file that --netrc reads; else ~/.netrc."),
     (
         "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
-        "The proxy to the identity service (http://, https://, socks5h://, socks5://), and the hosts that are reached without it. This machine is always reached without it.",
+        "The proxy to the identity service (http://, https://, socks5h://, socks5://), and the hosts that are reached without it, as curl reads them: names (example.org is for a.example.org too), addresses, ranges (10.0.0.0/8), or * alone; with commas or blanks between. Other forms are warned of. This machine is always reached without it.",
     ),
     ("SSL_CERT_FILE, SSL_CERT_DIR", "Certificate authorities in place of the system's."),
     (
@@ -73,8 +82,11 @@ pub(crate) struct Environment {
     pub(crate) client_secret: Option<Secret>,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Secret>,
+    pub(crate) password_command: Option<SecretCommand>,
     pub(crate) totp: Option<Secret>,
     pub(crate) totp_secret: Option<Secret>,
+    /// The variable that it comes from.
+    pub(crate) totp_secret_name: &'static str,
     pub(crate) totp_command: Option<String>,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) xdg_state_home: Option<PathBuf>,
@@ -116,7 +128,31 @@ impl Environment {
             Some(Ok(value)) => Ok(Some(value)),
             Some(Err(_)) => Err(Fail::usage(format!("{name} is not valid UTF-8: correct or unset it"))),
         };
-        let secret = |name: &str| -> Result<_> { Ok(text(name)?.map(Secret::new)) };
+        let secret = |name: &str| -> Result<_> {
+            let Some(value) = text(name)?.map(Secret::new) else { return Ok(None) };
+            outside::check_visible(value.expose())
+                .map_err(|why| Fail::usage(format!("{name} {why}: correct or unset it")))?;
+            Ok(Some(value))
+        };
+        // In the variable itself, or in a file that another one names.
+        let secret_or_file = |name: &str, file: &str| -> Result<_> {
+            match (secret(name)?, raw(file)) {
+                (Some(_), Some(_)) => Err(both(name, file)),
+                (value, None) => Ok(value),
+                (None, Some(path)) => outside::file(file, Path::new(&path)).map(Some),
+            }
+        };
+        let password_command = text("CDSE_PASSWORD_COMMAND")?
+            .map(|text| SecretCommand::new("CDSE_PASSWORD_COMMAND", &text).map_err(Fail::usage))
+            .transpose()?;
+        if password_command.is_some() {
+            let other = ["CDSE_PASSWORD", "CDSE_PASSWORD_FILE"].into_iter().find(|name| raw(name).is_some());
+            if let Some(other) = other {
+                return Err(both(other, "CDSE_PASSWORD_COMMAND"));
+            }
+        }
+        let totp_secret_name =
+            if raw("CDSE_TOTP_SECRET_FILE").is_some() { "CDSE_TOTP_SECRET_FILE" } else { "CDSE_TOTP_SECRET" };
         let plain = |name: &str| match text(name)? {
             Some(value) => check_name(&value)
                 .map(|()| Some(value))
@@ -130,13 +166,15 @@ impl Environment {
                 .transpose()?,
             no_input: switch("CDSE_NO_INPUT", text("CDSE_NO_INPUT")?.as_deref())?,
             access_token: secret("CDSE_ACCESS_TOKEN")?,
-            refresh_token: secret("CDSE_REFRESH_TOKEN")?,
+            refresh_token: secret_or_file("CDSE_REFRESH_TOKEN", "CDSE_REFRESH_TOKEN_FILE")?,
             client_id: plain("CDSE_CLIENT_ID")?,
-            client_secret: secret("CDSE_CLIENT_SECRET")?,
+            client_secret: secret_or_file("CDSE_CLIENT_SECRET", "CDSE_CLIENT_SECRET_FILE")?,
             username: plain("CDSE_USERNAME")?,
-            password: secret("CDSE_PASSWORD")?,
+            password: secret_or_file("CDSE_PASSWORD", "CDSE_PASSWORD_FILE")?,
+            password_command,
             totp: secret("CDSE_TOTP")?,
-            totp_secret: secret("CDSE_TOTP_SECRET")?,
+            totp_secret: secret_or_file("CDSE_TOTP_SECRET", "CDSE_TOTP_SECRET_FILE")?,
+            totp_secret_name,
             totp_command: text("CDSE_TOTP_COMMAND")?,
             state_dir: text("CDSE_STATE_DIR")?.map(PathBuf::from),
             xdg_state_home: raw("XDG_STATE_HOME").map(PathBuf::from),
@@ -147,6 +185,10 @@ impl Environment {
         };
         Ok(environment)
     }
+}
+
+fn both(one: &str, other: &str) -> Fail {
+    Fail::usage(format!("{one} and {other} are both set: unset one of them"))
 }
 
 /// A user name or client id that somebody could have meant. It goes to the service as it is.

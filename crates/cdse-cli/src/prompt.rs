@@ -1,5 +1,7 @@
 //! Questions on the terminal. Only `auth login` asks any.
 
+use std::env;
+use std::ffi::OsString;
 #[cfg(unix)]
 use std::fs::File;
 use std::fs::OpenOptions;
@@ -25,7 +27,7 @@ const DEVICE: &str = "CON";
 impl Terminal {
     /// Nobody is there when neither the input nor the messages go to a terminal, even if one could be opened.
     pub(crate) fn open(no_input: bool) -> Option<Self> {
-        if no_input || !(io::stdin().is_terminal() || io::stderr().is_terminal()) {
+        if no_input || is_notebook() || !(io::stdin().is_terminal() || io::stderr().is_terminal()) {
             return None;
         }
         OpenOptions::new().read(true).write(true).open(DEVICE).is_ok().then_some(Self(()))
@@ -53,8 +55,22 @@ impl Terminal {
             Some(hidden) => hidden.ask(question),
             None => rpassword::prompt_password(question),
         };
-        answer.map(Secret::new).map_err(|error| closed(&error))
+        let answer = answer.map(Secret::new).map_err(|error| closed(&error))?;
+        // What reads the keys puts this in the place of bytes that it cannot decode.
+        if answer.expose().contains(char::REPLACEMENT_CHARACTER) {
+            return Err(Fail::usage(
+                "what was typed is not valid UTF-8: set the terminal to UTF-8, or pass --password-stdin",
+            ));
+        }
+        Ok(answer)
     }
+}
+
+/// A notebook gives commands a terminal of their own, which shows questions and takes no answer. Its kernel has one of these;
+/// a terminal in the browser has not.
+fn is_notebook() -> bool {
+    let inline = |backend: OsString| backend.to_string_lossy().contains("inline");
+    env::var_os("JPY_PARENT_PID").is_some_and(|id| !id.is_empty()) || env::var_os("MPLBACKEND").is_some_and(inline)
 }
 
 fn closed(error: &io::Error) -> Fail {
@@ -93,9 +109,9 @@ impl Hidden {
         let mut signals = signal_hook::iterator::Signals::new(heeded).ok()?;
         crate::signals::catch();
         let handle = signals.handle();
-        // As rpassword reads: key by key.
+        // As rpassword reads: key by key. Ctrl-C and Ctrl-Z stay signals, for rpassword takes no notice of the second.
         let mut keys = usual.clone();
-        keys.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+        keys.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON);
         keys.special_codes[SpecialCodeIndex::VMIN] = 1;
         keys.special_codes[SpecialCodeIndex::VTIME] = 0;
         let _ = tcsetattr(&*terminal, OptionalActions::Now, &keys);

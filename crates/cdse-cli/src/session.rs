@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::{
     AccessTokenAuth, AuthProvider, ClientCredentialsAuth, DEFAULT_REALM_URL, DataService, Error, ErrorKind,
-    FileTokenStore, Grant, MemoryTokenStore, PasswordAuth, RefreshTokenAuth, Secret, Slot, StoredSession,
+    FileTokenStore, Grant, MemoryTokenStore, PasswordAuth, RefreshTokenAuth, Secret, SessionState, Slot, StoredSession,
     TokenManagerBuilder, TokenStore, TotpSecret, TransportConfig,
 };
 
@@ -26,6 +26,9 @@ use crate::source::{self, Source, login_command, not_logged_in};
 use crate::state::{StateFolder, StoreKind};
 use crate::stored;
 use crate::time;
+
+/// A clock that is off by more than this makes codes fail (RFC 6238: a step is 30 s).
+const A_STEP: i64 = 30;
 
 /// How a session is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -48,6 +51,34 @@ pub(crate) struct Session {
     pub(crate) username: Option<String>,
     /// The profile that would be used without the token in `CDSE_ACCESS_TOKEN`.
     beside: Option<Name>,
+    /// What may be said of the secrets that were sent, if they are refused.
+    sent: Sent,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+struct Sent {
+    /// The variable that the second factor comes from.
+    second_factor: Option<&'static str>,
+    /// The variable that the secret comes from, and what may have been meant by it.
+    suspicion: Option<(&'static str, &'static str)>,
+}
+
+impl Sent {
+    fn of(environment: &Environment) -> Self {
+        let second_factor = [
+            ("CDSE_TOTP", environment.totp.is_some()),
+            (environment.totp_secret_name, environment.totp_secret.is_some()),
+            ("CDSE_TOTP_COMMAND", environment.totp_command.is_some()),
+        ];
+        Self {
+            second_factor: second_factor.into_iter().find_map(|(name, given)| given.then_some(name)),
+            suspicion: None,
+        }
+    }
+
+    fn suspecting(self, name: &'static str, secret: Option<&Secret>) -> Self {
+        Self { suspicion: secret.and_then(outside::suspicion).map(|what| (name, what)), ..self }
+    }
 }
 
 impl Session {
@@ -119,12 +150,12 @@ impl Session {
         let session = match source {
             Source::AccessToken => {
                 check_realm(environment)?;
-                let provider = AccessTokenAuth::new(variable(&environment.access_token));
-                let manager = build(provider, realm, environment, None, pace).map_err(|_| {
-                    Fail::usage("CDSE_ACCESS_TOKEN is no access token: it holds characters that no token has")
-                })?;
+                let token = variable(&environment.access_token);
+                check_access_token(&token)?;
+                let provider = AccessTokenAuth::new(token);
+                let manager = build(provider, realm, environment, None, pace)?;
                 let beside = profile_that_is_logged_in(environment);
-                Self { source: source.clone(), manager, store: None, username: None, beside }
+                Self { source: source.clone(), manager, store: None, username: None, beside, sent: Sent::default() }
             }
             Source::RefreshToken => {
                 let token = variable(&environment.refresh_token);
@@ -134,15 +165,29 @@ impl Session {
             Source::Client => {
                 let provider =
                     ClientCredentialsAuth::new(name(&environment.client_id), variable(&environment.client_secret));
-                Self::stored(source, provider, environment, pace)?
+                let session = Self::stored(source, provider, environment, pace)?;
+                let sent = Sent::default().suspecting("the client secret", environment.client_secret.as_ref());
+                Self { sent, ..session }
             }
             Source::User => {
-                let user = PasswordAuth::new(name(&environment.username), variable(&environment.password));
-                Self::stored(source, with_environment_code(user, environment)?, environment, pace)?
+                let username = name(&environment.username);
+                let password = match &environment.password_command {
+                    Some(command) => {
+                        if let Some(session) = Self::of_fresh(source, &username, environment, pace)? {
+                            return Ok(Some(session));
+                        }
+                        command.secret()?
+                    }
+                    None => variable(&environment.password),
+                };
+                let sent = Sent::of(environment).suspecting("the password", Some(&password));
+                let user = with_environment_code(PasswordAuth::new(username, password), environment)?;
+                Self { sent, ..Self::stored(source, user, environment, pace)? }
             }
             Source::Netrc(_) => {
                 let user = netrc::user(environment, realm, is_same_service(realm, DEFAULT_REALM_URL))?;
-                Self::stored(source, with_environment_code(user, environment)?, environment, pace)?
+                let session = Self::stored(source, with_environment_code(user, environment)?, environment, pace)?;
+                Self { sent: Sent::of(environment), ..session }
             }
             Source::Profile(name) => return Self::of_profile(name, environment, pace),
             Source::Stored(path) => {
@@ -188,7 +233,14 @@ impl Session {
         let store_too = Some(Arc::clone(&store));
         let manager = build(profile.pointer(), &profile.identity_url, environment, store_too, pace)?;
         let username = profile.username.clone();
-        Ok(Some(Self { source: Source::Profile(name.clone()), manager, store: Some(store), username, beside: None }))
+        Ok(Some(Self {
+            source: Source::Profile(name.clone()),
+            manager,
+            store: Some(store),
+            username,
+            beside: None,
+            sent: Sent::default(),
+        }))
     }
 
     /// What a store holds, though no profile points to it.
@@ -205,7 +257,26 @@ impl Session {
         let provider = StoredSession::new(slot, username.clone());
         let builder = cdse_auth::TokenManager::builder(provider).token_url(&token_url);
         let manager = with_settings(builder, environment, Some(Arc::clone(&store)), pace)?;
-        Ok(Some(Self { source: source.clone(), manager, store: Some(store), username, beside: None }))
+        Ok(Some(Self {
+            source: source.clone(),
+            manager,
+            store: Some(store),
+            username,
+            beside: None,
+            sent: Sent::default(),
+        }))
+    }
+
+    /// The session of a user whose password a program prints, if it has a fresh token: nobody is disturbed for a password
+    /// that is not sent.
+    fn of_fresh(source: &Source, username: &str, environment: &Environment, pace: Pace) -> Result<Option<Self>> {
+        if pace == Pace::KeptAlive {
+            return Ok(None);
+        }
+        let user = PasswordAuth::new(username, "");
+        let pointer = StoredSession::new(slot_of(&user, realm(environment))?, Some(username.to_owned()));
+        let session = Self::stored(source, pointer, environment, pace)?;
+        Ok((session.manager.status().state == SessionState::Fresh).then_some(session))
     }
 
     fn stored(
@@ -223,7 +294,7 @@ impl Session {
             _ => StateFolder::of(environment)?.session(&slot, StoreKind::File, false),
         };
         let manager = build(provider, realm(environment), environment, Some(Arc::clone(&store)), pace)?;
-        Ok(Self { source: source.clone(), manager, store: Some(store), username, beside: None })
+        Ok(Self { source: source.clone(), manager, store: Some(store), username, beside: None, sent: Sent::default() })
     }
 
     /// Says before any request that this kind of credential does not reach the service.
@@ -273,6 +344,39 @@ impl Session {
         self.store.as_ref().and_then(|store| store.records()?.read(slot).err())
     }
 
+    /// What to do about a secret that was refused.
+    fn about_secret(&self) -> String {
+        match self.sent.suspicion {
+            Some((name, what)) => format!("correct them: {name} {what}"),
+            None => "correct them".to_owned(),
+        }
+    }
+
+    /// What a refusal may have to do with the second factor that was sent, or was not.
+    fn about_second_factor(&self) -> String {
+        let Some(name) = self.sent.second_factor else {
+            return "no second factor was sent: an account that has one needs CDSE_TOTP, CDSE_TOTP_SECRET or \
+                    CDSE_TOTP_COMMAND"
+                .to_owned();
+        };
+        if name == "CDSE_TOTP" {
+            return "the code in CDSE_TOTP was sent, which works once and for half a minute: set it to a new one"
+                .to_owned();
+        }
+        // The service tells the time to anybody.
+        let clock = match self.manager.probe().ok().and_then(|probe| probe.ahead) {
+            Some(ahead) if ahead.abs() > A_STEP => {
+                let which = if ahead.is_negative() { "behind" } else { "ahead of" };
+                format!("this machine's clock is {} s {which} the service's: set it", ahead.unsigned_abs())
+            }
+            Some(_) => {
+                "this machine's clock agrees with the service's, so compare the secret with the account's".to_owned()
+            }
+            None => "`cdse auth doctor` tells whether this machine's clock is right".to_owned(),
+        };
+        format!("a code from {name} was sent: {clock}")
+    }
+
     fn is_clients(&self) -> bool {
         self.manager.as_async().slot().grant == Grant::ClientCredentials
     }
@@ -296,7 +400,9 @@ impl Session {
                         "the token of the client {client} cannot be renewed without its secret; it is valid until {}",
                         time::for_people(end)
                     ),
-                    None => format!("the token of the client {client} has ended; it cannot be renewed without its secret"),
+                    None => {
+                        format!("the token of the client {client} has ended; it cannot be renewed without its secret")
+                    }
                 };
                 let force = if left.is_some() { " --force" } else { "" };
                 let login = login_command(name);
@@ -304,8 +410,9 @@ impl Session {
             }
             Source::Profile(name) if login => fail.hint(login_command(name)),
             Source::AccessToken if login => {
-                let fail = fail
-                    .message("the access token in CDSE_ACCESS_TOKEN has ended or was refused, and it cannot be renewed");
+                let fail = fail.message(
+                    "the access token in CDSE_ACCESS_TOKEN has ended or was refused, and it cannot be renewed",
+                );
                 fail.hint(match &self.beside {
                     Some(name) => format!("a session is stored (profile {name}): unset CDSE_ACCESS_TOKEN to use it"),
                     None => "set CDSE_ACCESS_TOKEN to a new one, or unset it and `cdse auth login`".to_owned(),
@@ -316,15 +423,17 @@ impl Session {
                 .hint("set CDSE_REFRESH_TOKEN to a new one, or unset it and `cdse auth login`"),
             Source::Netrc(path) if login && kind != ErrorKind::StoreDamaged => fail
                 .message(format!("--netrc: {}: {message}", path.display()))
-                .hint("correct it, or `cdse auth login`; an account with a second factor needs CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND"),
+                .hint(format!("correct it, or `cdse auth login`; {}", self.about_second_factor())),
             Source::User if kind == ErrorKind::CredentialsRefused => fail
                 .message(format!("CDSE_USERNAME, CDSE_PASSWORD: {message}"))
-                .hint("correct them; an account with a second factor needs CDSE_TOTP, CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND"),
-            Source::User if kind == ErrorKind::ReauthRequired => fail
-                .message(format!("CDSE_USERNAME: {message}"))
-                .hint("set CDSE_TOTP to a new code, or CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND once, or `cdse auth login`"),
+                .hint(format!("{}; {}", self.about_secret(), self.about_second_factor())),
+            Source::User if kind == ErrorKind::ReauthRequired => {
+                fail.message(format!("CDSE_USERNAME: {message}")).hint(
+                    "set CDSE_TOTP to a new code, or CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND once, or `cdse auth login`",
+                )
+            }
             Source::Client if kind == ErrorKind::CredentialsRefused => {
-                fail.message(format!("CDSE_CLIENT_ID, CDSE_CLIENT_SECRET: {message}"))
+                fail.message(format!("CDSE_CLIENT_ID, CDSE_CLIENT_SECRET: {message}")).hint(self.about_secret())
             }
             _ => fail,
         }
@@ -455,7 +564,7 @@ pub(crate) fn slot_of(provider: &dyn AuthProvider, realm: &str) -> Result<Slot, 
 pub(crate) fn with_environment_code(user: PasswordAuth, environment: &Environment) -> Result<PasswordAuth> {
     let given = [
         ("CDSE_TOTP", environment.totp.is_some()),
-        ("CDSE_TOTP_SECRET", environment.totp_secret.is_some()),
+        (environment.totp_secret_name, environment.totp_secret.is_some()),
         ("CDSE_TOTP_COMMAND", environment.totp_command.is_some()),
     ];
     let mut given = given.into_iter().filter_map(|(name, given)| given.then_some(name));
@@ -468,7 +577,7 @@ pub(crate) fn with_environment_code(user: PasswordAuth, environment: &Environmen
     }
     if let Some(secret) = &environment.totp_secret {
         let secret = TotpSecret::new(secret.expose())
-            .map_err(|error| Fail::usage(format!("CDSE_TOTP_SECRET: {}", error.message())))?;
+            .map_err(|error| Fail::usage(format!("{}: {}", environment.totp_secret_name, error.message())))?;
         return Ok(user.with_totp_secret(secret));
     }
     if let Some(command) = &environment.totp_command {
@@ -486,6 +595,41 @@ pub(crate) fn with_code_command(user: PasswordAuth, command: SecretCommand) -> P
             Error::new(ErrorKind::Configuration, format!("the program of {} gave none: {why}", command.name()))
         })
     })
+}
+
+/// A token as a header may carry it (`b64token` of RFC 6750 §2.1), and none that is for the identity service alone: an access
+/// token goes to whichever host is asked for data.
+fn check_access_token(token: &Secret) -> Result<()> {
+    let text = token.expose();
+    let body = text.trim_end_matches('=');
+    let fits = !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte));
+    if !fits {
+        return Err(Fail::usage(
+            "CDSE_ACCESS_TOKEN is no access token: it holds characters that no token has, such as quotation marks or \
+             braces; set it to the token alone",
+        ));
+    }
+    match jwt_type(text).as_deref() {
+        Some("Refresh" | "Offline") => Err(Fail::usage(
+            "CDSE_ACCESS_TOKEN holds a refresh token, which is for the identity service alone; set CDSE_REFRESH_TOKEN to it",
+        )),
+        Some("ID") => Err(Fail::usage(
+            "CDSE_ACCESS_TOKEN holds an ID token, which says who somebody is and opens nothing; set it to an access token",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What a JWT of Keycloak says that it is.
+fn jwt_type(token: &str) -> Option<String> {
+    let mut parts = token.split('.').skip(1);
+    let (claims, _signature) = (parts.next()?, parts.next()?);
+    let claims = BASE64URL_NOPAD.decode(claims.as_bytes()).ok().map(Zeroizing::new)?;
+    #[derive(serde::Deserialize)]
+    struct Claims {
+        typ: String,
+    }
+    serde_json::from_slice::<Claims>(&claims).ok().map(|claims| claims.typ)
 }
 
 /// Something that could be a token, to be sent to the service.

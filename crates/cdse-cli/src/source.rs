@@ -86,7 +86,7 @@ pub(crate) fn winner(global: &Global, environment: &Environment) -> Result<Sourc
             "CDSE_USERNAME",
             environment.username.is_some(),
             "CDSE_PASSWORD",
-            environment.password.is_some(),
+            environment.password.is_some() || environment.password_command.is_some(),
         ),
     ];
     for (source, first, has_first, second, has_second) in pairs {

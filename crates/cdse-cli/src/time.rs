@@ -1,8 +1,16 @@
 //! Moments, for people and for programs.
 
+use std::time::Instant;
 use std::time::{Duration, SystemTime};
 
 use jiff::{Timestamp, Unit};
+
+/// A clock that nobody sets, for how long this process waits. (That the time is injected is the library's rule, for what is
+/// decided by it; here it only ends a wait, and a wall clock that is set back would make that endless.)
+#[expect(clippy::disallowed_methods, reason = "a wait of the command line, which decides nothing")]
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
+}
 
 /// RFC 3339 in UTC, in whole seconds.
 pub(crate) fn rfc3339(moment: SystemTime) -> Option<String> {

@@ -4,7 +4,7 @@ use std::env;
 use std::str::FromStr as _;
 
 use jiff::Timestamp;
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde::Serialize;
 
 use crate::fail::{Fail, Result, one_line};
@@ -36,7 +36,8 @@ pub(crate) fn start(verbose: u8) -> Result<()> {
             Err(env::VarError::NotUnicode(_)) => {
                 return Err(Fail::usage("CDSE_LOG must be off, error, warn, info, debug or trace"));
             }
-            _ => LevelFilter::Off,
+            // Without it only the library's warnings are said, as warnings.
+            _ => LevelFilter::Warn,
         },
         1 => LevelFilter::Info,
         _ => LevelFilter::Debug,
@@ -55,6 +56,10 @@ impl Log for Stderr {
 
     fn log(&self, record: &Record<'_>) {
         if !self.enabled(record.metadata()) {
+            return;
+        }
+        if record.level() <= Level::Warn {
+            output::warn(&record.args().to_string());
             return;
         }
         let time = format!("{:.3}", Timestamp::now());

@@ -6,16 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cdse_auth::blocking::TokenManager;
-use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::Global;
 use crate::fail::one_line;
 use crate::{output, time};
 
 /// Whoever waits for less needs no explanation.
-const A_MOMENT: SignedDuration = SignedDuration::from_secs(2);
+const A_MOMENT: Duration = Duration::from_secs(2);
 /// The same for whoever reads it later.
-const A_WHILE: SignedDuration = SignedDuration::from_secs(4);
+const A_WHILE: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Clears the line when it is dropped.
@@ -58,8 +57,7 @@ fn watch(manager: &TokenManager, over: &AtomicBool, terminal: bool) {
     while !over.load(Ordering::SeqCst) {
         match manager.waiting() {
             Some(waiting) => {
-                let now = Timestamp::now();
-                let waited = now.duration_since(*since.get_or_insert(now));
+                let waited = since.get_or_insert_with(time::monotonic).elapsed();
                 let left = time::seconds_until(waiting.until).max(1);
                 if !terminal {
                     let cause = waiting.cause.to_string();

@@ -15,11 +15,18 @@ pub(crate) struct Endpoints {
     pub(crate) sessions: Url,
 }
 
+/// What documents and browsers show of a realm lies below its address.
+const BELOW: [&str; 3] = ["/protocol/", "/.well-known/", "/account"];
+
 impl Endpoints {
     /// From the address of a realm, such as `https://identity.dataspace.copernicus.eu/auth/realms/CDSE`.
     pub(crate) fn of_realm(realm: &str) -> Result<Self> {
-        let realm = checked(realm)?;
-        let base = realm.as_str().trim_end_matches('/');
+        let checked = checked(realm)?;
+        let base = checked.as_str().trim_end_matches('/');
+        if let Some(more) = BELOW.iter().find_map(|below| Some(&base[base.find(below)?..])) {
+            let why = format!("it must be the address of the realm: leave out {}", cleaned(more, 200));
+            return Err(refused(realm, &why));
+        }
         Self::of_token_endpoint(&format!("{base}/protocol/openid-connect/token"))
     }
 
@@ -44,15 +51,17 @@ impl Endpoints {
     }
 }
 
+fn refused(address: &str, why: &str) -> Error {
+    // What stands before an @ may be a password, and what stands in a query a token.
+    let shown = address.rsplit('@').next().unwrap_or_default();
+    let shown = cleaned(shown.split(['?', '#']).next().unwrap_or_default(), 200);
+    let message = format!("the identity service's address \"{shown}\" cannot be used: {why}");
+    Error::new(ErrorKind::Configuration, message)
+}
+
 /// `https`, or `http` to this machine itself; nothing that could carry a secret or change the meaning of the path.
 fn checked(address: &str) -> Result<Url> {
-    let refused = |why: &str| {
-        // What stands before an @ may be a password, and what stands in a query a token.
-        let shown = address.rsplit('@').next().unwrap_or_default();
-        let shown = cleaned(shown.split(['?', '#']).next().unwrap_or_default(), 200);
-        let message = format!("the identity service's address \"{shown}\" cannot be used: {why}");
-        Error::new(ErrorKind::Configuration, message)
-    };
+    let refused = |why: &str| refused(address, why);
     let url = Url::parse(address).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => refused("it must begin with https://"),
         error => refused(&error.to_string()),

@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::net::IpAddr;
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -57,7 +58,11 @@ pub(super) fn way(proxy: &Proxy, target: &Url) -> Result<Way> {
             Some((name, value)) => {
                 let address = value.to_str().ok_or_else(|| unusable(name))?;
                 let exceptions = EXCEPTIONS.into_iter().find_map(variable).unwrap_or_default();
-                through(name, address, Some(name), &exceptions.to_string_lossy(), &target)
+                let (exceptions, odd) = exceptions_in(&exceptions.to_string_lossy());
+                for odd in odd {
+                    log::warn!("NO_PROXY: {} is passed over: {FORMS}", cleaned(&odd, 100));
+                }
+                through(name, address, Some(name), &exceptions, &target)
             }
             None => {
                 let found = Matcher::from_system().intercept(&target);
@@ -70,6 +75,37 @@ pub(super) fn way(proxy: &Proxy, target: &Url) -> Result<Way> {
 
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The forms of curl.
+const FORMS: &str = "an entry is a name (example.org, which stands for the names below it too), an address, a range \
+                     (10.0.0.0/8), or * alone";
+
+/// The exceptions as curl reads them, for the HTTP client, which knows commas alone; and those that curl would pass over.
+fn exceptions_in(text: &str) -> (String, Vec<String>) {
+    let (mut fine, mut odd) = (Vec::new(), Vec::new());
+    for entry in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty()) {
+        // A name may end with the dot of the root, and an IPv6 address stand in brackets.
+        let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
+        let bare = bare.strip_suffix('.').unwrap_or(bare);
+        let is_address = bare.parse::<IpAddr>().is_ok();
+        let is_range = bare.split_once('/').is_some_and(|(address, bits)| {
+            let most = match address.parse::<IpAddr>() {
+                Ok(IpAddr::V4(_)) => 32,
+                Ok(IpAddr::V6(_)) => 128,
+                Err(_) => return false,
+            };
+            bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+        });
+        let is_name = !bare.is_empty() && bare.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        if entry == "*" || is_address || is_range || is_name {
+            fine.push(bare.to_owned());
+        } else {
+            // It may be an address with a password.
+            odd.push(entry.rsplit('@').next().unwrap_or_default().to_owned());
+        }
+    }
+    (fine.join(","), odd)
 }
 
 fn through(what: &str, address: &str, variable: Option<&'static str>, exceptions: &str, target: &Uri) -> Result<Way> {
@@ -137,6 +173,39 @@ mod tests {
             assert_eq!(route.address, shown, "{address}");
             assert!(!format!("{route} {route:?}").contains("CANARY"), "{route:?}");
         }
+    }
+
+    #[test]
+    fn field_q_exceptions_have_the_forms_of_curl_and_others_are_told() {
+        for (entry, target) in [
+            ("other.example id.example", "https://id.example/r"),
+            ("other.example,\tid.example", "https://id.example/r"),
+            (".example", "https://id.example/r"),
+            ("ID.Example.", "https://id.example/r"),
+            ("*", "https://id.example/r"),
+            ("[2001:db8::1]", "https://[2001:db8::1]/r"),
+            ("2001:db8::/32", "https://[2001:db8::1]/r"),
+            ("10.0.0.0/8", "https://10.1.2.3/r"),
+        ] {
+            let (fine, odd) = exceptions_in(entry);
+            assert!(odd.is_empty(), "{entry}: {odd:?}");
+            let way = super::through("x", "http://proxy.example:1", None, &fine, &target.parse().unwrap()).unwrap();
+            assert!(way.route.is_none(), "{entry}: {fine}");
+        }
+        for entry in [
+            "*.example",
+            "id.*",
+            "https://id.example",
+            "id.example:443",
+            "id.example;other",
+            "10.0.0.0/33",
+            "a|b",
+            "[::1",
+            "/8",
+        ] {
+            assert_eq!(exceptions_in(entry), (String::new(), vec![entry.to_owned()]));
+        }
+        assert_eq!(exceptions_in("u:CANARY@id.example:443").1, ["id.example:443"]);
     }
 
     #[test]

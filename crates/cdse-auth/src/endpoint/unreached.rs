@@ -85,6 +85,40 @@ fn of_proxy(place: &str, proxy: &Route, said: &[String], timed_out: bool, at_pro
     network(format!("the identity service at {place} could not be reached through {proxy} ({innermost}); check both"))
 }
 
+/// What certificates can be wrong in beside their issuer, time and name, and what helps.
+const PLAIN_WORDS: &[(&str, &str)] = &[
+    (
+        "CaUsedAsEndEntity",
+        "is an authority's own (it says CA:TRUE), which no server may present: to trust it, as with --ca-bundle, does not \
+         help; have the server present a certificate that this authority has issued, or one with CA:FALSE",
+    ),
+    (
+        "EndEntityUsedAsCa",
+        "was issued by a certificate that may not issue any (CA:FALSE); have it issued by an authority",
+    ),
+    (
+        "BadSignature",
+        "has a signature that is wrong: something on the way may have changed it, or another authority of the same name is trusted",
+    ),
+    ("UnknownRevocationStatus", "may have been revoked, which could not be found out"),
+    ("Revoked", "was revoked by its authority; ask whoever runs the service"),
+    ("InvalidPurpose", "was not issued for servers (extended key usage); have it issued for server authentication"),
+    (
+        "RequiredEkuNotFound",
+        "was not issued for servers (extended key usage); have it issued for server authentication",
+    ),
+    ("UnsupportedCertVersion", "is of an old version (X.509 v1), which is not accepted; have it issued as version 3"),
+    (
+        "UnsupportedSignatureAlgorithm",
+        "is signed in a way that is not accepted any more (such as SHA-1 or a short key); have it issued anew",
+    ),
+    ("UnhandledCriticalExtension", "holds a critical extension that is not known here; have it issued without"),
+    ("NameConstraintViolation", "is for a name that its authority may not issue certificates for"),
+    ("PathLenConstraintViolated", "has more authorities above it than one of them allows"),
+    ("BadEncoding", "cannot be read: it is damaged or breaks the rules of its form"),
+    ("BadDer", "cannot be read: it is damaged or breaks the rules of its form"),
+];
+
 fn of_tls(who: &str, error: &rustls::Error) -> Error {
     let clock = "or the clock of this machine is wrong; nothing was sent";
     let why = match error {
@@ -107,8 +141,13 @@ fn of_tls(who: &str, error: &rustls::Error) -> Error {
         rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) => {
             of_another_name(who, presented)
         }
-        rustls::Error::InvalidCertificate(_) => {
-            format!("the certificate of {who} cannot be verified ({}); nothing was sent", shown(error))
+        rustls::Error::InvalidCertificate(cause) => {
+            // What the verifier has no name of its own for is told only by its text.
+            let said = format!("{cause:?}");
+            match PLAIN_WORDS.iter().find(|(word, _)| said.contains(word)) {
+                Some((_, plain)) => format!("the certificate of {who} {plain}; nothing was sent"),
+                None => format!("the certificate of {who} cannot be verified ({}); nothing was sent", shown(error)),
+            }
         }
         rustls::Error::InvalidMessage(_) => {
             format!("{who} does not speak TLS; check its address and port; nothing was sent")
@@ -167,6 +206,18 @@ mod tests {
 
     use super::*;
 
+    /// As the verifier's own error of this name, which is not rustls' one.
+    #[derive(Debug)]
+    struct CaUsedAsEndEntity;
+
+    impl std::fmt::Display for CaUsedAsEndEntity {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("CaUsedAsEndEntity")
+        }
+    }
+
+    impl StdError for CaUsedAsEndEntity {}
+
     #[test]
     fn e3_each_way_in_which_tls_fails_is_told_from_the_others() {
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_800_000_000));
@@ -193,10 +244,16 @@ mod tests {
                 ErrorKind::Configuration,
                 "is for another name (portal.example, other.example): check",
             ),
+            (of(CertificateError::BadSignature), ErrorKind::Configuration, "has a signature that is wrong"),
             (
-                of(CertificateError::BadSignature),
+                of(CertificateError::ApplicationVerificationFailure),
                 ErrorKind::Configuration,
-                "cannot be verified (invalid peer certificate: BadSignature)",
+                "cannot be verified (invalid peer certificate: ApplicationVerificationFailure)",
+            ),
+            (
+                of(CertificateError::Other(rustls::OtherError(std::sync::Arc::new(CaUsedAsEndEntity)))),
+                ErrorKind::Configuration,
+                "is an authority's own (it says CA:TRUE)",
             ),
             (
                 rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),

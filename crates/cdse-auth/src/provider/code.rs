@@ -3,6 +3,8 @@
 use std::fmt;
 
 use totp_rs::{Algorithm, Builder, Totp};
+use url::Url;
+use zeroize::Zeroizing;
 
 use crate::clock::{Clock, Millis, Now};
 use crate::error::{Error, ErrorKind, Result};
@@ -69,13 +71,18 @@ impl TotpSecret {
     /// ```
     pub fn new(text: &str) -> Result<Self> {
         let text = text.trim();
-        let totp = if text.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("otpauth://")) {
-            Totp::from_url_unchecked(text).map_err(|_| refused("it is no otpauth://totp/ address with a secret"))?
+        let starts = |with: &str| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+        let totp = if starts("otpauth://") {
+            of_address(text)?
+        } else if starts("otpauth-migration://") {
+            return Err(refused(
+                "it is an authenticator's export, for exports of several accounts have another form; export this account \
+                 alone, as otpauth://totp/…, or copy its secret from where the second factor is set up",
+            ));
+        } else if (6..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(refused("it is a code, not the secret that generates codes"));
         } else {
-            let mut compact: zeroize::Zeroizing<String> = zeroize::Zeroizing::new(String::with_capacity(text.len()));
-            compact.extend(text.chars().filter(|c| !matches!(c, ' ' | '-' | '=')).map(|c| c.to_ascii_uppercase()));
-            let secret = totp_rs::Secret::try_from_base32(compact.as_str())
-                .map_err(|_| refused("it is neither base32 nor an otpauth:// address"))?;
+            let secret = base32(text).ok_or_else(|| refused("it is neither base32 nor an otpauth:// address"))?;
             Builder::new().with_algorithm(Algorithm::SHA1).with_secret(secret).build_noncompliant()
         };
         if !(6..=8).contains(&totp.digits()) {
@@ -109,6 +116,53 @@ impl TotpSecret {
     fn period(&self) -> i64 {
         i64::try_from(self.0.step()).unwrap_or(30)
     }
+}
+
+/// As an authenticator exports it. Label, issuer and what else stands there are for people, and codes do not depend on them.
+fn of_address(text: &str) -> Result<Totp> {
+    let url = Url::parse(text).map_err(|_| refused("the otpauth:// address cannot be read"))?;
+    if !url.host_str().is_some_and(|kind| kind.eq_ignore_ascii_case("totp")) {
+        return Err(refused(
+            "only otpauth://totp/ can be used: codes of hotp and of others are not made from the time",
+        ));
+    }
+    let mut builder = Builder::new().with_algorithm(Algorithm::SHA1);
+    let mut has_secret = false;
+    for (name, value) in url.query_pairs() {
+        builder = match &*name.to_ascii_lowercase() {
+            "secret" => {
+                has_secret = true;
+                let value = Zeroizing::new(value.into_owned());
+                let secret = base32(&value).ok_or_else(|| refused("the address's secret is not base32"))?;
+                builder.with_secret(secret)
+            }
+            "algorithm" => {
+                let name = value.to_ascii_uppercase().replace('-', "").replace("HMAC", "");
+                builder.with_algorithm(match &*name {
+                    "SHA1" => Algorithm::SHA1,
+                    "SHA256" => Algorithm::SHA256,
+                    "SHA512" => Algorithm::SHA512,
+                    _ => return Err(refused("the address's algorithm is none of SHA1, SHA256 and SHA512")),
+                })
+            }
+            "digits" => {
+                builder.with_digits(value.trim().parse().map_err(|_| refused("the address's digits are no number"))?)
+            }
+            "period" => builder
+                .with_step_duration(value.trim().parse().map_err(|_| refused("the address's period is no number"))?),
+            _ => builder,
+        };
+    }
+    if !has_secret {
+        return Err(refused("the otpauth:// address has no secret"));
+    }
+    Ok(builder.build_noncompliant())
+}
+
+fn base32(text: &str) -> Option<totp_rs::Secret> {
+    let mut compact: Zeroizing<String> = Zeroizing::new(String::with_capacity(text.len()));
+    compact.extend(text.chars().filter(|c| !matches!(c, ' ' | '-' | '=')).map(|c| c.to_ascii_uppercase()));
+    totp_rs::Secret::try_from_base32(compact.as_str()).ok()
 }
 
 fn refused(why: &str) -> Error {

@@ -145,6 +145,9 @@ impl Login {
             _ if self.password_stdin => outside::stdin("--password-stdin")?,
             (Some(command), _, _) => command.secret()?,
             (None, Some(password), _) => password.clone(),
+            (None, None, _) if theirs && environment.password_command.is_some() => {
+                environment.password_command.as_ref().map_or_else(|| Ok(Secret::new("")), SecretCommand::secret)?
+            }
             (None, None, Some(terminal)) => ask::password(terminal, &username)?,
             (None, None, None) => {
                 return Err(Fail::usage(

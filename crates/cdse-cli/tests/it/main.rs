@@ -9,6 +9,7 @@
 mod accounts;
 mod completion;
 mod core_dump;
+mod credentials;
 mod doctor;
 mod exit_codes;
 mod feeding;

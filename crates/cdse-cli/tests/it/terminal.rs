@@ -86,7 +86,11 @@ impl Screen {
     }
 
     pub(crate) fn types(&mut self, text: &str) {
-        self.master.write_all(text.as_bytes()).unwrap();
+        self.types_bytes(text.as_bytes());
+    }
+
+    pub(crate) fn types_bytes(&mut self, bytes: &[u8]) {
+        self.master.write_all(bytes).unwrap();
     }
 }
 
