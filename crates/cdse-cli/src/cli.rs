@@ -109,10 +109,8 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Parsed> {
                 arguments.push("--help".into());
                 parse(arguments)
             }
-            // A group of commands alone asks what there is. A program gets an error.
-            (ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _)
-                if !Preview::of(&arguments).json =>
-            {
+            // A group of commands alone asks what there is.
+            (ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _) => {
                 parse(arguments.into_iter().chain(["--help".into()]).collect())
             }
             _ => Err(usage(&error, &arguments)),

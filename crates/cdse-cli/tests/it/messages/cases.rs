@@ -946,7 +946,7 @@ fn netrc(stage: &Stage, text: &str, mode: u32) -> Option<Told> {
 }
 
 const ARGUMENTS: &[Case] = &[
-    case("No command", "`cdse --help` lists them.", |stage| stage.typed("auth")),
+    case("A command without its group", "`cdse --help` lists the groups.", |stage| stage.typed("login")),
     case("A command that does not exist", "`cdse auth --help` lists those there.", |stage| stage.typed("auth tokn")),
     case("An option that does not exist", "`--help` after the command lists its options.", |stage| {
         stage.typed("auth token --min-valdity 5m")

@@ -165,7 +165,10 @@ impl Attempt<'_> {
         let done = call.run();
         let mask = |text: &str| masked(&set.world, text);
         let typed = mask(&format!("{variables}cdse {line}{input}"));
-        Some(Told { typed, stderr: mask(&done.stderr), code: done.code.unwrap() })
+        // What is waited for is said after a while, which is not always over.
+        let lines = done.stderr.lines().filter(|line| !line.starts_with("waiting for "));
+        let stderr: String = lines.map(|line| format!("{line}\n")).collect();
+        Some(Told { typed, stderr: mask(&stderr), code: done.code.unwrap() })
     }
 }
 
