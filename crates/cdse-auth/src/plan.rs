@@ -272,6 +272,12 @@ impl View<'_> {
         refreshable || (client && self.left() > 0)
     }
 
+    /// The session has ended as this machine's clock has it, and the service has not said so: the refresh token is tried
+    /// once more where nothing else can be sent.
+    pub(crate) fn has_ended_by_the_clock(&self) -> bool {
+        self.left() <= 0 && self.living_refresh().is_some() && self.refresh_is_over()
+    }
+
     /// What would be sent. `unwanted`: the token that is held was refused by a service and is worth nothing.
     pub(crate) fn plan(&self, means: &Means, unwanted: bool) -> Plan {
         let living = self.living_refresh();

@@ -106,10 +106,11 @@ impl Session {
                 Fail::usage(why).hint("set CDSE_USERNAME and CDSE_PASSWORD, or CDSE_CLIENT_ID and CDSE_CLIENT_SECRET")
             );
         }
-        if source == Source::AccessToken
-            && let Some(own) = Self::own(environment, pace)
-        {
-            return Ok((own.source.clone(), Some(own)));
+        if source == Source::AccessToken {
+            check_access_token(&variable(&environment.access_token))?;
+            if let Some(own) = Self::own(environment, pace) {
+                return Ok((own.source.clone(), Some(own)));
+            }
         }
         let session = Self::of(&source, environment, pace)?;
         let stored = |session: &Self| session.source.profile().is_none() || session.manager.status().logged_in;

@@ -255,13 +255,22 @@ fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) ->
     }
 }
 
+/// Keycloak's words for an account that no login helps, at a login and at a refresh.
+pub(crate) fn is_blocked(words: &str) -> bool {
+    matches!(words, "Account disabled" | "Account is not fully set up" | "User disabled")
+}
+
+pub(crate) fn blocked(words: &str) -> String {
+    format!("the account cannot be used ({words}); sign in on the web site and see what it asks for")
+}
+
 fn invalid_grant(asked: Asked, words: &str) -> (Class, ErrorKind, String) {
+    if is_blocked(words) {
+        let class = if asked == Asked::Refresh { Class::Dead } else { Class::Refused };
+        return (class, ErrorKind::AccountBlocked, blocked(words));
+    }
     if asked == Asked::Refresh {
         return (Class::Dead, ErrorKind::ReauthRequired, format!("the session has ended ({words})"));
-    }
-    if matches!(words, "Account disabled" | "Account is not fully set up" | "User disabled") {
-        let why = format!("the account cannot be used ({words}); sign in on the web site and see what it asks for");
-        return (Class::Refused, ErrorKind::AccountBlocked, why);
     }
     let why = "user name, password or one-time code were refused (the service does not say which); check them, and \
                wait a minute after two refusals, for it locks the account for a while without saying so";

@@ -18,7 +18,7 @@ mod unreached;
 pub use account::AccountSession;
 pub(crate) use account::Asking;
 pub(crate) use address::Endpoints;
-pub(crate) use answer::{Asked, Exchange, jwt_times};
+pub(crate) use answer::{Asked, Exchange, blocked, is_blocked, jwt_times};
 pub(crate) use exchange::{FAREWELL, Service};
 pub use probe::Probe;
 pub use transport::{Proxy, TransportConfig};

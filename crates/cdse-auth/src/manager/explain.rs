@@ -2,6 +2,7 @@
 
 use super::core::{Core, Shared};
 use crate::clock::Millis;
+use crate::endpoint::{blocked, is_blocked};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Attempt, Class, Failure, View};
 use crate::record::{Grant, Record};
@@ -18,6 +19,8 @@ pub(super) fn nothing(core: &Core, shared: &Shared, view: &View<'_>) -> Error {
         "the one-time code was used or is older than a minute; log in with a new one".to_owned()
     } else if record.out {
         return super::core::logged_out();
+    } else if let Some(dead) = record.dead.as_ref().filter(|dead| is_blocked(&dead.words)) {
+        return Error::new(ErrorKind::AccountBlocked, blocked(&dead.words));
     } else if let Some(dead) = &record.dead {
         dead_session(&dead.words)
     } else if record.seed.is_some() && record.seed == means.given {

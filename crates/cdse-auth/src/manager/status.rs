@@ -24,6 +24,9 @@ pub struct Status {
     pub logged_in: bool,
     /// Whether the session can be renewed, as far as is known here; for a machine client, whether its token is valid.
     pub refreshable: bool,
+    /// Whether the session has ended as this machine's clock has it, though the service has not said so: the next call
+    /// tries to renew it all the same, for the clock may be wrong.
+    pub ended_by_clock: bool,
     /// Whether the provider can open a session now, with what it was given.
     pub can_log_in: bool,
     /// When the access token ends.
@@ -91,6 +94,7 @@ pub(super) fn status(core: &Core) -> Status {
         },
         logged_in: !shared.logged_out && (view.left() > 0 || view.session_lives()),
         refreshable: !shared.logged_out && view.session_lives(),
+        ended_by_clock: !shared.logged_out && view.has_ended_by_the_clock(),
         can_log_in: core.means(&shared, record, now).login,
         access_expires_at: tokens.filter(|tokens| !is_endless(core, tokens)).map(TokenSet::access_expires_at),
         session_expires_at: tokens.and_then(TokenSet::refresh_expires_at),

@@ -129,6 +129,8 @@ impl Examined {
         let exit = match trouble {
             Some(error) => Fail::from(error).exit(),
             None if can_be_used(&source, &status) => 0,
+            // `cdse auth token` tries it all the same.
+            None if status.ended_by_clock => 5,
             None => 4,
         };
         Self { report, status: Some(status), source, exit }
@@ -147,7 +149,8 @@ impl Examined {
 
     /// After the service was asked. A session that is not open is not opened for it.
     fn checked(self, session: &Session, global: &Global) -> Self {
-        if !self.status.as_ref().is_some_and(|status| status.logged_in) || session.trouble().is_some() {
+        let may_live = |status: &Status| status.logged_in || status.ended_by_clock;
+        if !self.status.as_ref().is_some_and(may_live) || session.trouble().is_some() {
             return self;
         }
         let told = waiting::tell(&session.manager, global);
@@ -227,6 +230,7 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
         logged_in: status.logged_in,
         state: match status.state {
             _ if trouble.is_some() => "unknown",
+            _ if status.ended_by_clock => "unknown",
             SessionState::Fresh => "fresh",
             SessionState::Usable => "usable",
             SessionState::Expired => "expired",
@@ -246,9 +250,16 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
             .as_ref()
             .map(|(until, error)| Hold { until: time::rfc3339(*until), reason: one_line(error.message()) }),
         store: Some(Store { kind, path: path.as_ref().map(|path| path.to_string_lossy().into_owned()) }),
-        problems: status.problems.iter().map(|problem| one_line(problem)).collect(),
+        problems: problems(status),
         ..missing(&session.source)
     }
+}
+
+fn problems(status: &Status) -> Vec<String> {
+    let by_clock = status.ended_by_clock.then(|| {
+        "the session has ended by this machine's clock, which may be wrong; the service has not said so".to_owned()
+    });
+    status.problems.iter().map(|problem| one_line(problem)).chain(by_clock).collect()
 }
 
 fn show(examined: &[Examined], all: bool, json: bool) -> Result<ExitCode> {
@@ -280,6 +291,9 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
     let headline = match (report.logged_in, report.state) {
         (true, "expired") => format!("logged in as {who}; the next use renews the token"),
         (true, _) => format!("logged in as {who}"),
+        (false, "unknown") if status.is_some_and(|status| status.ended_by_clock) => {
+            format!("unknown: by this machine's clock the session of {who} has ended; the next use tries to renew it")
+        }
         (false, "unknown") => "unknown: the session cannot be read".to_owned(),
         (false, _) if status.is_some_and(|status| is_unused(source, status)) => {
             "a refresh token that was not used yet; the first use renews it".to_owned()

@@ -58,11 +58,13 @@ fn cli2_a_failing_program_shows_its_code_and_not_its_output() {
 
 #[test]
 fn cli6_one_line_end_is_stripped_from_a_password_and_nothing_else() {
-    let world = World::with(|config| config.users[0].password = " s3cret! \n".to_owned());
+    let world = World::with(|config| config.users[0].password = " s3cret! ".to_owned());
     let login = |text: &str| world.cdse(["auth", "login", "--username", USER, "--password-stdin"]).stdin(text).run();
-    login(" s3cret! \n\n").ok();
+    login(" s3cret! \n\n").exits(2).says("line end");
+    login(" s3cret!\n").exits(4);
     world.cdse(["auth", "logout"]).run().ok();
-    login(" s3cret! \n").exits(4);
+    assert_eq!(world.sandbox.counters().token_requests, 1, "what holds a line end is not sent");
+    login(" s3cret! \n").ok();
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn field_b_a_token_that_is_over_says_that_a_session_is_stored() {
     let world = World::logged_in();
     // {"exp": 1000}
     let ended = "eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDB9.eA";
-    for odd in [ended, "a.!!!.b", "a.e30.b", "a..b", "a.W10.b"] {
+    for odd in [ended, "a.~~~.b", "a.e30.b", "a..b", "a.W10.b"] {
         let call = world.cdse(["auth", "status", "--check"]).env("CDSE_ACCESS_TOKEN", odd).run();
         assert_eq!(call.code, Some(4), "{call:?}");
     }
@@ -325,4 +325,30 @@ fn readme_the_lines_that_download_fail_when_they_fail_and_give_the_token_to_no_o
     assert!(!done.status.success() && !product.exists(), "{done:?}");
     assert!(catalogue.requests().iter().all(|request| !format!("{request:?}").to_lowercase().contains("bearer ")));
     assert_eq!(catalogue.counters().resource_ok, 0);
+}
+
+/// Whichever command is asked: a clock that was set forward is no verdict on a session.
+#[test]
+fn field_u_a_clock_that_was_set_forward_is_no_verdict() {
+    let world = World::logged_in();
+    world.age(20_000);
+    let status = world.cdse(["auth", "status", "--json"]).run().exits(5).json();
+    assert_eq!(status["state"], "unknown");
+    let list = world.cdse(["auth", "list", "--json"]).run().ok().json();
+    assert_eq!(list[0]["state"], "unknown");
+    assert!(list[0]["problems"][0].as_str().is_some_and(|why| why.contains("clock")), "{list}");
+    world.cdse(["auth", "token"]).run().token();
+    assert_eq!(world.cdse(["auth", "status", "--json"]).run().ok().json()["state"], "fresh");
+}
+
+/// No login helps a disabled user, and none is recommended.
+#[test]
+fn field_u_a_disabled_user_is_not_told_to_log_in_again() {
+    let world = World::logged_in();
+    world.sandbox.set_enabled(USER, false);
+    world.age(700);
+    for _ in 0..2 {
+        let done = world.cdse(["auth", "token"]).run().exits(4).says("the account cannot be used");
+        assert!(!done.stderr.contains("auth login"), "{done:?}");
+    }
 }
