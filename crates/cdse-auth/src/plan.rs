@@ -663,6 +663,10 @@ fn refreshed(next: &mut Record, before: &TokenSet, after: &TokenSet) {
 fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: Now, dice: Dice) {
     let login = attempt.plan == Plan::Login;
     settle_mark(next, attempt, failure.class);
+    // A certificate that is not trusted here, a proxy's password: what this process is set to holds nobody else back.
+    if failure.class == Class::Unsent && !failure.error.is_transient() {
+        return;
+    }
     let holds = [next.hold.as_ref(), next.refused.as_ref().map(|refused| &refused.hold)];
     if attempt.explicit && holds.into_iter().flatten().any(|hold| hold.until > attempt.begun.wall) {
         next.passes = next.passes.saturating_add(1);

@@ -107,7 +107,7 @@ impl Session {
             );
         }
         if source == Source::AccessToken {
-            check_access_token(&variable(&environment.access_token))?;
+            environment.access_token.as_ref().map_or(Ok(()), check_access_token)?;
             if let Some(own) = Self::own(environment, pace) {
                 return Ok((own.source.clone(), Some(own)));
             }

@@ -403,6 +403,17 @@ fn x4_a_session_that_ends_before_its_time_a_second_time_is_a_pattern() {
     assert_eq!(held(end, 1), None, "it ended when it was to end");
 }
 
+/// Another process may have the right authorities, or another proxy.
+#[test]
+fn m5_what_one_process_is_set_to_holds_nobody_back() {
+    let before = record(600_000);
+    let attempt = Attempt { explicit: true, ..attempt(&before, Plan::Refresh) };
+    let error = Error::new(ErrorKind::UnknownAuthority, "not trusted");
+    let failure = Failure { class: Class::Unsent, error, retry_after: None, words: String::new() };
+    let after = settle(&intent(&before, &attempt, "1@here"), &attempt, &Err(failure), NOW, DICE);
+    assert_eq!((after.hold, after.fails, after.passes, after.mark), (None, 0, 0, None));
+}
+
 #[test]
 fn m6_a_full_account_holds_nobody_back_who_makes_room_if_the_service_said_so() {
     let held = |makes_room, words: &str| {

@@ -275,7 +275,9 @@ fn m14_a_write_that_failed_is_tried_again_and_at_the_end_no_token_is_left() {
 #[test]
 fn field_c_a_token_that_nothing_renews_is_said_to_end_and_is_removed_then() {
     let world = World::with(|config| config.lifetimes.access = Duration::from_secs(4));
-    let token = world.cdse_as(USER, ["auth", "token"]).run().token();
+    // Of a session that is not stored here: one that is would renew it.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let token = world.cdse_as(USER, ["auth", "token"]).env("CDSE_STATE_DIR", elsewhere.path()).run().token();
     let file = world.home.path().join("header");
     let call = world.cdse(["auth", "header-file", "--watch", file.to_str().unwrap()]).env("CDSE_ACCESS_TOKEN", token);
     let mut watch = Watch::start(&world, call, "it");
