@@ -261,9 +261,23 @@ const ACCOUNT: &[Case] = &[
         },
     ),
     case(
-        "A user's token for a client's service",
-        "Sentinel Hub and openEO want an OAuth client, which is made in the account's dashboard there.",
-        |stage| stage.logged_in().typed("auth token --for sentinel-hub"),
+        "A secret with an invisible character",
+        "Kubernetes secrets and `docker --env-file` often carry a line end along, and a text that was pasted may hold characters \
+         that nobody sees. Nothing was sent. A secret in a file (`CDSE_PASSWORD_FILE`) may end with one line end.",
+        |stage| {
+            let set = stage.world();
+            let call = set.cdse("auth token").env("CDSE_USERNAME", USER);
+            call.env("CDSE_PASSWORD", "secret\n").tell()
+        },
+    ),
+    case(
+        "A secret that is given twice",
+        "A secret is taken from its variable, or from the file that `…_FILE` names, and neither wins over the other.",
+        |stage| {
+            let set = stage.world();
+            let call = set.cdse("auth token").env("CDSE_USERNAME", USER);
+            call.env("CDSE_PASSWORD", "secret").env("CDSE_PASSWORD_FILE", "/run/secrets/cdse").tell()
+        },
     ),
     case("Sessions of a client", "Only users have a list of sessions.", |stage| {
         let set = stage.world();
