@@ -23,7 +23,13 @@ pub(crate) fn uuid() -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
-/// `N` random bytes as base64url.
+/// `N` random bytes as base64url, but for those that begin with a hyphen: a command line would take one for an option, one
+/// time in 64, and whoever tests with this service would not know why.
 pub(crate) fn base64url<const N: usize>() -> String {
-    BASE64URL_NOPAD.encode(&bytes::<N>())
+    loop {
+        let text = BASE64URL_NOPAD.encode(&bytes::<N>());
+        if !text.starts_with('-') {
+            return text;
+        }
+    }
 }
