@@ -47,12 +47,12 @@ pub(super) fn suspect(view: &View<'_>, cause: Option<&Error>) -> Error {
 
 fn dead_session(words: &str) -> String {
     match words {
-        // The one text that has one cause.
-        "Maximum allowed refresh token reuse exceeded" => format!(
+        // The second is what the newest token gets after the first.
+        "Maximum allowed refresh token reuse exceeded" | "Session doesn't have required client" => format!(
             "the session was ended because a one-time refresh token of it was used twice ({words}): a copy of the \
              session folder on another machine does that; log in again, on each machine by itself"
         ),
-        "Stale token" | "Session doesn't have required client" => format!(
+        "Stale token" => format!(
             "the session has ended ({words}): either everybody was logged out at the identity service, or a one-time \
              refresh token was used twice, as a copy of the session folder on another machine does; log in again, on \
              each machine by itself"
@@ -85,15 +85,15 @@ mod tests {
     fn e5_a_dead_session_says_why_and_what_to_do() {
         assert_eq!(dead_session(""), "the session has ended at the identity service; log in again");
         assert_eq!(dead_session("x"), "the session has ended at the identity service (x); log in again");
-        let twice = dead_session("Maximum allowed refresh token reuse exceeded");
-        assert!(twice.contains("was used twice (Maximum") && twice.contains("log in again"), "{twice}");
+        for words in ["Maximum allowed refresh token reuse exceeded", "Session doesn't have required client"] {
+            let twice = dead_session(words);
+            assert!(twice.contains(&format!("was used twice ({words})")) && twice.contains("log in again"), "{twice}");
+        }
     }
 
     #[test]
     fn field_h_words_that_have_two_causes_name_both() {
-        for words in ["Stale token", "Session doesn't have required client"] {
-            let either = dead_session(words);
-            assert!(either.contains("everybody was logged out") && either.contains("used twice"), "{either}");
-        }
+        let either = dead_session("Stale token");
+        assert!(either.contains("everybody was logged out") && either.contains("used twice"), "{either}");
     }
 }

@@ -145,6 +145,25 @@ fn cli3_a_signal_at_a_hidden_question_leaves_the_terminal_as_it_was() {
     assert_eq!(world.sandbox.counters().connections, 0);
 }
 
+/// What is typed after Ctrl-Z is the shell's, and seen; what is typed once it goes on is the password again.
+#[test]
+fn field_n_a_stop_at_a_hidden_question_gives_the_terminal_back_until_it_goes_on() {
+    let world = World::new();
+    let mut screen = Screen::run(&world, &["auth", "login", "--username", USER]);
+    screen.wait_for("Password of");
+    screen.types("\u{1a}");
+    let status = format!("/proc/{}/status", screen.child.id());
+    let is_stopped = || std::fs::read_to_string(&status).is_ok_and(|status| status.contains("State:\tT"));
+    until("it is stopped", is_stopped);
+    assert!(screen.echoes(), "the terminal was left without echo");
+    kill_process(Pid::from_child(&screen.child), Signal::CONT).unwrap();
+    until("what is typed is hidden again", || !screen.echoes());
+    screen.types(&format!("{PASSWORD}\n"));
+    screen.wait_for("One-time code (empty if none): ");
+    screen.types("\n");
+    assert!(screen.end().success(), "{}", screen.text());
+}
+
 #[test]
 fn cli3_an_answer_that_ends_the_input_is_no_answer() {
     let world = World::new();
