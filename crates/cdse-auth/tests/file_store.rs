@@ -547,7 +547,9 @@ fn s3_the_lock_file_stays_and_names_its_holder() {
     });
     let error = caller.join().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LockWait, "{error}");
-    assert!(error.to_string().contains(&holder), "{error}");
+    let (who, since) = holder.split_once(' ').unwrap();
+    assert!(since.parse::<i64>().is_ok_and(|since| since > 0), "{holder}");
+    assert!(error.to_string().contains(&format!("another process ({who}, for ")), "{error}");
     drop(guard);
     assert_eq!(world.sandbox.counters().refresh_grants, 0);
 }

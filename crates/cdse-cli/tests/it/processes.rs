@@ -199,7 +199,7 @@ fn x2_a_second_signal_ends_at_once() {
 }
 
 /// Whether a thread of that name runs.
-fn has_thread(child: &Child, name: &str) -> bool {
+pub(crate) fn has_thread(child: &Child, name: &str) -> bool {
     let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", child.id())) else { return false };
     tasks
         .filter_map(Result::ok)

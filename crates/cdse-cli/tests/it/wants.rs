@@ -6,6 +6,7 @@ use std::time::Duration;
 use cdse_sandbox::{Action, Fault, Rotation};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::processes::has_thread;
 use crate::support::{Call, MFA, TOTP_SECRET, World, until};
 
 const PROCESSES: usize = 50;
@@ -33,13 +34,6 @@ fn released_at_once(world: &World, calls: impl IntoIterator<Item = Call>) -> Vec
         until("it is about to renew", || has_thread(child, "cdse-auth"));
     }
     running
-}
-
-fn has_thread(child: &Child, name: &str) -> bool {
-    let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", child.id())) else { return false };
-    tasks
-        .filter_map(Result::ok)
-        .any(|task| std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name))
 }
 
 #[test]
