@@ -184,6 +184,12 @@ fn x2_a_login_that_is_killed_anywhere_leaves_at_most_one_session_behind() {
         let files = world.session_files();
         let record = if files.is_empty() { Value::Null } else { stored(&world) };
         let (is_stored, is_suspect) = (record["tokens"].is_object(), record["suspect"].is_object());
+        if is_suspect && !is_stored {
+            // What a login that was broken off holds back is over a minute later.
+            let mut earlier = record.clone();
+            earlier["suspect"]["since"] = (record["suspect"]["since"].as_i64().unwrap() - 60_000).into();
+            std::fs::write(world.session_file(), earlier.to_string()).unwrap();
+        }
         world.cdse_as(USER, ["auth", "token"]).run().token();
         let counters = world.sandbox.counters();
         let most = if is_suspect && !is_stored { 2 } else { 1 };
