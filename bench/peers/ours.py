@@ -14,8 +14,7 @@ from steps import REFUSAL_TAKES, TOKEN_TAKES, attempt, outcome
 class Ours:
     # A token that lives this long is renewed after 2.5 s; the other is due after 8 s and good until 12 s.
     SHORT_LIFE, DUE_LIFE, DUE_AFTER = 4, 12, 8.2
-    # A token that is refused in the first quarter of its life is not renewed. This one is refused after that, and not
-    # due before 11 s.
+    # This one is refused after the first quarter of its life, and is not due before 11 s.
     REFUSED_LIFE, REFUSED_AFTER = 20, 5.5
 
     def __init__(self, program, library, service, home):
