@@ -88,8 +88,8 @@ pub(super) struct Shared {
     /// Who waits, each once, whoever polls it.
     wakers: HashMap<u64, Waker>,
     waiters: u64,
-    /// Callers that wait for an exchange, and what the last one brought: they get it even if it was cleared meanwhile.
-    waiting_callers: usize,
+    /// Callers that have no result yet, and what the last exchange brought: they get it even if it was cleared meanwhile.
+    callers: usize,
     brought: Option<Arc<Record>>,
     /// Something has changed: everybody is woken when the lock is given back.
     changed: bool,
@@ -267,7 +267,7 @@ impl Shared {
 
     /// What nobody waits for any more is not kept.
     pub(super) fn forget_what_was_brought(&mut self) {
-        if self.waiting_callers == 0 {
+        if self.callers == 0 {
             self.brought = None;
         }
     }
@@ -327,6 +327,7 @@ impl Core {
     /// The record that meets `want`.
     pub(super) async fn reach(self: &Arc<Self>, want: Want, patience: Option<Millis>) -> Result<Arc<Record>> {
         let now = self.clock.now();
+        let _present = Present::begin(self);
         let mut caller = {
             let shared = self.shared();
             Caller {
@@ -732,7 +733,7 @@ impl Core {
 
     /// What an exchange has brought, for those who wait for it.
     pub(super) fn publish_brought(&self, shared: &mut Shared, seen: Seen) {
-        shared.brought = (shared.waiting_callers > 0).then(|| Arc::clone(&seen.record));
+        shared.brought = (shared.callers > 0).then(|| Arc::clone(&seen.record));
         self.publish(shared, seen);
     }
 }
@@ -859,11 +860,9 @@ struct Wait<'a> {
 
 impl<'a> Wait<'a> {
     fn of(core: &'a Arc<Core>, caller: &Caller) -> Self {
-        let mut shared = core.shared();
-        shared.waiting_callers += 1;
         Self {
             core,
-            waiter: shared.waiter(),
+            waiter: core.shared().waiter(),
             flight: caller.flight.unwrap_or(0),
             arrivals: caller.arrivals,
             publishes: caller.publishes,
@@ -902,9 +901,24 @@ impl Future for Wait<'_> {
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        let mut shared = self.core.shared();
-        shared.wake_no_more(self.waiter);
-        shared.waiting_callers -= 1;
+        self.core.shared().wake_no_more(self.waiter);
+    }
+}
+
+/// A caller from its first look until it has its result: what comes for it is kept so long.
+struct Present<'a>(&'a Core);
+
+impl<'a> Present<'a> {
+    fn begin(core: &'a Core) -> Self {
+        core.shared().callers += 1;
+        Self(core)
+    }
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        let mut shared = self.0.shared();
+        shared.callers -= 1;
         if shared.flight.is_none() {
             shared.forget_what_was_brought();
         }

@@ -278,6 +278,19 @@ fn m9_after_clearing_new_tokens_are_obtained_and_one_session_is_left() {
 }
 
 #[test]
+fn m9_whoever_waited_for_the_exchange_before_a_clear_is_served() {
+    check("m9, clear and a login", || {
+        let world = World::new();
+        let manager = world.manager();
+        let theirs = manager.clone();
+        let (header, cleared, ()) = side_by_side(header(&manager), move || block_on(theirs.clear()), || ());
+        cleared.unwrap();
+        assert_eq!(header.unwrap(), "Bearer a.0.1");
+        assert_eq!(world.service.state().asked, 1, "the caller has what it waited for");
+    });
+}
+
+#[test]
 fn m9_a_logout_wins_over_a_login_in_flight() {
     check("m9, login", || {
         let world = World::new();
