@@ -36,10 +36,18 @@ pub(crate) enum Pace {
     /// For a command that uses it once: nothing is renewed behind its back.
     #[default]
     OneShot,
+    /// For a command that neither renews nor logs in: no program is run for a password.
+    Looked,
     /// Renewed for as long as the command runs.
     KeptAlive,
     /// The same, and the session is this process's alone.
     InMemory,
+}
+
+impl Pace {
+    fn lasts(self) -> bool {
+        matches!(self, Self::KeptAlive | Self::InMemory)
+    }
 }
 
 /// A session to work with.
@@ -94,7 +102,7 @@ impl Session {
 
     /// The winner, and its session if there is one.
     pub(crate) fn find(global: &Global, environment: &Environment) -> Result<(Source, Option<Self>)> {
-        Self::find_at(Pace::OneShot, global, environment)
+        Self::find_at(Pace::Looked, global, environment)
     }
 
     fn find_at(pace: Pace, global: &Global, environment: &Environment) -> Result<(Source, Option<Self>)> {
@@ -173,6 +181,7 @@ impl Session {
             Source::User => {
                 let username = name(&environment.username);
                 let password = match &environment.password_command {
+                    Some(_) if pace == Pace::Looked => Secret::new(""),
                     Some(command) => {
                         if let Some(session) = Self::of_fresh(source, &username, environment, pace)? {
                             return Ok(Some(session));
@@ -535,7 +544,12 @@ fn with_settings(
         Some(file) => transport.with_root_certificate_file("--ca-bundle", file),
         None => transport,
     };
-    let builder = builder.transport(transport).one_shot(pace == Pace::OneShot).keep_alive(pace != Pace::OneShot);
+    // Nothing is lost where such a request is broken off; an exchange goes on behind the caller's back, to be kept.
+    let transport = match environment.timeout.filter(|_| pace == Pace::Looked) {
+        Some(timeout) => transport.with_timeout(timeout),
+        None => transport,
+    };
+    let builder = builder.transport(transport).one_shot(!pace.lasts()).keep_alive(pace.lasts());
     let builder = match environment.timeout {
         Some(timeout) => builder.patience(timeout),
         None => builder,
@@ -642,11 +656,11 @@ pub(crate) fn check_token(name: &str, token: &Secret) -> Result<()> {
 /// A manager of nobody's session, to ask the service who it is.
 pub(crate) fn of_nobody(environment: &Environment) -> Result<TokenManager> {
     check_realm(environment)?;
-    Ok(build(AccessTokenAuth::new("none"), realm(environment), environment, None, Pace::OneShot)?)
+    Ok(build(AccessTokenAuth::new("none"), realm(environment), environment, None, Pace::Looked)?)
 }
 
 /// A manager of a token alone, which it can neither renew nor store.
 pub(crate) fn of_token(token: &str, token_url: &str, environment: &Environment) -> Result<TokenManager> {
     let builder = cdse_auth::TokenManager::builder(AccessTokenAuth::new(token)).token_url(token_url);
-    Ok(with_settings(builder, environment, None, Pace::OneShot)?)
+    Ok(with_settings(builder, environment, None, Pace::Looked)?)
 }

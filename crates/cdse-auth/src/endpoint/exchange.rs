@@ -49,7 +49,7 @@ impl Service {
     /// Ends the session that `refresh_token` belongs to, for everybody. Says so again for one that has ended already.
     pub(crate) fn logout(&self, client_id: &str, refresh_token: &Secret) -> Result<()> {
         let form = vec![("client_id", client_id.into()), ("refresh_token", refresh_token.clone())];
-        let answer = self.post(&self.endpoints.logout, &form, FAREWELL);
+        let answer = self.post(&self.endpoints.logout, &form, FAREWELL.min(self.transport.timeout()));
         answer.map_err(|failure| failure.error).and_then(|answer| ended(&answer)).map_err(|error| {
             // There is nothing left here to try again with.
             let error_text = error.message().trim_end_matches("; try again later");

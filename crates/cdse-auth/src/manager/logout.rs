@@ -9,7 +9,7 @@ use crate::record::{Grant, Record};
 use crate::store::{Commit, Guard};
 use crate::sync::{Arc, MutexGuard, lock};
 
-/// How long a logout waits for an exchange of another process.
+/// How long a logout waits for an exchange of another process, at most: it has the patience of any caller.
 const PATIENCE: Millis = 30_000;
 
 /// Ends the session at the service, then removes it here; here in any case.
@@ -56,7 +56,7 @@ fn forget(core: &Core) {
 /// The section of this process, and the guard. Without the guard the logout goes on all the same and writes last: whoever
 /// overwrites it stores a session that has ended already.
 pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn Guard>>) {
-    let until = core.clock.now().mono.saturating_add(PATIENCE);
+    let until = core.clock.now().mono.saturating_add(PATIENCE.min(core.patience));
     loop {
         let section = lock(&core.section);
         match core.store.records().try_guard(&core.slot) {

@@ -381,7 +381,7 @@ impl TokenManager {
     }
 
     /// Ends the session at the identity service and removes it from the store. A renewal that is under way does not
-    /// bring it back.
+    /// bring it back: one of this process or of another is waited for, for as long as the patience says and 30 s at most.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 //! it to live on unnoticed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::store::{Commit, Guard, RecordStore};
@@ -12,11 +13,11 @@ use crate::fail::{Result, one_line};
 use crate::profile::{Name, Profile};
 use crate::session;
 use crate::state::StoreKind;
-use crate::{output, signals, stored};
+use crate::{output, signals, stored, time};
 
-/// How often a guard is tried: an exchange of another process lasts some 20 s.
-const TRIES: u32 = 600;
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+/// How long a move waits for an exchange of another process, unless the caller has said.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is stored for a slot in the store that was not asked for.
 pub(super) struct Elsewhere {
@@ -82,7 +83,8 @@ impl Elsewhere {
         let _unfinished = signals::hold_the_end();
         let slot = self.manager.as_async().slot();
         let (from, to) = (records(&*self.store)?, records(store)?);
-        let _guards = both_guards(self.kind, from, to, slot)?;
+        let patience = place.environment.timeout.unwrap_or(PATIENCE);
+        let _guards = both_guards(self.kind, from, to, slot, patience)?;
         // Others may have renewed or ended it until now.
         let Some(record) = from.read(slot)?.filter(|record| record.tokens().is_some()) else { return Ok(()) };
         if to.commit(slot, base(to, slot)?, &record)? == Commit::Moved {
@@ -152,15 +154,21 @@ fn both_guards(
     from: &dyn RecordStore,
     to: &dyn RecordStore,
     slot: &Slot,
+    patience: Duration,
 ) -> Result<[Box<dyn Guard>; 2], Error> {
     let (first, second) = if kind.is_file() { (from, to) } else { (to, from) };
-    Ok([guard(first, slot)?, guard(second, slot)?])
+    let begun = time::monotonic();
+    Ok([guard(first, slot, patience)?, guard(second, slot, patience.saturating_sub(begun.elapsed()))?])
 }
 
-fn guard(records: &dyn RecordStore, slot: &Slot) -> Result<Box<dyn Guard>, Error> {
-    for _ in 0..TRIES {
+fn guard(records: &dyn RecordStore, slot: &Slot, within: Duration) -> Result<Box<dyn Guard>, Error> {
+    let begun = time::monotonic();
+    loop {
         if let Some(guard) = records.try_guard(slot)? {
             return Ok(guard);
+        }
+        if begun.elapsed() >= within {
+            break;
         }
         std::thread::park_timeout(PAUSE);
     }
@@ -201,7 +209,7 @@ mod tests {
         let move_from = |kind: StoreKind| {
             for _ in 0..40 {
                 let (here, there) = (store(kind.describe()), store(kind.other().describe()));
-                drop(both_guards(kind, &here, &there, &slot).unwrap());
+                drop(both_guards(kind, &here, &there, &slot, PATIENCE).unwrap());
             }
         };
         std::thread::scope(|scope| {

@@ -155,6 +155,30 @@ fn field_p_a_password_command_runs_when_a_login_may_be_needed_and_not_for_a_fres
 }
 
 #[test]
+fn field_p_a_command_that_only_looks_or_logs_out_asks_for_no_password() {
+    let world = World::new();
+    let calls = world.home.path().join("calls");
+    let program = world.home.path().join("program");
+    fs::write(&program, format!("echo called >> {}\nprintf '%s\\n' '{PASSWORD}'\n", calls.display())).unwrap();
+    let run = |arguments: &[&str]| {
+        let call = world.cdse(arguments).env("CDSE_USERNAME", USER);
+        call.env("CDSE_PASSWORD_COMMAND", format!("sh {}", program.display())).run()
+    };
+    let looks = || {
+        run(&["auth", "status"]);
+        run(&["auth", "doctor"]);
+    };
+    looks();
+    assert!(!calls.exists(), "nobody has logged in");
+    run(&["auth", "token"]).token();
+    world.age(700);
+    looks();
+    run(&["auth", "logout"]).ok();
+    assert_eq!(fs::read_to_string(&calls).unwrap().lines().count(), 1, "that of the login");
+    assert_eq!(world.sandbox.counters().sessions_open, 0);
+}
+
+#[test]
 fn field_j_an_access_token_that_is_none_is_refused_before_it_goes_anywhere() {
     let world = World::logged_in();
     let claims = |kind: &str| {

@@ -202,6 +202,21 @@ fn cli3_what_takes_longer_than_the_caller_waits_is_finished_and_kept() {
     assert_eq!((world.sandbox.counters().reuse_detected, world.sandbox.sessions().len()), (0, 1));
 }
 
+/// The service would answer, but later than the caller waits.
+#[test]
+fn cli3_a_request_that_leaves_nothing_behind_ends_with_the_callers_patience() {
+    let world = World::logged_in();
+    let slow = |endpoint| {
+        let action = Action::Delay(std::time::Duration::from_secs(4));
+        world.sandbox.script(Fault::new(endpoint, action));
+    };
+    slow(Endpoint::Discovery);
+    let done = world.cdse(["auth", "doctor", "--timeout", "1s"]).run().exits(5);
+    assert!(!done.stdout.contains(" answers"), "{done:?}");
+    slow(Endpoint::Logout);
+    world.cdse(["auth", "logout", "--timeout", "1s"]).run().exits(5).says("may still be open");
+}
+
 #[test]
 fn cli9_off_a_terminal_one_line_says_what_is_waited_for() {
     let world = World::logged_in();
