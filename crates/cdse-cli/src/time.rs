@@ -12,6 +12,12 @@ pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }
 
+/// The time of day, for what is shown and for what others have fixed by it; nothing waits by it but for such a moment.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// RFC 3339 in UTC, in whole seconds.
 pub(crate) fn rfc3339(moment: SystemTime) -> Option<String> {
     let exact = Timestamp::try_from(moment).ok()?;
@@ -20,7 +26,7 @@ pub(crate) fn rfc3339(moment: SystemTime) -> Option<String> {
 
 /// Seconds from now; negative for what is over.
 pub(crate) fn seconds_until(moment: SystemTime) -> i64 {
-    Timestamp::try_from(moment).map_or(0, |moment| moment.duration_since(Timestamp::now()).as_secs())
+    Timestamp::try_from(moment).map_or(0, |moment| moment.duration_since(now()).as_secs())
 }
 
 /// `2027-01-15T08:00:00Z (in 59 min)`.
@@ -49,7 +55,7 @@ fn length(seconds: i64) -> String {
 /// Waits for something else to happen, at most until then.
 pub(crate) fn wait_until(moment: Timestamp) {
     loop {
-        let left = moment.duration_since(Timestamp::now());
+        let left = moment.duration_since(now());
         if !left.is_positive() {
             return;
         }

@@ -3,12 +3,11 @@
 use std::env;
 use std::str::FromStr as _;
 
-use jiff::Timestamp;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde::Serialize;
 
 use crate::fail::{Fail, Result, one_line};
-use crate::output;
+use crate::{output, time};
 
 struct Stderr;
 
@@ -62,13 +61,13 @@ impl Log for Stderr {
             output::warn(&record.args().to_string());
             return;
         }
-        let time = format!("{:.3}", Timestamp::now());
+        let moment = format!("{:.3}", time::now());
         let (level, message) = (record.level().as_str().to_ascii_lowercase(), record.args().to_string());
         if output::is_json() {
-            let logged = Logged { time, level, message: one_line(&message) };
+            let logged = Logged { time: moment, level, message: one_line(&message) };
             output::stderr(&output::json_line(&Line { log: logged }));
         } else {
-            output::line(&level, &format!("{time} {message}"));
+            output::line(&level, &format!("{moment} {message}"));
         }
     }
 

@@ -185,16 +185,19 @@ impl Login {
             Err(fail) if fail.is(ErrorKind::CredentialsRefused) => fail,
             done => return done,
         };
+        let meant = outside::suspicion(&password).map(|what| format!("the password {what}"));
         match with {
-            With::Code => Err(refused),
-            With::NoCode => Err(refused.hint(
-                "if the account has a second factor, pass its code with --totp: a try without it counts as failed",
-            )),
+            With::Code => Err(meant.into_iter().fold(refused, Fail::hint)),
+            With::NoCode => {
+                let code =
+                    "if the account has a second factor, pass its code with --totp: a try without it counts as failed";
+                Err(refused.hint(meant.map_or_else(|| code.to_owned(), |meant| format!("{meant}; {code}"))))
+            }
             With::TypedCode(terminal) => {
                 output::note("refused; the code may have run out while it was typed: try once more with a new one");
                 match ask::code(terminal)? {
                     Some(code) => place.open(user().with_code(code), self.force, &found),
-                    None => Err(refused),
+                    None => Err(meant.into_iter().fold(refused, Fail::hint)),
                 }
             }
         }

@@ -52,6 +52,8 @@ fn field_g_after_a_refusal_the_hint_names_what_may_have_been_meant() {
     ] {
         let done = world.cdse(["auth", "token"]).env("CDSE_USERNAME", USER).env("CDSE_PASSWORD", &password).run();
         done.exits(4).says("CDSE_PASSWORD").says(hint);
+        let login = world.cdse(["auth", "login", "--username", USER, "--password-stdin"]).stdin(&password);
+        login.run().exits(4).says("the password ").says(hint);
         fs::remove_dir_all(world.state()).unwrap();
     }
 }
