@@ -193,7 +193,8 @@ fn p3_a_given_refresh_token_is_sent_once_and_its_descendant_is_used() {
     let folder = tempfile::tempdir().unwrap();
     let manager = || -> blocking::TokenManager {
         let store = FileTokenStore::new(folder.path().join("session.json"));
-        world.builder(RefreshTokenAuth::new(given.as_str())).store(store).build().unwrap().into()
+        let builder = world.builder(RefreshTokenAuth::new(given.as_str())).store(store);
+        builder.patience(Duration::from_secs(1)).build().unwrap().into()
     };
     manager().authorization_header().unwrap();
     world.advance(700);
