@@ -192,6 +192,7 @@ fn w_whoever_waits_out_a_hold_leaves_as_soon_as_somebody_has_logged_in() {
     until("it is held", || held.status().hold.is_some());
     machine.world.advance(2);
     machine.process().login().unwrap();
+    until("the caller is served", || caller.is_finished());
     caller.join().unwrap().expect("what anybody obtains ends everybody's wait");
     assert_eq!(machine.token_requests(), 2);
 }
