@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::outside::without_line_end;
 use crate::time;
 
-/// Longer than this nobody waits for a secret.
+/// Longer than this nobody waits for a secret, unless the caller has said.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A secret is shorter.
 const LARGEST: u64 = 64 * 1024;
@@ -22,15 +22,24 @@ pub(crate) struct SecretCommand {
     /// The option or variable that holds it, for errors.
     name: &'static str,
     words: Vec<String>,
+    patience: Duration,
 }
 
 impl SecretCommand {
     pub(crate) fn new(name: &'static str, text: &str) -> Result<Self, String> {
         match shlex::split(text) {
-            Some(words) if words.first().is_some_and(|program| !program.is_empty()) => Ok(Self { name, words }),
+            Some(words) if words.first().is_some_and(|program| !program.is_empty()) => {
+                Ok(Self { name, words, patience: PATIENCE })
+            }
             Some(_) => Err(format!("{name} names no program")),
             None => Err(format!("{name} has a quotation mark that is not closed")),
         }
+    }
+
+    /// With another patience, if there is one.
+    #[must_use]
+    pub(crate) fn within(self, patience: Option<Duration>) -> Self {
+        Self { patience: patience.unwrap_or(self.patience), ..self }
     }
 
     /// The option or variable that holds it.
@@ -47,10 +56,21 @@ impl SecretCommand {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| fail(format!("could not be started: {error}")))?;
+            .map_err(|error| fail(format!("could not be started: {error}{}", self.about_shell())))?;
         let mut child = Child(child);
         let Some(stdout) = child.0.stdout.take() else { return Err(fail("has no output".to_owned())) };
         self.secret_of(child, stdout)
+    }
+
+    /// For somebody who has written it for a shell.
+    fn about_shell(&self) -> &'static str {
+        let is_shells = |word: &String| {
+            matches!(word.as_str(), "|" | "||" | "&&" | ";" | ">" | "<") || word.starts_with(['~', '$', '`'])
+        };
+        if self.words.iter().any(is_shells) {
+            return "; it runs without a shell, so nothing expands ~ or $ and nothing is piped: sh -c '…' does that";
+        }
+        ""
     }
 
     /// What `output`, that of the child, holds.
@@ -65,8 +85,8 @@ impl SecretCommand {
             let _ = send.send(read);
         });
         reading.map_err(|error| fail(format!("could not be read: {error}")))?;
-        let Ok(read) = received.recv_timeout(PATIENCE) else {
-            return Err(fail(format!("printed nothing within {} s", PATIENCE.as_secs())));
+        let Ok(read) = received.recv_timeout(self.patience) else {
+            return Err(fail(format!("printed nothing within {} s", self.patience.as_secs())));
         };
         let text = match read {
             Ok(text) if text.len() as u64 <= LARGEST => text,
@@ -76,12 +96,12 @@ impl SecretCommand {
         let status = loop {
             match child.0.try_wait().map_err(|error| fail(format!("was lost: {error}")))? {
                 Some(status) => break status,
-                None if begun.elapsed() < PATIENCE => std::thread::park_timeout(Duration::from_millis(5)),
-                None => return Err(fail(format!("did not end within {} s", PATIENCE.as_secs()))),
+                None if begun.elapsed() < self.patience => std::thread::park_timeout(Duration::from_millis(5)),
+                None => return Err(fail(format!("did not end within {} s", self.patience.as_secs()))),
             }
         };
         if !status.success() {
-            return Err(fail(format!("failed ({status})")));
+            return Err(fail(format!("failed ({status}){}", self.about_shell())));
         }
         let secret = without_line_end(&text).map_err(|why| fail(format!("printed something that {why}")))?;
         if secret.expose().is_empty() { Err(fail("printed nothing".to_owned())) } else { Ok(secret) }
@@ -144,6 +164,8 @@ mod tests {
             ("sh -c 'echo CANARY; exit 3'", "exit status: 3"),
             ("true", "printed nothing"),
             ("/does/not/exist", "could not be started"),
+            ("~/does/not/exist", "without a shell"),
+            ("ls /does/not/exist | head -n1", "without a shell"),
         ] {
             let error = SecretCommand::new("--password-command", text).unwrap().secret().unwrap_err();
             assert!(error.message().contains(expected) && !error.message().contains("CANARY"), "{error}");

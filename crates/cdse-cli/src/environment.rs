@@ -103,7 +103,12 @@ impl Environment {
     pub(crate) fn read(global: &Global) -> Result<Self> {
         let environment = Self::from(|name| env::var_os(name))?;
         let home = environment.home.filter(|home| is_home(home)).or_else(home_of_user);
-        Ok(Self { ca_bundle: global.ca_bundle.clone(), timeout: global.timeout, home, ..environment })
+        if let Some(path) = &global.ca_bundle {
+            check_expanded(path).map_err(|why| Fail::usage(format!("--ca-bundle: {} {why}", path.display())))?;
+        }
+        let password_command = environment.password_command.map(|command| command.within(global.timeout));
+        let (ca_bundle, timeout) = (global.ca_bundle.clone(), global.timeout);
+        Ok(Self { ca_bundle, timeout, home, password_command, ..environment })
     }
 
     /// As if none were given.

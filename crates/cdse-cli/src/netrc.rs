@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cdse_auth::PasswordAuth;
 use zeroize::Zeroizing;
 
-use crate::environment::{Environment, check_name};
+use crate::environment::{Environment, check_expanded, check_name};
 use crate::fail::{Fail, Result};
 use crate::output;
 
@@ -39,8 +39,10 @@ pub(crate) fn path(environment: &Environment) -> Result<PathBuf> {
 pub(crate) fn user(environment: &Environment, realm: &str, is_default: bool) -> Result<PasswordAuth> {
     let path = path(environment)?;
     let shown = path.display();
-    let text =
-        read(&path).map_err(|error| Fail::usage(format!("--netrc: {shown} cannot be read: {error}")).hint(WITHOUT))?;
+    let text = read(&path).map_err(|error| {
+        let unexpanded = check_expanded(&path).err().map_or_else(String::new, |why| format!("; it {why}"));
+        Fail::usage(format!("--netrc: {shown} cannot be read: {error}{unexpanded}")).hint(WITHOUT)
+    })?;
     warn_if_loose(&path);
     let (user, warning) = user_in(&text, &path, &machines(realm, is_default))?;
     warning.iter().for_each(|warning| output::warn(warning));

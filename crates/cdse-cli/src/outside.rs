@@ -7,6 +7,7 @@ use std::path::Path;
 use cdse_auth::Secret;
 use zeroize::Zeroizing;
 
+use crate::environment::check_expanded;
 use crate::fail::{Fail, Result, is_unfit};
 
 /// A secret is shorter.
@@ -55,8 +56,8 @@ pub(crate) fn file(variable: &str, path: &Path) -> Result<Secret> {
     let shown = path.display();
     let fail = |why: &str| Fail::usage(format!("{variable}: {shown} {why}"));
     let unreadable = |error: io::Error| {
-        let tilde = if path.starts_with("~") { "; the ~ was not expanded: write the whole path" } else { "" };
-        fail(&format!("cannot be read: {error}{tilde}"))
+        let unexpanded = check_expanded(path).err().map_or_else(String::new, |why| format!("; it {why}"));
+        fail(&format!("cannot be read: {error}{unexpanded}"))
     };
     // A pipe could let this wait for ever.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {

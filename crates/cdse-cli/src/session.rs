@@ -659,6 +659,11 @@ pub(crate) fn of_nobody(environment: &Environment) -> Result<TokenManager> {
     Ok(build(AccessTokenAuth::new("none"), realm(environment), environment, None, Pace::Looked)?)
 }
 
+/// Reads the certificate authorities, as the first request over TLS would.
+pub(crate) fn read_authorities(environment: &Environment) -> Result<(), Error> {
+    build(AccessTokenAuth::new("none"), DEFAULT_REALM_URL, environment, None, Pace::Looked)?.prepare()
+}
+
 /// A manager of a token alone, which it can neither renew nor store.
 pub(crate) fn of_token(token: &str, token_url: &str, environment: &Environment) -> Result<TokenManager> {
     let builder = cdse_auth::TokenManager::builder(AccessTokenAuth::new(token)).token_url(token_url);

@@ -217,6 +217,7 @@ impl Doctor<'_> {
     }
 
     fn authorities(&mut self) {
+        let mut named = Vec::new();
         for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
             let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else { continue };
             let shown = value.display();
@@ -226,13 +227,17 @@ impl Doctor<'_> {
                 _ => env::split_paths(&value).any(|path| path.is_dir()),
             };
             if fits {
-                self.say("authorities", State::Ok, format!("{name} is {shown}"));
+                named.push(format!("{name} is {shown}"));
             } else {
-                self.problem(
-                    "authorities",
-                    &Fail::other(format!("{name} is {shown}, which is not there: correct or unset it")),
-                );
+                let why = format!("{name} is {shown}, which is not there: correct or unset it");
+                return self.problem("authorities", &Fail::other(why));
             }
+        }
+        named.extend(self.environment.ca_bundle.as_ref().map(|path| format!("--ca-bundle is {}", path.display())));
+        // A service over plain http, as on this machine, would never ask for them.
+        match session::read_authorities(self.environment) {
+            Ok(()) => named.into_iter().for_each(|text| self.say("authorities", State::Ok, text)),
+            Err(error) => self.problem("authorities", &Fail::from(error)),
         }
     }
 

@@ -233,6 +233,10 @@ impl HeaderFile {
     /// Whatever else stands there is somebody's file.
     fn at(path: &std::path::Path) -> Result<Self> {
         let shown = one_line(&path.to_string_lossy());
+        if path.as_os_str() == "-" {
+            let why = "- names no file: `cdse auth token --format header` prints the header";
+            return Err(Fail::usage(why));
+        }
         check_expanded(path).map_err(|why| Fail::usage(format!("{shown} {why}")))?;
         let ours = match private_file::read(path) {
             Ok(None) => None,

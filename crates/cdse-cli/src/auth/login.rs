@@ -102,7 +102,8 @@ impl Login {
         // Bad values are said before anything is asked.
         let password_command =
             self.password_command.as_deref().map(|text| SecretCommand::new("--password-command", text));
-        let password_command = password_command.transpose().map_err(Fail::usage)?;
+        let password_command =
+            password_command.transpose().map_err(Fail::usage)?.map(|command| command.within(place.global.timeout));
         let totp_command = self.totp_command.as_deref().map(|text| SecretCommand::new("--totp-command", text));
         let totp_command = totp_command.transpose().map_err(Fail::usage)?;
         let terminal = Terminal::open(place.global.no_input || environment.no_input);

@@ -128,7 +128,7 @@ fn field_p_a_file_that_holds_no_secret_is_named_with_its_variable() {
         call.run().exits(2).prints_nothing().says("CDSE_PASSWORD_FILE").says(why);
     }
     let call = world.cdse(["auth", "token"]).env("CDSE_USERNAME", USER).env("CDSE_PASSWORD_FILE", "~/secret");
-    call.run().exits(2).says("CDSE_PASSWORD_FILE").says("the ~ was not expanded");
+    call.run().exits(2).says("CDSE_PASSWORD_FILE").says("only a shell expands");
     assert_eq!(world.sandbox.counters().connections, 0);
 }
 
@@ -154,6 +154,10 @@ fn field_p_a_password_command_runs_when_a_login_may_be_needed_and_not_for_a_fres
     let call = other.cdse(["auth", "token"]).env("CDSE_STATE_DIR", other.home.path().join("x"));
     let call = call.env("CDSE_USERNAME", USER).env("CDSE_PASSWORD_COMMAND", "sh -c 'echo CANARY; exit 3'");
     call.run().exits(1).prints_nothing().says("CDSE_PASSWORD_COMMAND");
+    // A program that waits for somebody ends with its caller's patience.
+    let call = other.cdse(["auth", "token", "--timeout", "1s"]).env("CDSE_STATE_DIR", other.home.path().join("y"));
+    let call = call.env("CDSE_USERNAME", USER).env("CDSE_PASSWORD_COMMAND", "sh -c 'sleep 5; echo CANARY'");
+    call.run().exits(1).prints_nothing().says("within 1 s");
 }
 
 #[test]

@@ -116,6 +116,22 @@ fn cli9_the_name_of_a_damaged_profile_is_not_shown() {
     }
 }
 
+/// The embedded service speaks no TLS, so that no login would read them.
+#[test]
+fn field_f_certificate_authorities_are_read() {
+    let world = World::new();
+    let file = world.home.path().join("ca.pem");
+    fs::write(&file, "no certificate").unwrap();
+    let file = file.to_str().unwrap();
+    let doctor = |arguments: &[&str]| world.cdse(["auth", "doctor"].iter().chain(arguments));
+    let done = doctor(&["--ca-bundle", file]).run();
+    assert!(done.code != Some(0) && done.stdout.contains("problem  authorities   "), "{done:?}");
+    let done = doctor(&["--ca-bundle", "/does/not/exist"]).run();
+    assert!(done.code != Some(0) && done.stdout.contains("problem  authorities   "), "{done:?}");
+    let done = doctor(&[]).env("SSL_CERT_FILE", file).run();
+    assert!(done.code != Some(0) && done.stdout.contains("problem  authorities   "), "{done:?}");
+}
+
 #[test]
 fn field_f_what_a_login_meets_is_found() {
     use std::os::unix::fs::{PermissionsExt, chown, symlink};

@@ -102,6 +102,12 @@ fn field_l_a_path_that_no_shell_has_expanded_is_refused() {
     for path in ["~/header", "$HOME/header"] {
         header(path).exits(2).says("only a shell expands");
     }
+    header("-").exits(2).says("--format header");
+    // `--ca-bundle=~/x` is what a shell leaves as it is.
+    world.cdse(["auth", "status", "--ca-bundle=~/ca.pem"]).run().exits(2).says("only a shell expands");
+    let call = world.cdse(["auth", "token"]).env("CDSE_USERNAME", USER).env("CDSE_PASSWORD_FILE", "$HOME/secret");
+    call.run().exits(2).says("only a shell expands");
+    world.cdse(["auth", "token", "--netrc"]).env("NETRC", "~/netrc").run().exits(2).says("only a shell expands");
     assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "nothing was made");
     assert_eq!(world.sandbox.counters().token_requests, 0);
     // Typed, a relative path means what it says.
