@@ -376,10 +376,9 @@ impl View<'_> {
             let own = marks.iter().any(&is_own);
             let mut hold = hold.clone();
             let most = match want.explicit_login() {
-                _ if !own => AFTER_REFUSAL,
-                Some(_) if self.record.passes < PASSES => AFTER_REFUSAL,
-                Some(_) => MINUTE,
-                None => Millis::MAX,
+                None if own => Millis::MAX,
+                Some(_) if own && self.record.passes >= PASSES => MINUTE,
+                _ => AFTER_REFUSAL,
             };
             hold.until = hold.until.min(hold.since.saturating_add(most));
             match held {
