@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ from build import CRATE, WORK
 
 # Where cargo runs the tests of the crate.
 PLACE = WORK / "tree" / CRATE
+# It looks for 16 bytes of a secret anywhere: code with all mutants in it leaves that much where registers are put down.
+UNFIT = {"memory"}
 # So many seconds take the tests that are run together.
 SMALL = 2
 
@@ -65,6 +68,8 @@ def traced(programs, workers):
     """For each test how long it takes, and by which mutants it comes."""
     tests = []
     for program, path in programs.items():
+        if program in UNFIT:
+            continue
         command = [path, "--list", "--format=terse"]
         text = subprocess.run(command, cwd=PLACE, stdout=subprocess.PIPE, check=True).stdout.decode()
         tests += [(program, line.removesuffix(": test")) for line in text.splitlines() if line.endswith(": test")]

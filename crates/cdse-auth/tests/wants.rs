@@ -289,6 +289,22 @@ fn e4_a_gateway_that_passed_a_refresh_on_and_answers_503_kills_no_session() {
     machine.check();
 }
 
+/// What there is is all that can be had, and its end is known.
+#[test]
+fn w_a_longer_life_than_can_be_had_while_a_lost_answer_rests_gets_the_present_token() {
+    let machine = Machine::logged_in(490);
+    machine.world.sandbox.script(Fault::token(Action::page_after(503)).grant(Grant::RefreshToken));
+    // As a command does: it waits for the end of the exchange.
+    let builder = machine.world.builder(user()).store(machine.store()).one_shot(true);
+    let process: blocking::TokenManager = builder.build().unwrap().into();
+    let first = process.header_for(Duration::from_secs(300)).expect("the token is valid");
+    machine.world.advance(2);
+    let second = process.header_for(Duration::from_secs(300)).expect("it still is");
+    assert_eq!(first, second);
+    assert_eq!(machine.token_requests(), 1, "what may be spent rests");
+    machine.check();
+}
+
 #[test]
 fn m4_a_session_that_was_ended_elsewhere_is_healed_by_one_renewal_whatever_the_tokens_age() {
     let machine = Machine::logged_in(3);
