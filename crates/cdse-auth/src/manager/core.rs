@@ -83,7 +83,7 @@ pub(super) struct Shared {
     pub(super) last_renewal: u64,
     pub(super) last_login: u64,
     /// How often the record was replaced here, and how often with other tokens.
-    publishes: u64,
+    pub(super) publishes: u64,
     arrivals: u64,
     /// Who waits, each once, whoever polls it.
     wakers: HashMap<u64, Waker>,
@@ -177,6 +177,13 @@ pub(super) struct Terms {
     pub(super) blocked: Option<Error>,
     /// Somebody is asked for a code: nothing is at stake until there is one.
     pub(super) asking: bool,
+}
+
+/// What a flight's decision rests on: how often its wants had changed, and what is known.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Basis {
+    pub(super) joins: u64,
+    pub(super) publishes: u64,
 }
 
 impl Terms {
@@ -560,8 +567,8 @@ impl Core {
         Ok(id)
     }
 
-    /// What the flight is for by now, the first of all before, and until when.
-    pub(super) fn terms(&self) -> Result<(Vec<Want>, Millis)> {
+    /// What the flight is for by now, the first of all before, until when, and how often that has changed.
+    pub(super) fn terms(&self) -> Result<(Vec<Want>, Millis, u64)> {
         let mut shared = self.shared();
         if shared.closing {
             return Err(shut_down());
@@ -570,10 +577,16 @@ impl Core {
         match &mut shared.flight {
             Some(flight) => {
                 flight.held = None;
-                Ok((flight.wants.clone(), flight.until))
+                Ok((flight.wants.clone(), flight.until, flight.joins))
             }
             None => Err(shut_down()),
         }
+    }
+
+    /// What a decision of now rests on.
+    pub(super) fn basis(&self) -> Basis {
+        let shared = self.shared();
+        Basis { joins: shared.flight.as_ref().map_or(0, |flight| flight.joins), publishes: shared.publishes }
     }
 
     /// From now on the flight's result is one for this.
@@ -593,23 +606,21 @@ impl Core {
 
     /// The flight sleeps until then on the wall clock, or until it is wanted for something else, or until something else is
     /// stored (W: what anybody obtains ends everybody's wait); no longer than that was when it began, for the clock may be
-    /// set back meanwhile.
-    pub(super) fn sleep(&self, until: Millis, hold: Option<Hold>) {
+    /// set back meanwhile. Whatever has come since `basis` ends it at once.
+    pub(super) fn sleep(&self, until: Millis, hold: Option<Hold>, basis: Basis) {
         let end = End::at(until, self.clock.now());
-        let (joins, before) = {
+        {
             let mut shared = self.shared();
             shared.changed = true;
-            let joins = shared.flight.as_mut().map(|flight| {
+            if let Some(flight) = &mut shared.flight {
                 flight.held = hold.map(|hold| (hold, end));
-                flight.joins
-            });
-            (joins, shared.publishes)
-        };
+            }
+        }
         let goes_on = |shared: &Shared| {
             !shared.closing
                 && self.check_overtaken(shared).is_ok()
-                && shared.flight.as_ref().map(|flight| flight.joins) == joins
-                && shared.publishes == before
+                && shared.flight.as_ref().is_some_and(|flight| flight.joins == basis.joins)
+                && shared.publishes == basis.publishes
                 && !end.has_come(self.clock.now())
         };
         loop {

@@ -18,7 +18,7 @@
 
 use std::time::Duration;
 
-use super::core::{Core, Seen, Shared, Terms, Unsaved, note, was_sent};
+use super::core::{Basis, Core, Seen, Shared, Terms, Unsaved, note, was_sent};
 use super::waiting::WaitCause;
 use super::{explain, logout};
 use crate::clock::{Millis, Now};
@@ -42,7 +42,15 @@ const SAME_CODE: Millis = 5_000;
 
 pub(super) fn run(core: &Core) -> Result<()> {
     let began = core.clock.now().wall;
-    let mut flight = Flight { core, began, code: None, tried_later_code: false, made_room: false, lost: None };
+    let mut flight = Flight {
+        core,
+        began,
+        code: None,
+        tried_later_code: false,
+        made_room: false,
+        lost: None,
+        basis: Basis::default(),
+    };
     let landed = loop {
         match flight.turn() {
             Ok(Turn::Landed) => break Ok(()),
@@ -74,6 +82,7 @@ struct Flight<'a> {
     made_room: bool,
     /// Why the answer to a renewal did not come.
     lost: Option<Error>,
+    basis: Basis,
 }
 
 #[derive(PartialEq, Eq)]
@@ -100,7 +109,8 @@ enum Finding {
 
 impl Flight<'_> {
     fn turn(&mut self) -> Result<Turn> {
-        let (wants, until) = self.core.terms()?;
+        let (wants, until, joins) = self.core.terms()?;
+        self.basis.joins = joins;
         self.read(&wants[0])?;
         match self.choose(&wants)? {
             (_, Finding::Send(_)) => {}
@@ -166,7 +176,8 @@ impl Flight<'_> {
     }
 
     /// Steps 1 to 4: what follows from what is known. What one want sleeps for does not hold back the next one.
-    fn choose(&self, wants: &[Want]) -> Result<(Want, Finding)> {
+    fn choose(&mut self, wants: &[Want]) -> Result<(Want, Finding)> {
+        self.basis.publishes = self.core.shared().publishes;
         let mut first = None;
         for want in wants {
             self.core.works_for(want);
@@ -272,7 +283,7 @@ impl Flight<'_> {
                 }
                 let end = if is_beyond { now.wall.saturating_add(patience) } else { end };
                 self.core.waits_for(cause, end);
-                self.core.sleep(end, hold.filter(|_| !may_come));
+                self.core.sleep(end, hold.filter(|_| !may_come), self.basis);
                 Ok(Turn::Again)
             }
             Finding::AskForCode => {
@@ -311,7 +322,7 @@ impl Flight<'_> {
         let next = now.mono.saturating_add(SAME_CODE).min(until).saturating_sub(now.mono);
         let next = now.wall.saturating_add(next);
         self.core.waits_for(WaitCause::Code, next);
-        self.core.sleep(next, None);
+        self.core.sleep(next, None, self.core.basis());
         Ok(())
     }
 
