@@ -298,13 +298,15 @@ mod tests {
             match Environment::from(value) {
                 Ok(environment) => {
                     let shown = format!("{environment:?}");
+                    // What is no secret may hold the same text.
+                    let without =
+                        Environment { password: None, client_secret: None, refresh_token: None, ..environment.clone() };
+                    let others = format!("{without:?}");
                     for secret in [&environment.password, &environment.client_secret, &environment.refresh_token] {
                         let Some(secret) = secret else { continue };
                         // A quote at its end could be one that is shown around something else.
                         let secret = secret.expose().trim_matches(|letter: char| !letter.is_alphanumeric());
-                        // What is no secret may hold the same text.
-                        let once = String::from_utf8_lossy(data).matches(secret).count() == 1;
-                        assert!(secret.len() <= 8 || !once || !shown.contains(secret));
+                        assert!(secret.len() <= 8 || others.contains(secret) || !shown.contains(secret));
                     }
                     format!("{} {}", environment.password.is_some(), environment.no_input)
                 }
