@@ -289,6 +289,18 @@ fn e4_a_gateway_that_passed_a_refresh_on_and_answers_503_kills_no_session() {
     machine.check();
 }
 
+#[test]
+fn field_u_a_session_that_only_the_clock_says_has_ended_is_told_from_others() {
+    let world = World::new();
+    let manager = world.logged_in();
+    let told = |manager: &blocking::TokenManager| (manager.status().logged_in, manager.status().ended_by_clock);
+    assert_eq!(told(&manager), (true, false));
+    world.time.advance(Duration::from_secs(2 * 3600));
+    assert_eq!(told(&manager), (false, true));
+    manager.logout().unwrap();
+    assert_eq!(told(&manager), (false, false));
+}
+
 /// What there is is all that can be had, and its end is known.
 #[test]
 fn w_a_longer_life_than_can_be_had_while_a_lost_answer_rests_gets_the_present_token() {
