@@ -225,6 +225,11 @@ pub(crate) fn check_expanded(path: &Path) -> Result<(), String> {
     Err(format!("holds {what}, which only a shell expands: write the whole path"))
 }
 
+/// For the error about a path that is not there: why, if that is why.
+pub(crate) fn if_unexpanded(path: &Path) -> String {
+    check_expanded(path).err().map_or_else(String::new, |why| format!("; it {why}"))
+}
+
 /// Containers and services set `HOME` to what is no home folder, or not at all.
 fn is_home(path: &Path) -> bool {
     path.is_absolute() && path.parent().is_some()

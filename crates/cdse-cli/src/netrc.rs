@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cdse_auth::PasswordAuth;
 use zeroize::Zeroizing;
 
-use crate::environment::{Environment, check_expanded, check_name};
+use crate::environment::{Environment, check_name, if_unexpanded};
 use crate::fail::{Fail, Result};
 use crate::output;
 
@@ -40,7 +40,7 @@ pub(crate) fn user(environment: &Environment, realm: &str, is_default: bool) -> 
     let path = path(environment)?;
     let shown = path.display();
     let text = read(&path).map_err(|error| {
-        let unexpanded = check_expanded(&path).err().map_or_else(String::new, |why| format!("; it {why}"));
+        let unexpanded = if_unexpanded(&path);
         Fail::usage(format!("--netrc: {shown} cannot be read: {error}{unexpanded}")).hint(WITHOUT)
     })?;
     warn_if_loose(&path);

@@ -7,7 +7,7 @@ use std::path::Path;
 use cdse_auth::Secret;
 use zeroize::Zeroizing;
 
-use crate::environment::check_expanded;
+use crate::environment::if_unexpanded;
 use crate::fail::{Fail, Result, is_unfit};
 
 /// A secret is shorter.
@@ -55,10 +55,7 @@ pub(crate) fn check_visible(text: &str) -> Result<(), String> {
 pub(crate) fn file(variable: &str, path: &Path) -> Result<Secret> {
     let shown = path.display();
     let fail = |why: &str| Fail::usage(format!("{variable}: {shown} {why}"));
-    let unreadable = |error: io::Error| {
-        let unexpanded = check_expanded(path).err().map_or_else(String::new, |why| format!("; it {why}"));
-        fail(&format!("cannot be read: {error}{unexpanded}"))
-    };
+    let unreadable = |error: io::Error| fail(&format!("cannot be read: {error}{}", if_unexpanded(path)));
     // A pipe could let this wait for ever.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(fail("is not a regular file"));

@@ -37,7 +37,7 @@ pub(crate) enum Pace {
     #[default]
     OneShot,
     /// For a command that neither renews nor logs in: no program is run for a password.
-    Looked,
+    Looking,
     /// Renewed for as long as the command runs.
     KeptAlive,
     /// The same, and the session is this process's alone.
@@ -102,7 +102,7 @@ impl Session {
 
     /// The winner, and its session if there is one.
     pub(crate) fn find(global: &Global, environment: &Environment) -> Result<(Source, Option<Self>)> {
-        Self::find_at(Pace::Looked, global, environment)
+        Self::find_at(Pace::Looking, global, environment)
     }
 
     fn find_at(pace: Pace, global: &Global, environment: &Environment) -> Result<(Source, Option<Self>)> {
@@ -181,7 +181,7 @@ impl Session {
             Source::User => {
                 let username = name(&environment.username);
                 let password = match &environment.password_command {
-                    Some(_) if pace == Pace::Looked => Secret::new(""),
+                    Some(_) if pace == Pace::Looking => Secret::new(""),
                     Some(command) => {
                         if let Some(session) = Self::of_fresh(source, &username, environment, pace)? {
                             return Ok(Some(session));
@@ -545,7 +545,7 @@ fn with_settings(
         None => transport,
     };
     // Nothing is lost where such a request is broken off; an exchange goes on behind the caller's back, to be kept.
-    let transport = match environment.timeout.filter(|_| pace == Pace::Looked) {
+    let transport = match environment.timeout.filter(|_| pace == Pace::Looking) {
         Some(timeout) => transport.with_timeout(timeout),
         None => transport,
     };
@@ -656,16 +656,16 @@ pub(crate) fn check_token(name: &str, token: &Secret) -> Result<()> {
 /// A manager of nobody's session, to ask the service who it is.
 pub(crate) fn of_nobody(environment: &Environment) -> Result<TokenManager> {
     check_realm(environment)?;
-    Ok(build(AccessTokenAuth::new("none"), realm(environment), environment, None, Pace::Looked)?)
+    Ok(build(AccessTokenAuth::new("none"), realm(environment), environment, None, Pace::Looking)?)
 }
 
 /// Reads the certificate authorities, as the first request over TLS would.
 pub(crate) fn read_authorities(environment: &Environment) -> Result<(), Error> {
-    build(AccessTokenAuth::new("none"), DEFAULT_REALM_URL, environment, None, Pace::Looked)?.prepare()
+    build(AccessTokenAuth::new("none"), DEFAULT_REALM_URL, environment, None, Pace::Looking)?.prepare()
 }
 
 /// A manager of a token alone, which it can neither renew nor store.
 pub(crate) fn of_token(token: &str, token_url: &str, environment: &Environment) -> Result<TokenManager> {
     let builder = cdse_auth::TokenManager::builder(AccessTokenAuth::new(token)).token_url(token_url);
-    Ok(with_settings(builder, environment, None, Pace::Looked)?)
+    Ok(with_settings(builder, environment, None, Pace::Looking)?)
 }

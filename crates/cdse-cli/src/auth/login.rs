@@ -187,8 +187,12 @@ impl Login {
             done => return done,
         };
         let meant = outside::suspicion(&password).map(|what| format!("the password {what}"));
+        let hinted = |refused: Fail| match &meant {
+            Some(meant) => refused.hint(meant),
+            None => refused,
+        };
         match with {
-            With::Code => Err(meant.into_iter().fold(refused, Fail::hint)),
+            With::Code => Err(hinted(refused)),
             With::NoCode => {
                 let code =
                     "if the account has a second factor, pass its code with --totp: a try without it counts as failed";
@@ -198,7 +202,7 @@ impl Login {
                 output::note("refused; the code may have run out while it was typed: try once more with a new one");
                 match ask::code(terminal)? {
                     Some(code) => place.open(user().with_code(code), self.force, &found),
-                    None => Err(meant.into_iter().fold(refused, Fail::hint)),
+                    None => Err(hinted(refused)),
                 }
             }
         }

@@ -208,7 +208,7 @@ fn others(source: &Source, session: &Session, environment: &Environment) -> Vec<
     let plain = Environment { identity_url: None, ..environment.without_credentials() };
     let names = StateFolder::of(environment).and_then(|state| stored::profiles(&state)).unwrap_or_default();
     let same = |name: &Name| {
-        let other = Session::of(&Source::Profile(name.clone()), &plain, Pace::Looked);
+        let other = Session::of(&Source::Profile(name.clone()), &plain, Pace::Looking);
         // One that cannot be read uses nothing.
         other.ok().flatten().is_some_and(|other| {
             other.manager.as_async().slot() == session.manager.as_async().slot()

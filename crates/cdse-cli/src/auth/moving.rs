@@ -2,7 +2,7 @@
 //! it to live on unnoticed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::store::{Commit, Guard, RecordStore};
@@ -158,16 +158,15 @@ fn both_guards(
 ) -> Result<[Box<dyn Guard>; 2], Error> {
     let (first, second) = if kind.is_file() { (from, to) } else { (to, from) };
     let begun = time::monotonic();
-    Ok([guard(first, slot, patience)?, guard(second, slot, patience.saturating_sub(begun.elapsed()))?])
+    Ok([guard(first, slot, begun, patience)?, guard(second, slot, begun, patience)?])
 }
 
-fn guard(records: &dyn RecordStore, slot: &Slot, within: Duration) -> Result<Box<dyn Guard>, Error> {
-    let begun = time::monotonic();
+fn guard(records: &dyn RecordStore, slot: &Slot, begun: Instant, patience: Duration) -> Result<Box<dyn Guard>, Error> {
     loop {
         if let Some(guard) = records.try_guard(slot)? {
             return Ok(guard);
         }
-        if begun.elapsed() >= within {
+        if begun.elapsed() >= patience {
             break;
         }
         std::thread::park_timeout(PAUSE);

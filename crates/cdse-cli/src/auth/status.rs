@@ -96,7 +96,7 @@ fn examine_all(global: &Global, environment: &Environment) -> Result<Vec<(Examin
     let mut found = Vec::new();
     let source = source::choose(global, environment)?;
     if source.profile().is_none() {
-        let session = Session::of(&source, environment, Pace::Looked)?;
+        let session = Session::of(&source, environment, Pace::Looking)?;
         found.push((Examined::of(source, session.as_ref()), session));
     }
     for Stored { source, session } in stored::all(&StateFolder::of(environment)?, environment)? {

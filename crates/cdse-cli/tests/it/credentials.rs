@@ -132,13 +132,17 @@ fn field_p_a_file_that_holds_no_secret_is_named_with_its_variable() {
     assert_eq!(world.sandbox.counters().connections, 0);
 }
 
+/// A command that prints the user's password, and the file with a line for each time that it ran.
+fn password_program(world: &World) -> (String, std::path::PathBuf) {
+    let (program, calls) = (world.home.path().join("program"), world.home.path().join("calls"));
+    fs::write(&program, format!("echo called >> {}\nprintf '%s\\n' '{PASSWORD}'\n", calls.display())).unwrap();
+    (format!("sh {}", program.display()), calls)
+}
+
 #[test]
 fn field_p_a_password_command_runs_when_a_login_may_be_needed_and_not_for_a_fresh_token() {
     let world = World::new();
-    let calls = world.home.path().join("calls");
-    let program = world.home.path().join("program");
-    fs::write(&program, format!("echo called >> {}\nprintf '%s\\n' '{PASSWORD}'\n", calls.display())).unwrap();
-    let command = format!("sh {}", program.display());
+    let (command, calls) = password_program(&world);
     let token = || {
         let call = world.cdse(["auth", "token"]).env("CDSE_USERNAME", USER).env("CDSE_PASSWORD_COMMAND", &command);
         call.run().token()
@@ -163,12 +167,10 @@ fn field_p_a_password_command_runs_when_a_login_may_be_needed_and_not_for_a_fres
 #[test]
 fn field_p_a_command_that_only_looks_or_logs_out_asks_for_no_password() {
     let world = World::new();
-    let calls = world.home.path().join("calls");
-    let program = world.home.path().join("program");
-    fs::write(&program, format!("echo called >> {}\nprintf '%s\\n' '{PASSWORD}'\n", calls.display())).unwrap();
+    let (command, calls) = password_program(&world);
     let run = |arguments: &[&str]| {
         let call = world.cdse(arguments).env("CDSE_USERNAME", USER);
-        call.env("CDSE_PASSWORD_COMMAND", format!("sh {}", program.display())).run()
+        call.env("CDSE_PASSWORD_COMMAND", &command).run()
     };
     let looks = || {
         run(&["auth", "status"]);
