@@ -9,15 +9,22 @@ use crate::sync::Arc;
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, to what, and what to do next, in one sentence without a secret.
+/// What went wrong, to what, and what to do next, without a secret.
+///
+/// [`message`](Self::message) is one sentence; [`hint`](Self::hint), where there is one, says what to do about it. `Display`
+/// shows both, separated by a semicolon; [`source`](std::error::Error::source) is the error of the system or of a library
+/// that is behind it, which the sentence already tells.
 ///
 /// Cheap to clone: one failure serves every waiter.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
+    hint: Option<String>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// The kinds of failure. Whether waiting helps is decided here, once: [`ErrorKind::is_transient`].
@@ -108,7 +115,19 @@ impl Error {
     ///
     /// Stores and providers outside this crate make theirs with this.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into() }))
+        Self(Arc::new(Inner { kind, message: message.into(), hint: None, source: None }))
+    }
+
+    /// With what to do about it, for people. It must hold no secret.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self(Arc::new(Inner { hint: Some(hint.into()), ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// With the error that is behind it, which must hold no secret either.
+    #[must_use]
+    pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Inner { source: Some(Arc::new(source)), ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// What went wrong.
@@ -123,26 +142,61 @@ impl Error {
         self.kind().is_transient()
     }
 
-    /// The sentence, as `Display` shows it.
+    /// The sentence: what happened, to what.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+}
+
+impl From<cdse_files::Error> for Error {
+    fn from(error: cdse_files::Error) -> Self {
+        use cdse_files::ErrorKind as File;
+        let kind = match error.kind() {
+            File::Unsafe => ErrorKind::StoreUnsafe,
+            File::Unwritable => ErrorKind::StoreUnwritable,
+            File::TooLarge => ErrorKind::StoreDamaged,
+            // What cannot be read, and what cannot be locked.
+            _ => ErrorKind::StoreUnusable,
+        };
+        let hint = error.hint().map(str::to_owned);
+        let message = error.message().to_owned();
+        let source = error.into_io().map(|error| Arc::new(error) as _);
+        Self(Arc::new(Inner { kind, message, hint, source }))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message())
+        match self.hint() {
+            Some(hint) => write!(f, "{}; {hint}", self.message()),
+            None => f.write_str(self.message()),
+        }
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.kind()).field("message", &self.message()).finish()
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &self.kind()).field("message", &self.message());
+        if let Some(hint) = self.hint() {
+            shown.field("hint", &hint);
+        }
+        shown.finish()
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as _)
+    }
+}
 
 /// Text of the service or of a file, made fit to show: control characters become spaces, and at most `most` characters
 /// are kept.
@@ -185,5 +239,9 @@ mod tests {
         let error = Error::new(ErrorKind::ReauthRequired, "the session has ended");
         assert_eq!(error.to_string(), "the session has ended");
         assert_eq!(format!("{error:?}"), r#"Error { kind: ReauthRequired, message: "the session has ended" }"#);
+        let error = error.with_hint("log in").with_source(fmt::Error);
+        assert_eq!(error.to_string(), "the session has ended; log in");
+        assert_eq!((error.message(), error.hint()), ("the session has ended", Some("log in")));
+        assert!(std::error::Error::source(&error).is_some_and(|source| source.is::<fmt::Error>()));
     }
 }

@@ -617,7 +617,7 @@ fn s2_a_signal_in_between_is_no_failure() {
     assert_eq!(manager.status().problems, Vec::<String>::new());
     assert_eq!(look(store.path().parent().unwrap()).unwrap().len(), 1);
     for operation in SAVING.into_iter().chain([
-        FileOperation::OpenRecord,
+        FileOperation::Open,
         FileOperation::CreateFolder,
         FileOperation::SyncParent,
         FileOperation::OpenLock,

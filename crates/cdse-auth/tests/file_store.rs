@@ -419,7 +419,7 @@ fn s2_what_stands_in_the_way_is_named() {
         (&|path: &Path| filled(path, 1), ErrorKind::StoreDamaged, "it is no session record"),
         (&|path: &Path| filled(path, 1 << 20), ErrorKind::StoreDamaged, "it is no session record"),
         (&|path: &Path| filled(path, (1 << 20) + 1), ErrorKind::StoreDamaged, "it is far too large"),
-        (&|path: &Path| fs::write(path.parent().unwrap(), "").unwrap(), ErrorKind::StoreUnsafe, "is no folder"),
+        (&|path: &Path| fs::write(path.parent().unwrap(), "").unwrap(), ErrorKind::StoreUnsafe, "is not a folder"),
     ] {
         let error = found(prepare);
         assert!(error.kind() == kind && error.message().contains(said), "{said}: {error}");
@@ -429,7 +429,11 @@ fn s2_what_stands_in_the_way_is_named() {
         folder.manager(&world).as_async().slot().clone()
     };
     for (prepare, kind, said) in [
-        (&(|folder: &Path| fs::write(folder, "").unwrap()) as &dyn Fn(&Path), ErrorKind::StoreUnsafe, "is no folder"),
+        (
+            &(|folder: &Path| fs::write(folder, "").unwrap()) as &dyn Fn(&Path),
+            ErrorKind::StoreUnsafe,
+            "is not a folder",
+        ),
         (&|folder: &Path| symlink(folder, folder).unwrap(), ErrorKind::StoreUnwritable, "cannot be used"),
     ] {
         let folder = Folder::new();
@@ -440,7 +444,7 @@ fn s2_what_stands_in_the_way_is_named() {
     let folder = Folder::new();
     fs::write(folder.path().parent().unwrap(), "").unwrap();
     let error = FileTokenStore::new(folder.path().join("below").join("session.json")).try_guard(&slot).unwrap_err();
-    assert!(error.kind() == ErrorKind::StoreUnsafe && error.message().contains("is no folder"), "{error}");
+    assert!(error.kind() == ErrorKind::StoreUnsafe && error.message().contains("is not a folder"), "{error}");
 }
 
 #[test]
@@ -455,16 +459,16 @@ fn s2_each_failure_of_the_disk_says_what_helps() {
         (EACCES, "make it writable"),
         (EROFS, "make it writable"),
         (EISDIR, "move that folder away"),
-        (EIO, "look at what is there"),
+        (EIO, "check what is at that path"),
     ] {
         store.set_faults([(FileOperation::CreateTemporary, errno)]);
         let error = store.save(&tokens).unwrap_err();
-        assert!(error.message().contains(remedy), "{errno}: {error}");
+        assert!(error.to_string().contains(remedy), "{errno}: {error}");
     }
     for (errno, advises) in [(EACCES, true), (EIO, false)] {
-        store.set_faults([(FileOperation::OpenRecord, errno)]);
+        store.set_faults([(FileOperation::Open, errno)]);
         let error = store.load().unwrap_err();
-        assert_eq!(error.message().contains("make it readable"), advises, "{errno}: {error}");
+        assert_eq!(error.to_string().contains("make it readable"), advises, "{errno}: {error}");
     }
 }
 
@@ -517,7 +521,7 @@ fn s2_what_cannot_be_read_is_an_error_and_not_nobody() {
     let (world, folder) = (World::new(), Folder::new());
     let store = folder.store();
     folder.manager_with(&world, &store).authorization_header().unwrap();
-    store.set_faults([(FileOperation::OpenRecord, EIO)]);
+    store.set_faults([(FileOperation::Open, EIO)]);
     let error = folder.manager_with(&world, &store).authorization_header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StoreUnusable, "{error}");
     assert_eq!(world.sandbox.counters().token_requests, 1);

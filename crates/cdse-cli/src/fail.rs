@@ -124,7 +124,11 @@ impl Fail {
 impl From<Error> for Fail {
     fn from(error: Error) -> Self {
         let kind = error.kind();
-        let hint = if cdse_keyring::is_about_keyring(&error) { Some(KEYRING.to_owned()) } else { hint(kind) };
+        let advice = if cdse_keyring::is_about_keyring(&error) { Some(KEYRING.to_owned()) } else { hint(kind) };
+        let hint = match (error.hint(), advice) {
+            (Some(hint), Some(advice)) => Some(format!("{hint}; {advice}")),
+            (hint, advice) => hint.map(str::to_owned).or(advice),
+        };
         Self { code: kind.code(), exit: exit_code(kind), message: error.message().to_owned(), hint }
     }
 }

@@ -29,7 +29,6 @@ use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, Service, TransportConfig, jw
 use crate::error::Result;
 #[cfg(doc)]
 use crate::error::{Error, ErrorKind};
-use crate::os;
 use crate::plan::{PATIENCE, Want};
 use crate::provider::AuthProvider;
 use crate::random::Random;
@@ -198,7 +197,7 @@ impl TokenManagerBuilder {
             shared: Mutex::new(Shared::default()),
             changed: Arc::new(Condvar::new()),
             section: Mutex::new(()),
-            me: format!("{}@{}", std::process::id(), os::host_name()),
+            me: format!("{}@{}", std::process::id(), cdse_files::host_name()),
         });
         if let Some(record) = fixed {
             let _ = core.store.records().commit(&core.slot, None, &record)?;

@@ -1,4 +1,4 @@
-//! What differs from system to system, one file each.
+//! The system's clocks, one file for each kind of system.
 
 #[cfg(unix)]
 mod unix;
@@ -9,17 +9,6 @@ pub(crate) use unix::*;
 mod other;
 #[cfg(not(unix))]
 pub(crate) use other::*;
-
-#[cfg(target_os = "linux")]
-mod mounts;
-#[cfg(target_os = "linux")]
-pub(crate) use mounts::unfit as unfit_file_system;
-
-/// Elsewhere nobody knows.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn unfit_file_system(_: &std::path::Path) -> Option<String> {
-    None
-}
 
 /// A sleep that a machine's own sleep may lengthen, and so a short one.
 #[expect(clippy::disallowed_methods, reason = "this is the clock that is injected")]

@@ -16,9 +16,9 @@ mod simple;
 
 use std::fmt;
 
+#[cfg(feature = "testing")]
+pub use cdse_files::{Fault, FileOperation};
 pub use file::FileTokenStore;
-#[cfg(any(test, feature = "testing"))]
-pub use file::{Fault, FileOperation};
 pub use memory::MemoryTokenStore;
 pub(crate) use simple::SimpleStore;
 

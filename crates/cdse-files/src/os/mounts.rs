@@ -5,12 +5,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// Why the file system that holds `folder` is not to be used, and what helps.
-pub(crate) fn unfit(folder: &Path) -> Option<String> {
+pub(crate) fn unfit(folder: &Path) -> Option<(String, &'static str)> {
     let mounts = std::fs::read("/proc/self/mountinfo").ok()?;
     unfit_among(&String::from_utf8_lossy(&mounts), &folder.canonicalize().ok()?)
 }
 
-fn unfit_among(mounts: &str, folder: &Path) -> Option<String> {
+fn unfit_among(mounts: &str, folder: &Path) -> Option<(String, &'static str)> {
     let mut holds: Option<Mount<'_>> = None;
     for mount in mounts.lines().filter_map(Mount::parse).filter(|mount| folder.starts_with(&mount.point)) {
         // The deepest one, and of those at one place the last, which hides the others.
@@ -21,7 +21,7 @@ fn unfit_among(mounts: &str, folder: &Path) -> Option<String> {
     }
     let mount = holds?;
     let (what, remedy) = mount.fault()?;
-    Some(format!("{} is on {what} (mounted at {}): {remedy}", folder.display(), mount.point.display()))
+    Some((format!("{} is on {what} (mounted at {})", folder.display(), mount.point.display()), remedy))
 }
 
 struct Mount<'a> {
@@ -142,8 +142,8 @@ mod tests {
     #[test]
     fn s3_a_file_system_whose_locks_keep_nobody_out_is_named_with_what_helps() {
         for (line, expected) in MOUNTS {
-            let said = unfit_among(&format!("{ROOT}\n{line}\n"), Path::new("/home/me/.local/state/cdse"));
-            match said {
+            let found = unfit_among(&format!("{ROOT}\n{line}\n"), Path::new("/home/me/.local/state/cdse"));
+            match found.map(|(problem, remedy)| format!("{problem}: {remedy}")) {
                 None => assert_eq!(*expected, "", "{line}"),
                 Some(said) => {
                     assert!(!expected.is_empty() && said.contains(expected), "{line}: {said}");
