@@ -10,12 +10,34 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use url::Url;
 
-use super::transport::Proxy;
 use crate::error::{Error, ErrorKind, Result, cleaned};
 
 /// In the order in which they count for an https address; an empty one counts as unset.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Which proxy is used. A request to this machine itself never goes to a proxy.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub enum Proxy {
+    /// As `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    #[default]
+    FromEnvironment,
+    /// None, whatever the environment says.
+    None,
+    /// This one (`http://`, `https://`, `socks5://` or `socks5h://`).
+    Url(String),
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FromEnvironment => f.write_str("FromEnvironment"),
+            Self::None => f.write_str("None"),
+            // What stands before an @ may be a password.
+            Self::Url(url) => f.debug_tuple("Url").field(&url.rsplit('@').next().unwrap_or_default()).finish(),
+        }
+    }
+}
 
 /// A proxy as it may be shown: where it is, and who named it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,6 +1,5 @@
 //! How the identity service is reached.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use url::Url;
 use super::address::is_loopback;
 use super::authorities::Authorities;
 use super::crypto::Crypto;
-use super::proxy::{Route, Way, way};
+use super::proxy::{Proxy, Route, Way, way};
 use crate::clock::{Millis, span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::EXCHANGE;
@@ -32,29 +31,6 @@ pub struct TransportConfig {
     crypto: Crypto,
     user_agent: String,
     timeout: Duration,
-}
-
-/// Which proxy is used. A request to this machine itself never goes to a proxy.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub enum Proxy {
-    /// As `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
-    #[default]
-    FromEnvironment,
-    /// None, whatever the environment says.
-    None,
-    /// This one (`http://`, `https://`, `socks5://` or `socks5h://`).
-    Url(String),
-}
-
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FromEnvironment => f.write_str("FromEnvironment"),
-            Self::None => f.write_str("None"),
-            // What stands before an @ may be a password.
-            Self::Url(url) => f.debug_tuple("Url").field(&url.rsplit('@').next().unwrap_or_default()).finish(),
-        }
-    }
 }
 
 impl Default for TransportConfig {
