@@ -1,6 +1,7 @@
 //! Sentences about why there is no token, and what to do.
 
-use super::core::{Core, Shared};
+use super::core::Core;
+use super::shared::{Shared, logged_out};
 use crate::clock::Millis;
 use crate::endpoint::{blocked, is_blocked};
 use crate::error::{Error, ErrorKind};
@@ -18,7 +19,7 @@ pub(super) fn nothing(core: &Core, shared: &Shared, view: &View<'_>) -> Error {
     } else if means.spent {
         "the one-time code was used or is older than a minute; log in with a new one".to_owned()
     } else if record.out {
-        return super::core::logged_out();
+        return logged_out();
     } else if let Some(dead) = record.dead.as_ref().filter(|dead| is_blocked(&dead.words)) {
         return Error::new(ErrorKind::AccountBlocked, blocked(&dead.words));
     } else if let Some(dead) = &record.dead {

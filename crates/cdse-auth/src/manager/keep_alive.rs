@@ -1,6 +1,7 @@
 //! Renewals that nobody asked for: a session that must not run out while its owner is silent.
 
-use super::core::{Core, End, Shared};
+use super::core::Core;
+use super::shared::{End, Shared};
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{State, Want};

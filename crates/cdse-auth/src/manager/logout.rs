@@ -1,6 +1,7 @@
 //! Giving a session back.
 
-use super::core::{Core, Seen};
+use super::core::Core;
+use super::shared::Seen;
 use super::waiting::WaitCause;
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
