@@ -121,7 +121,7 @@ impl Core {
             return Ok(Step::Look);
         }
         let seen = shared.seen.clone().unwrap_or_else(|| self.nothing(now));
-        let view = shared.view(&seen, self, now);
+        let view = self.view(&seen, now);
         if matches!(&caller.want, Want::Not(refused) if !view.is_current(refused)) {
             // Somebody has replaced it already.
             caller.want = Want::Fresh;

@@ -2,16 +2,18 @@
 
 use super::header::HeaderCell;
 use super::shared::{Locked, Seen, Shared, logged_out, note, was_sent};
+use super::waiting::{WaitCause, Waiting};
 use crate::clock::{Clock, Millis, Now};
-use crate::endpoint::Service;
+use crate::endpoint::{FAREWELL, Service};
 use crate::error::Result;
-use crate::plan::{self, Means, Permit, View, Want};
+use crate::plan::{self, Dice, Means, Permit, View, Want};
 use crate::provider::{Ability, AuthProvider, CodeSource, GIVEN_LIFE, GrantData};
 use crate::random::Random;
 use crate::record::{Record, Slot, UsedCode};
-use crate::secret::Fingerprint;
+use crate::secret::{Fingerprint, Secret};
 use crate::store::{RecordStore, SimpleStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, lock};
+use crate::token::moment;
 
 pub(super) struct Core {
     pub(super) provider: Box<dyn AuthProvider>,
@@ -61,6 +63,14 @@ impl Store {
 impl Core {
     pub(super) fn shared(&self) -> Locked<'_> {
         Locked { guard: Some(lock(&self.shared)), sleepers: &self.changed }
+    }
+
+    pub(super) fn view<'a>(&self, seen: &'a Seen, now: Now) -> View<'a> {
+        View { record: &seen.record, anchor: seen.anchor, now, skew: self.skew }
+    }
+
+    pub(super) fn dice(&self) -> Dice {
+        Dice { jitter: self.random.between(900, 1101), backoff: self.random.between(500, 1001) }
     }
 
     /// What the provider can do now. A code that was given is good once, for a minute.
@@ -189,7 +199,7 @@ impl Core {
     pub(super) fn publish(&self, shared: &mut Shared, seen: Seen) {
         match &seen.record.tokens {
             Some(tokens) if !shared.logged_out && !shared.closing => {
-                self.header.set(&shared.view(&seen, self, self.clock.now()), tokens);
+                self.header.set(&self.view(&seen, self.clock.now()), tokens);
             }
             _ => self.header.clear(),
         }
@@ -206,5 +216,40 @@ impl Core {
     pub(super) fn publish_brought(&self, shared: &mut Shared, seen: Seen) {
         shared.brought = (shared.callers > 0).then(|| Arc::clone(&seen.record));
         self.publish(shared, seen);
+    }
+
+    /// From now on it waits for this, until then (wall clock) at most.
+    pub(super) fn waits_for(&self, cause: WaitCause, until: Millis) {
+        let mut said = None;
+        let mut shared = self.shared();
+        let before = shared.waiting.as_ref().map(|before| before.cause.to_string());
+        // The identity service is told of by its requests.
+        if !matches!(cause, WaitCause::Service) && before != Some(cause.to_string()) {
+            let seconds = until.saturating_sub(self.clock.now().wall) / 1000;
+            said = Some(format!("waits for {cause}, at most {seconds} s"));
+        }
+        shared.waiting = Some(Waiting { cause, until: moment(until) });
+        drop(shared);
+        // Whoever listens may ask this manager.
+        if let Some(said) = said {
+            log::info!("{said}");
+        }
+    }
+
+    pub(super) fn waits_no_more(&self) {
+        self.shared().waiting = None;
+    }
+
+    /// The wait for an answer of the service.
+    pub(super) fn asks<T>(&self, patience: Millis, request: impl FnOnce() -> T) -> T {
+        self.waits_for(WaitCause::Service, self.clock.now().wall.saturating_add(patience));
+        let answer = request();
+        self.waits_no_more();
+        answer
+    }
+
+    /// Ends a session at the service.
+    pub(super) fn end_at_service(&self, refresh_token: &Secret) -> Result<()> {
+        self.asks(FAREWELL, || self.service.logout(self.provider.client_id(), refresh_token))
     }
 }

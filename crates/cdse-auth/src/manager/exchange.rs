@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::core::Core;
-use super::flight::{Flight, Turn};
 use super::shared::{Seen, Shared, Terms, Unsaved, note};
 use super::{explain, logout};
 use crate::clock::{Millis, Now};
@@ -12,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Attempt, Class, EXCHANGE, Outcome, Plan, Want};
 use crate::provider::{CodeSource, GrantData, refresh_grant};
 use crate::record::{Grant, Record, Sent, UsedCode};
-use crate::secret::CredentialMark;
+use crate::secret::{CredentialMark, Secret};
 use crate::store::{Commit, Guard};
 use crate::sync::{Arc, lock};
 use crate::token::TokenSet;
@@ -20,9 +19,33 @@ use crate::token::TokenSet;
 /// How much longer than one exchange the guard must last.
 const SAVING: Millis = 5_000;
 
-impl Flight<'_> {
-    /// Steps 5 to 10.
-    pub(super) fn exchange(&mut self, guard: Box<dyn Guard>, plan: Plan, want: &Want) -> Result<Turn> {
+/// How the flight goes on.
+#[derive(PartialEq, Eq)]
+pub(super) enum Turn {
+    Again,
+    /// Somebody else has written to the store meanwhile.
+    Moved,
+    Landed,
+}
+
+/// The exchanges of one flight: what each of them leaves for the next.
+pub(super) struct Exchanges<'a> {
+    core: &'a Core,
+    /// A code that somebody was asked for, and when.
+    pub(super) code: Option<(Secret, Now)>,
+    tried_later_code: bool,
+    made_room: bool,
+    /// Why the answer to a renewal did not come.
+    pub(super) lost: Option<Error>,
+}
+
+impl<'a> Exchanges<'a> {
+    pub(super) fn new(core: &'a Core) -> Self {
+        Self { core, code: None, tried_later_code: false, made_room: false, lost: None }
+    }
+
+    /// One exchange: steps 5 to 10.
+    pub(super) fn make(&mut self, guard: Box<dyn Guard>, plan: Plan, want: &Want) -> Result<Turn> {
         let core = self.core;
         // What is wrong with this process's settings is not the slot's, and nothing is written about it.
         core.service.prepare()?;
@@ -72,7 +95,7 @@ impl Flight<'_> {
         };
         let outcome = core.asks(EXCHANGE, || core.service.exchange(exchange, &form));
         let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
-        let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), self.dice());
+        let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), core.dice());
         let kept = self.keep(&before, &intent, settled, &attempt, &outcome, nth);
         let full = outcome.as_ref().is_err_and(|failure| failure.class == Class::Limit && failure.is_spoken());
         let made_room = kept && full && attempt.makes_room && self.make_room()?;

@@ -17,15 +17,15 @@
 //! ```
 
 use super::core::Core;
+use super::exchange::{Exchanges, Turn, end_orphans};
+use super::explain;
 use super::shared::{Basis, End, Ended, Seen, Shared, Terms, defect, note, shut_down, was_sent};
 use super::waiting::WaitCause;
-use super::{exchange, explain};
-use crate::clock::{Millis, Now};
+use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{self, Dice, Permit, Plan, State, View, Want};
+use crate::plan::{self, Permit, Plan, State, View, Want};
 use crate::provider::{CodeSource, GIVEN_LIFE};
 use crate::record::{Grant, Hold, Known, UsedCode};
-use crate::secret::Secret;
 use crate::store::Commit;
 use crate::sync::{Arc, lock, spawn};
 
@@ -111,15 +111,7 @@ impl Drop for Landing {
 
 fn run(core: &Core) -> Result<()> {
     let began = core.clock.now().wall;
-    let mut flight = Flight {
-        core,
-        began,
-        code: None,
-        tried_later_code: false,
-        made_room: false,
-        lost: None,
-        basis: Basis::default(),
-    };
+    let mut flight = Flight { core, began, basis: Basis::default(), exchanges: Exchanges::new(core) };
     let landed = loop {
         match flight.turn() {
             Ok(Turn::Landed) => break Ok(()),
@@ -127,29 +119,16 @@ fn run(core: &Core) -> Result<()> {
             Err(error) => break Err(error),
         }
     };
-    exchange::end_orphans(core);
+    end_orphans(core);
     landed
 }
 
-pub(super) struct Flight<'a> {
-    pub(super) core: &'a Core,
+struct Flight<'a> {
+    core: &'a Core,
     /// Wall clock.
     began: Millis,
-    /// A code that somebody was asked for, and when.
-    pub(super) code: Option<(Secret, Now)>,
-    pub(super) tried_later_code: bool,
-    pub(super) made_room: bool,
-    /// Why the answer to a renewal did not come.
-    pub(super) lost: Option<Error>,
     basis: Basis,
-}
-
-#[derive(PartialEq, Eq)]
-pub(super) enum Turn {
-    Again,
-    /// Somebody else has written to the store meanwhile.
-    Moved,
-    Landed,
+    exchanges: Exchanges<'a>,
 }
 
 /// What a look at the record says.
@@ -191,7 +170,7 @@ impl Flight<'_> {
             return self.moved(until);
         }
         match self.choose(&wants)? {
-            (want, Finding::Send(plan)) => match self.exchange(guard, plan, &want)? {
+            (want, Finding::Send(plan)) => match self.exchanges.make(guard, plan, &want)? {
                 Turn::Moved => {
                     drop(section);
                     self.moved(until)
@@ -211,7 +190,7 @@ impl Flight<'_> {
         let core = self.core;
         let Some(seen) = core.shared().seen.clone() else { return Ok(Turn::Again) };
         let client = core.slot.grant == Grant::ClientCredentials;
-        let Some(judged) = plan::abandoned(&seen.record, client, self.dice()) else { return Ok(Turn::Again) };
+        let Some(judged) = plan::abandoned(&seen.record, client, self.core.dice()) else { return Ok(Turn::Again) };
         log::info!("an exchange was broken off: its answer is lost");
         if core.store.records().commit(&core.slot, seen.base, &judged)? == Commit::Moved {
             return Ok(Turn::Moved);
@@ -219,10 +198,6 @@ impl Flight<'_> {
         let base = Some(judged.version());
         core.publish(&mut core.shared(), Seen { record: Arc::new(judged), anchor: seen.anchor, base });
         Ok(Turn::Again)
-    }
-
-    pub(super) fn dice(&self) -> Dice {
-        Dice { jitter: self.core.random.between(900, 1101), backoff: self.core.random.between(500, 1001) }
     }
 
     /// Reads the store.
@@ -260,7 +235,7 @@ impl Flight<'_> {
         let shared = self.core.shared();
         let now = self.core.clock.now();
         let seen = shared.seen.clone().unwrap_or_else(|| self.core.nothing(now));
-        let view = shared.view(&seen, self.core, now);
+        let view = self.core.view(&seen, now);
         self.core.check_overtaken(&shared)?;
         if view.satisfies(want) {
             return Ok(Finding::Satisfied);
@@ -286,7 +261,7 @@ impl Flight<'_> {
             }
             // What there is is all that can be had, and it tells how long it lives.
             Permit::Rests if matches!(want, Want::Validity(_)) && view.left() > 0 => Ok(Finding::Satisfied),
-            Permit::Rests => Err(explain::suspect(&view, self.lost.as_ref())),
+            Permit::Rests => Err(explain::suspect(&view, self.exchanges.lost.as_ref())),
             Permit::Nothing => Err(explain::nothing(self.core, &shared, &view)),
         }
     }
@@ -318,7 +293,7 @@ impl Flight<'_> {
     }
 
     fn has_code(&self, shared: &Shared, view: &View<'_>) -> bool {
-        self.code.as_ref().is_some_and(|(digits, at)| {
+        self.exchanges.code.as_ref().is_some_and(|(digits, at)| {
             view.now.since(*at) <= GIVEN_LIFE && !was_sent(shared, view.record, &UsedCode::Given(digits.fingerprint()))
         })
     }
@@ -366,7 +341,7 @@ impl Flight<'_> {
             let seen = shared.seen.as_ref();
             seen.is_some_and(|seen| was_sent(&shared, &seen.record, &used))
         };
-        self.code = Some((digits, now));
+        self.exchanges.code = Some((digits, now));
         if !stale {
             self.core.blocked_by(None);
             return Ok(());
@@ -532,6 +507,6 @@ impl Core {
     fn one_shot_serves(&self) -> bool {
         let shared = self.shared();
         let now = self.clock.now();
-        self.one_shot && shared.seen.as_ref().is_some_and(|seen| shared.view(seen, self, now).state() == State::Early)
+        self.one_shot && shared.seen.as_ref().is_some_and(|seen| self.view(seen, now).state() == State::Early)
     }
 }

@@ -90,7 +90,7 @@ fn run(core: &Arc<Core>) {
 fn until_due(core: &Core) -> Option<Millis> {
     let shared = core.shared();
     let seen = shared.seen.clone()?;
-    let view = shared.view(&seen, core, core.clock.now());
+    let view = core.view(&seen, core.clock.now());
     let tokens = seen.record.tokens.as_ref()?;
     let due = view.windows()?.due;
     (view.state() == State::Fresh).then(|| (due - (tokens.life - view.left())).max(1))

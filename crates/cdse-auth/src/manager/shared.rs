@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::task::Waker;
 
-use super::core::Core;
 use super::waiting::Waiting;
 use crate::clock::{Millis, Now};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{View, Want};
+use crate::plan::Want;
 use crate::record::{Hold, Known, Record, UsedCode, Version};
 use crate::secret::Secret;
 use crate::sync::{Arc, Condvar, MutexGuard};
@@ -188,10 +187,6 @@ impl Shared {
         if self.callers == 0 {
             self.brought = None;
         }
-    }
-
-    pub(super) fn view<'a>(&self, seen: &'a Seen, core: &Core, now: Now) -> View<'a> {
-        View { record: &seen.record, anchor: seen.anchor, now, skew: core.skew }
     }
 }
 
