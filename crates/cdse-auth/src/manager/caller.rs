@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use http::HeaderValue;
 
 use super::core::Core;
-use super::shared::{Shared, logged_out, shut_down};
+use super::shared::{Seen, Shared, logged_out, shut_down};
 use crate::clock::{Alert, Millis, Now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{EXCHANGE, Offer, PATIENCE, Permit, Plan, View, Want};
@@ -16,7 +16,7 @@ use crate::record::Record;
 use crate::sync::Arc;
 use crate::token::TokenSet;
 
-/// What a caller remembers of the moment at which it came.
+/// What a caller wants, what it remembers of the moment at which it came, and how far it has got.
 struct Caller {
     want: Want,
     /// Wall clock.
@@ -28,22 +28,56 @@ struct Caller {
     looked: bool,
     /// Has got a token without life from a renewal, and gone on.
     went_on: bool,
-    /// Wait until then at most, then look again.
+    /// Waits until then at most, then looks again.
     limit: Option<Millis>,
-    /// The flight that it has waited for.
+    /// The flight whose result it waits for.
     flight: Option<u64>,
-    /// How many tokens had come when it began to wait; `None` if it waits for the flight's end in any case.
-    arrivals: Option<u64>,
-    publishes: u64,
-    /// What the flight is held by holds this one, too.
-    is_held: bool,
 }
 
+/// What a caller does next.
 enum Step {
     Serve(Arc<Record>),
     /// Look at the store, for nobody here has.
     Look,
-    Wait,
+    Wait(Until),
+}
+
+/// What ends a wait.
+struct Until {
+    flight: u64,
+    /// How many tokens had come when it began; `None` if it is for the flight's end in any case.
+    arrivals: Option<u64>,
+    /// How often the record had been replaced when it began.
+    publishes: u64,
+    /// What the flight is held by holds the caller, too.
+    is_held: bool,
+    limit: Millis,
+    deadline: Millis,
+}
+
+/// What a caller sees in one step.
+struct Sight<'a> {
+    seen: &'a Seen,
+    view: View<'a>,
+}
+
+impl Sight<'_> {
+    fn has_valid_token(&self) -> bool {
+        self.view.left() > 0
+    }
+
+    fn serve(&self) -> Step {
+        Step::Serve(Arc::clone(&self.seen.record))
+    }
+
+    /// A caller that only wants a token takes the one that is there rather than an error.
+    fn has_enough_for(&self, caller: &Caller) -> bool {
+        self.has_valid_token() && caller.want == Want::Fresh
+    }
+
+    fn serve_or(&self, caller: &Caller, error: impl FnOnce() -> Error) -> Result<Step> {
+        if self.has_enough_for(caller) { Ok(self.serve()) } else { Err(error()) }
+    }
 }
 
 impl Core {
@@ -75,9 +109,6 @@ impl Core {
                 went_on: false,
                 limit: None,
                 flight: None,
-                arrivals: None,
-                publishes: 0,
-                is_held: false,
             }
         };
         if let Want::Renewal { not, after, .. } = &mut caller.want {
@@ -99,128 +130,160 @@ impl Core {
                     // What is wrong with the store is the flight's to report.
                     let _ = self.look();
                 }
-                Step::Wait => {
-                    Wait::of(self, &caller).await;
-                }
+                Step::Wait(until) => Wait::new(self, until).await,
             }
         }
     }
 
-    /// One look at the situation of a caller.
+    /// One look at the situation of a caller. The passes follow each other, and the first that knows what comes next ends it:
+    ///
+    /// ```text
+    /// may_ask          shut down, logged out                                    fail
+    /// must_look        nobody here has looked at the store                      look
+    /// has_come         what it wants came while it waited                       serve, fail
+    /// flight_failed    the flight that it waited for                            serve, fail
+    /// is_held_too_long the flight waits longer than the caller would            serve, fail
+    /// time_is_up       a limit of its wait has come                             serve, fail
+    /// take_offer       what the plan offers                                     serve, look, wait, fail
+    /// ```
     fn step(self: &Arc<Self>, caller: &mut Caller) -> Result<Step> {
         let now = self.clock.now();
         let mut shared = self.shared();
-        if shared.closing {
-            return Err(shut_down());
-        }
-        if shared.logged_out || shared.logouts != caller.logouts {
-            return Err(logged_out());
-        }
-        if (shared.seen.is_none() || caller.want.is_explicit_login()) && !caller.looked {
-            caller.looked = true;
-            return Ok(Step::Look);
+        may_ask(&shared, caller)?;
+        if must_look(&shared, caller) {
+            return Ok(caller.look());
         }
         let seen = shared.seen.clone().unwrap_or_else(|| self.nothing(now));
-        let view = self.view(&seen, now);
-        if matches!(&caller.want, Want::Not(refused) if !view.is_current(refused)) {
+        let sight = Sight { seen: &seen, view: self.view(&seen, now) };
+        if matches!(&caller.want, Want::Not(refused) if !sight.view.is_current(refused)) {
             // Somebody has replaced it already.
             caller.want = Want::Fresh;
         }
-        let valid = view.left() > 0;
-        let serve = || Ok(Step::Serve(Arc::clone(&seen.record)));
-        if self.is_met(&shared, &view, caller) {
-            if valid || caller.want.is_explicit_login() {
-                return serve();
-            }
-            if let Some(brought) = shared.brought.clone().filter(|_| seen.record.tokens.is_none()) {
-                // It came for this caller, and was cleared before the caller was back.
-                return Ok(Step::Serve(brought));
-            }
-            if seen.record.tokens.as_ref().is_some_and(|tokens| tokens.life == 0) {
-                // In the last moment of a session a renewal brings no more. The next one tells whether it was that.
-                if caller.went_on || shared.last_login > caller.exchanges {
-                    return Err(stillborn());
-                }
-                caller.went_on = true;
-            }
-            // It came and ended before its caller was back.
-            caller.exchanges = shared.exchanges;
+        if let Some(step) = self.has_come(&shared, &sight, caller)? {
+            return Ok(step);
         }
-        // A caller that only wants a token takes the one that is there rather than an error.
-        let may_serve = valid && caller.want == Want::Fresh;
-        if let Some(result) = take_result(&shared, caller) {
-            match result {
-                Err(_) if may_serve => return serve(),
-                Err(error) => return Err(error),
-                Ok(()) => {}
-            }
+        if let Some(step) = flight_failed(&shared, &sight, caller)? {
+            return Ok(step);
         }
-        let permit = self.permit(&shared, &view, &caller.want);
-        caller.is_held = matches!(permit, Permit::Held(_));
-        let flight = shared.flight.as_ref().filter(|flight| caller.flight == Some(flight.id));
-        if let Some((hold, end)) = flight.and_then(|flight| flight.held.as_ref())
-            && caller.is_held
-            && end.left(now) > caller.deadline.saturating_sub(now.mono)
-        {
-            return if may_serve { serve() } else { Err(hold.error(now.wall, caller.came)) };
+        let permit = self.permit(&shared, &sight.view, &caller.want);
+        if let Some(step) = is_held_too_long(&shared, &sight, &permit, caller)? {
+            return Ok(step);
         }
-        if let Some(limit) = caller.limit
-            && now.mono >= limit
-        {
-            if may_serve {
-                return serve();
+        if let Some(step) = self.time_is_up(&shared, &sight, &permit, caller)? {
+            return Ok(step);
+        }
+        self.take_offer(&mut shared, &sight, &permit, caller)
+    }
+
+    /// What came while the caller waited, and whether it is of use.
+    fn has_come(&self, shared: &Shared, sight: &Sight<'_>, caller: &mut Caller) -> Result<Option<Step>> {
+        if !self.is_met(shared, &sight.view, caller) {
+            return Ok(None);
+        }
+        if sight.has_valid_token() || caller.want.is_explicit_login() {
+            return Ok(Some(sight.serve()));
+        }
+        let tokens = sight.seen.record.tokens.as_ref();
+        if let Some(brought) = shared.brought.clone().filter(|_| tokens.is_none()) {
+            // It came for this caller, and was cleared before the caller was back.
+            return Ok(Some(Step::Serve(brought)));
+        }
+        if tokens.is_some_and(|tokens| tokens.life == 0) {
+            // In the last moment of a session a renewal brings no more. The next one tells whether it was that.
+            if caller.went_on || shared.last_login > caller.exchanges {
+                return Err(stillborn());
             }
-            if now.mono >= caller.deadline {
-                return Err(self.out_of_patience(&shared, &view, &permit, caller.came));
-            }
+            caller.went_on = true;
+        }
+        // It came and ended before its caller was back.
+        caller.exchanges = shared.exchanges;
+        Ok(None)
+    }
+
+    /// The first limit is that of what was offered, the last one the caller's patience.
+    fn time_is_up(
+        &self,
+        shared: &Shared,
+        sight: &Sight<'_>,
+        permit: &Permit,
+        caller: &mut Caller,
+    ) -> Result<Option<Step>> {
+        let now = sight.view.now.mono;
+        if caller.limit.is_none_or(|limit| now < limit) {
+            return Ok(None);
+        }
+        if now < caller.deadline && !sight.has_enough_for(caller) {
             caller.limit = Some(caller.deadline);
+            return Ok(None);
         }
-        let offer = view.offer(&caller.want, &permit, caller.deadline.saturating_sub(now.mono));
-        if let Some(error) = recent_failure(&shared, now)
+        sight.serve_or(caller, || self.out_of_patience(shared, &sight.view, permit, caller.came)).map(Some)
+    }
+
+    /// What can be had now, by the plan; what it begins goes on without the caller, too.
+    fn take_offer(
+        self: &Arc<Self>,
+        shared: &mut Shared,
+        sight: &Sight<'_>,
+        permit: &Permit,
+        caller: &mut Caller,
+    ) -> Result<Step> {
+        let now = sight.view.now;
+        let offer = sight.view.offer(&caller.want, permit, caller.deadline.saturating_sub(now.mono));
+        if let Some(error) = recent_failure(shared, now)
             && caller.want == Want::Fresh
             && caller.flight.is_none()
         {
             match offer {
-                Offer::ServeAndRenew => return serve(),
-                Offer::Wait(_) if !valid && matches!(permit, Permit::Nothing) => return Err(error.clone()),
+                Offer::ServeAndRenew => return Ok(sight.serve()),
+                Offer::Wait(_) if !sight.has_valid_token() && matches!(permit, Permit::Nothing) => {
+                    return Err(error.clone());
+                }
                 _ => {}
             }
         }
-        if self.one_shot && matches!(offer, Offer::ServeAndRenew) {
-            // The token is all that was asked for: from here on this is a caller like any other.
-            caller.want = Want::Fresh;
-        }
         match offer {
-            Offer::Serve => serve(),
-            Offer::Fail(_) | Offer::Refused(_) if !caller.looked => {
-                caller.looked = true;
-                Ok(Step::Look)
-            }
+            Offer::Serve => Ok(sight.serve()),
+            Offer::Fail(_) | Offer::Refused(_) if !caller.looked => Ok(caller.look()),
             Offer::Fail(error) => Err(error),
             Offer::Refused(hold) => Err(hold.error(now.wall, caller.came)),
             Offer::ServeAndRenew if !self.one_shot => {
                 // Without a thread the token is as good as before.
-                let _ = self.join_or_start(&mut shared, &Want::Fresh, now.mono.saturating_add(PATIENCE));
-                serve()
+                let _ = self.join_or_start(shared, &Want::Fresh, now.mono.saturating_add(PATIENCE));
+                Ok(sight.serve())
             }
-            Offer::ServeAndRenew if !matches!(permit, Permit::Go(Plan::Refresh)) => serve(),
-            Offer::ServeAndRenew => self.wait_for(&mut shared, caller, now.mono.saturating_add(EXCHANGE)),
-            Offer::Wait(most) => match self.wait_for(&mut shared, caller, now.mono.saturating_add(most)) {
-                Err(_) if may_serve => serve(),
-                step => step,
-            },
+            Offer::ServeAndRenew if !matches!(permit, Permit::Go(Plan::Refresh)) => Ok(sight.serve()),
+            Offer::ServeAndRenew => {
+                // The token is all that was asked for: from here on this is a caller like any other.
+                caller.want = Want::Fresh;
+                self.wait_for(shared, caller, permit, now.mono.saturating_add(EXCHANGE))
+            }
+            Offer::Wait(most) => {
+                let step = self.wait_for(shared, caller, permit, now.mono.saturating_add(most));
+                step.or_else(|error| sight.serve_or(caller, || error))
+            }
         }
     }
 
-    fn wait_for(self: &Arc<Self>, shared: &mut Shared, caller: &mut Caller, limit: Millis) -> Result<Step> {
-        caller.flight = Some(self.join_or_start(shared, &caller.want, caller.deadline)?);
+    fn wait_for(
+        self: &Arc<Self>,
+        shared: &mut Shared,
+        caller: &mut Caller,
+        permit: &Permit,
+        limit: Millis,
+    ) -> Result<Step> {
+        let flight = self.join_or_start(shared, &caller.want, caller.deadline)?;
+        caller.flight = Some(flight);
         // What still follows a login (the end of the session that it replaced) is part of it; and so it is for a process
         // that ends with its answer.
         let to_the_end = self.one_shot || caller.want.is_explicit_login();
-        caller.arrivals = (!to_the_end).then_some(shared.arrivals);
-        caller.publishes = shared.publishes;
-        caller.limit.get_or_insert(limit);
-        Ok(Step::Wait)
+        Ok(Step::Wait(Until {
+            flight,
+            arrivals: (!to_the_end).then_some(shared.arrivals),
+            publishes: shared.publishes,
+            is_held: is_held(permit),
+            limit: *caller.limit.get_or_insert(limit),
+            deadline: caller.deadline,
+        }))
     }
 
     fn is_met(&self, shared: &Shared, view: &View<'_>, caller: &Caller) -> bool {
@@ -253,6 +316,51 @@ impl Core {
     }
 }
 
+impl Caller {
+    fn look(&mut self) -> Step {
+        self.looked = true;
+        Step::Look
+    }
+}
+
+fn may_ask(shared: &Shared, caller: &Caller) -> Result<()> {
+    if shared.closing {
+        return Err(shut_down());
+    }
+    if shared.logged_out || shared.logouts != caller.logouts {
+        return Err(logged_out());
+    }
+    Ok(())
+}
+
+fn must_look(shared: &Shared, caller: &Caller) -> bool {
+    (shared.seen.is_none() || caller.want.is_explicit_login()) && !caller.looked
+}
+
+fn is_held(permit: &Permit) -> bool {
+    matches!(permit, Permit::Held(_))
+}
+
+/// What the flight that the caller waited for has failed with, said once.
+fn flight_failed(shared: &Shared, sight: &Sight<'_>, caller: &mut Caller) -> Result<Option<Step>> {
+    match take_result(shared, caller) {
+        Some(Err(error)) => sight.serve_or(caller, || error).map(Some),
+        Some(Ok(())) | None => Ok(None),
+    }
+}
+
+/// The flight that the caller waits for sleeps, for a hold that is the caller's too and outlasts its patience.
+fn is_held_too_long(shared: &Shared, sight: &Sight<'_>, permit: &Permit, caller: &Caller) -> Result<Option<Step>> {
+    let now = sight.view.now;
+    let flight = shared.flight.as_ref().filter(|flight| is_held(permit) && caller.flight == Some(flight.id));
+    match flight.and_then(|flight| flight.held.as_ref()) {
+        Some((hold, end)) if end.left(now) > caller.deadline.saturating_sub(now.mono) => {
+            sight.serve_or(caller, || hold.error(now.wall, caller.came)).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
 /// The result of the flight that the caller waited for, once, if it was for what the caller wants: what kept a new
 /// session from being opened says nothing about renewing the old one.
 fn take_result(shared: &Shared, caller: &mut Caller) -> Option<Result<()>> {
@@ -282,29 +390,14 @@ fn stillborn() -> Error {
 struct Wait<'a> {
     core: &'a Arc<Core>,
     waiter: u64,
-    flight: u64,
-    arrivals: Option<u64>,
-    publishes: u64,
-    is_held: bool,
-    limit: Millis,
-    deadline: Millis,
+    until: Until,
     /// What the clock wakes at the limit.
     alert: Option<(Waker, Alert)>,
 }
 
 impl<'a> Wait<'a> {
-    fn of(core: &'a Arc<Core>, caller: &Caller) -> Self {
-        Self {
-            core,
-            waiter: core.shared().waiter(),
-            flight: caller.flight.unwrap_or(0),
-            arrivals: caller.arrivals,
-            publishes: caller.publishes,
-            is_held: caller.is_held,
-            limit: caller.limit.unwrap_or(caller.deadline),
-            deadline: caller.deadline,
-            alert: None,
-        }
+    fn new(core: &'a Arc<Core>, until: Until) -> Self {
+        Self { core, waiter: core.shared().waiter(), until, alert: None }
     }
 }
 
@@ -314,20 +407,20 @@ impl Future for Wait<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let now = self.core.clock.now();
         let mut shared = self.core.shared();
-        let held = shared.flight.as_ref().filter(|_| self.is_held).and_then(|flight| flight.held.as_ref());
-        let held = held.is_some_and(|(_, end)| end.left(now) > self.deadline.saturating_sub(now.mono));
-        let flying = shared.flight.as_ref().is_some_and(|flight| flight.id == self.flight);
-        let arrived = self.arrivals.is_some_and(|arrivals| arrivals != shared.arrivals);
+        let held = shared.flight.as_ref().filter(|_| self.until.is_held).and_then(|flight| flight.held.as_ref());
+        let held = held.is_some_and(|(_, end)| end.left(now) > self.until.deadline.saturating_sub(now.mono));
+        let flying = shared.flight.as_ref().is_some_and(|flight| flight.id == self.until.flight);
+        let arrived = self.until.arrivals.is_some_and(|arrivals| arrivals != shared.arrivals);
         // Whether it is held is another question now.
-        let changed = self.arrivals.is_some() && self.publishes != shared.publishes;
-        if arrived || changed || !flying || held || now.mono >= self.limit || shared.closing {
+        let changed = self.until.arrivals.is_some() && self.until.publishes != shared.publishes;
+        if arrived || changed || !flying || held || now.mono >= self.until.limit || shared.closing {
             return Poll::Ready(());
         }
         shared.wake_me(self.waiter, context.waker());
         drop(shared);
         if !self.alert.as_ref().is_some_and(|(known, _)| known.will_wake(context.waker())) {
             let waker = context.waker().clone();
-            self.alert = Some((waker.clone(), self.core.clock.wake_at(self.limit, waker)));
+            self.alert = Some((waker.clone(), self.core.clock.wake_at(self.until.limit, waker)));
         }
         Poll::Pending
     }
