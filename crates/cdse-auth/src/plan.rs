@@ -12,8 +12,7 @@
 
 use crate::clock::{Millis, Now};
 use crate::error::{Error, ErrorKind};
-pub(crate) use crate::record::Class;
-use crate::record::{Dead, Hold, Known, Mark, Record, Refused, Sent, UsedCode, Version, Worked};
+use crate::record::{Class, Dead, Hold, Known, Mark, Record, Refused, Sent, UsedCode, Version, Worked};
 use crate::secret::{CredentialMark, Fingerprint, Secret};
 use crate::token::{LONGEST_LIFE, TokenSet};
 

@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, cleaned};
-use crate::plan::{Class, Failure, Granted, Outcome};
+use crate::plan::{Failure, Granted, Outcome};
+use crate::record::Class;
 use crate::secret::Secret;
 use crate::token::{LONGEST_LIFE, check};
 

@@ -14,8 +14,9 @@ use super::transport::{Client, TransportConfig};
 use super::unreached::not_answered;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Class, Failure, Outcome};
+use crate::plan::{Failure, Outcome};
 use crate::provider::GrantData;
+use crate::record::Class;
 use crate::secret::Secret;
 use crate::sync::{Mutex, lock};
 

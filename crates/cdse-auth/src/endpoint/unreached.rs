@@ -8,7 +8,7 @@ use url::Url;
 
 use super::proxy::Route;
 use crate::error::{Error, ErrorKind, cleaned};
-use crate::plan::Class;
+use crate::record::Class;
 
 /// A connection that was never made carried nothing (E4): what was to be sent may be sent again.
 pub(super) fn not_answered(url: &Url, route: Option<&Route>, error: &reqwest::Error) -> (Class, Error) {

@@ -5,8 +5,8 @@ use super::shared::{Shared, logged_out};
 use crate::clock::Millis;
 use crate::endpoint::{blocked, is_blocked};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{Attempt, Class, Failure, View};
-use crate::record::{Grant, Record};
+use crate::plan::{Attempt, Failure, View};
+use crate::record::{Class, Grant, Record};
 
 const HOUR: Millis = 3_600_000;
 
