@@ -60,6 +60,23 @@ impl Store {
     }
 }
 
+/// Who has the slot's guard.
+pub(super) struct Holder {
+    /// `pid@host`
+    pub(super) who: String,
+    /// Unix seconds.
+    pub(super) since: Option<i64>,
+}
+
+impl Holder {
+    /// As a store tells it: `pid@host`, and since when where that is known.
+    fn of(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let who = words.next()?.to_owned();
+        Some(Self { who, since: words.next().and_then(|since| since.parse().ok()) })
+    }
+}
+
 impl Core {
     pub(super) fn shared(&self) -> Locked<'_> {
         Locked { guard: Some(lock(&self.shared)), sleepers: &self.changed }
@@ -122,6 +139,10 @@ impl Core {
         if let Some(seen) = shared.seen.clone() {
             self.publish(&mut shared, seen);
         }
+    }
+
+    pub(super) fn guard_holder(&self) -> Option<Holder> {
+        Holder::of(&self.store.records().guard_holder(&self.slot)?)
     }
 
     pub(super) fn wake_all(&self) {

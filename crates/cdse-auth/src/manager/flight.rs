@@ -16,7 +16,7 @@
 //! 10 end the session that was replaced
 //! ```
 
-use super::core::Core;
+use super::core::{Core, Holder};
 use super::exchange::{Exchanges, Turn, end_orphans};
 use super::explain;
 use super::shared::{Basis, End, Ended, Seen, Shared, Terms, defect, note, shut_down, was_sent};
@@ -370,18 +370,16 @@ impl Flight<'_> {
     }
 
     fn guard_is_taken(&self, wants: &[Want], until: Millis) -> Result<Turn> {
-        let known = self.core.store.records().guard_holder(&self.core.slot);
-        let who = known.as_ref().and_then(|holder| holder.split_whitespace().next().map(str::to_owned));
-        let since = known.and_then(|holder| holder.split_whitespace().nth(1)?.parse::<Millis>().ok());
-        let holder = match (&who, since) {
-            (Some(who), Some(since)) => {
-                let length = (self.core.clock.now().wall / 1000).saturating_sub(since).max(0);
+        let holder = self.core.guard_holder();
+        let named = match &holder {
+            Some(Holder { who, since: Some(since) }) => {
+                let length = (self.core.clock.now().wall / 1000).saturating_sub(*since).max(0);
                 format!(" ({who}, for {length} s)")
             }
-            (Some(who), None) => format!(" ({who})"),
-            (None, _) => String::new(),
+            Some(Holder { who, since: None }) => format!(" ({who})"),
+            None => String::new(),
         };
-        let why = format!("another process{holder} holds the session's lock; try again when it is done");
+        let why = format!("another process{named} holds the session's lock; try again when it is done");
         let error = Error::new(ErrorKind::LockWait, why);
         let now = self.core.clock.now();
         let waited_long_enough = now.mono >= until;
@@ -389,7 +387,10 @@ impl Flight<'_> {
             return Err(error);
         }
         self.core.blocked_by(Some(error));
-        self.core.waits_for(WaitCause::Lock(who), now.wall.saturating_add(until.saturating_sub(now.mono)));
+        self.core.waits_for(
+            WaitCause::Lock(holder.map(|holder| holder.who)),
+            now.wall.saturating_add(until.saturating_sub(now.mono)),
+        );
         self.core.clock.pause(self.core.random.between(10, 250));
         Ok(Turn::Again)
     }
