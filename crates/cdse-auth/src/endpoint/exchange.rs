@@ -10,8 +10,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::address::Endpoints;
 use super::answer::{Answer, Asked, Exchange, classify};
+use super::request_error::not_answered;
 use super::transport::{Client, TransportConfig};
-use super::unreached::not_answered;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Failure, Outcome};

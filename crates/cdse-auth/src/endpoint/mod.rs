@@ -12,8 +12,8 @@ pub(crate) mod fuzz;
 pub mod modelled;
 mod probe;
 mod proxy;
+mod request_error;
 mod transport;
-mod unreached;
 
 pub use account::AccountSession;
 pub(crate) use account::Asking;
