@@ -9,7 +9,7 @@ use url::Url;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::address::Endpoints;
-use super::answer::{Answer, Asked, Exchange, classify};
+use super::answer::{Answer, Exchange, GrantType, classify};
 use super::request_error::not_answered;
 use super::transport::{Client, TransportConfig};
 use crate::clock::{Clock, Millis};
@@ -169,7 +169,7 @@ pub(super) fn ended(answer: &Answer) -> Result<()> {
     if answer.status == 204 || (answer.status == 200 && answer.whole && answer.body.is_empty()) {
         return Ok(());
     }
-    match classify(Exchange { asked: Asked::Refresh, repeatable: true, known: true }, answer, 0) {
+    match classify(Exchange { grant_type: GrantType::Refresh, repeatable: true, known: true }, answer, 0) {
         Err(failure) if failure.class != Class::Dead => Err(failure.error),
         _ => Err(Error::new(ErrorKind::MalformedAnswer, "the service did not know the session by its token")),
     }

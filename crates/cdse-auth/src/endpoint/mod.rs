@@ -16,9 +16,9 @@ mod request_error;
 mod transport;
 
 pub use account::AccountSession;
-pub(crate) use account::Asking;
+pub(crate) use account::Reply;
 pub(crate) use address::Endpoints;
-pub(crate) use answer::{Asked, Exchange, blocked, is_blocked, jwt_times};
+pub(crate) use answer::{Exchange, GrantType, blocked, is_blocked, jwt_times};
 pub(crate) use exchange::{FAREWELL, Service};
 pub use probe::Probe;
 pub use proxy::Proxy;

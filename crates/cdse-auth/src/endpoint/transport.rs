@@ -8,7 +8,7 @@ use url::Url;
 use super::address::is_loopback;
 use super::authorities::Authorities;
 use super::crypto::Crypto;
-use super::proxy::{Proxy, Route, Way, way};
+use super::proxy::{Proxy, ProxySettings, Route, proxy_settings};
 use crate::clock::{Millis, span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::EXCHANGE;
@@ -114,7 +114,7 @@ impl TransportConfig {
     /// The client for requests to one service. No redirect, no cookie, no idle connection, nothing sent twice.
     pub(super) fn client(&self, service: &Url) -> Result<Client> {
         let proxy = if is_loopback(service) { &Proxy::None } else { &self.proxy };
-        let Way { route, proxy, as_system_says } = way(proxy, service)?;
+        let ProxySettings { route, proxy, as_system_says } = proxy_settings(proxy, service)?;
         match &route {
             Some(proxy) => log::debug!("requests go through {proxy}"),
             None => log::debug!("requests go through no proxy"),

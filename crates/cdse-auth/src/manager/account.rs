@@ -4,7 +4,7 @@ use http::HeaderValue;
 
 use super::TokenManager;
 use super::core::Core;
-use crate::endpoint::{AccountSession, Asking, Probe};
+use crate::endpoint::{AccountSession, Probe, Reply};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reach::DataService;
 use crate::record::Grant;
@@ -84,19 +84,19 @@ impl TokenManager {
 
     async fn ask_account<T: Send + 'static>(
         &self,
-        ask: impl Fn(&Core, &HeaderValue) -> Result<Asking<T>> + Clone + Send + 'static,
+        ask: impl Fn(&Core, &HeaderValue) -> Result<Reply<T>> + Clone + Send + 'static,
     ) -> Result<T> {
         let grant = self.slot().grant;
         grant.check_reach(DataService::Account)?;
         let header = self.authorization_header().await?;
         let (first, theirs) = (ask.clone(), header.clone());
-        if let Asking::Told(told) = self.on_own_thread(move |core| first(core, &theirs)).await? {
-            return Ok(told);
+        if let Reply::Accepted(answer) = self.on_own_thread(move |core| first(core, &theirs)).await? {
+            return Ok(answer);
         }
         if grant != Grant::AccessToken {
             let renewed = self.force_refresh_after(&header).await?;
-            if let Asking::Told(told) = self.on_own_thread(move |core| ask(core, &renewed)).await? {
-                return Ok(told);
+            if let Reply::Accepted(answer) = self.on_own_thread(move |core| ask(core, &renewed)).await? {
+                return Ok(answer);
             }
         }
         let why = "the account API refuses this token; it may lack the roles of the account";

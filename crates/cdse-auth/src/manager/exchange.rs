@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::core::Core;
-use super::shared::{Seen, Shared, Terms, Unsaved, note};
+use super::shared::{RunningFlight, Seen, Shared, Unsaved, note};
 use super::{explain, logout};
 use crate::clock::{Millis, Now};
-use crate::endpoint::{Asked, Exchange};
+use crate::endpoint::{Exchange, GrantType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Attempt, EXCHANGE, Outcome, Plan, Want};
 use crate::provider::{CodeSource, GrantData, refresh_grant};
@@ -89,7 +89,7 @@ impl<'a> Exchanges<'a> {
         attempt.begun = core.clock.now();
         log::info!("{}", in_words(plan));
         let exchange = Exchange {
-            asked: asked(core.provider.grant(), plan),
+            grant_type: grant_type(core.provider.grant(), plan),
             repeatable: attempt.is_repeatable(&before.record),
             known: before.record.address_has_worked(),
         };
@@ -124,7 +124,12 @@ impl<'a> Exchanges<'a> {
             sent: Sent::Login,
             begun: now,
             explicit: want.is_explicit_login(),
-            because: self.core.shared().flight.as_ref().is_some_and(|flight| Terms::want_another_than(flight, record)),
+            because: self
+                .core
+                .shared()
+                .flight
+                .as_ref()
+                .is_some_and(|flight| RunningFlight::want_another_than(flight, record)),
             client: provider.grant() == Grant::ClientCredentials,
             code: None,
             credentials: None,
@@ -420,10 +425,10 @@ fn in_words(plan: Plan) -> &'static str {
     }
 }
 
-fn asked(grant: Grant, plan: Plan) -> Asked {
+fn grant_type(grant: Grant, plan: Plan) -> GrantType {
     match (plan, grant) {
-        (Plan::Login, Grant::ClientCredentials) => Asked::Client,
-        (Plan::Login, _) => Asked::Password,
-        _ => Asked::Refresh,
+        (Plan::Login, Grant::ClientCredentials) => GrantType::Client,
+        (Plan::Login, _) => GrantType::Password,
+        _ => GrantType::Refresh,
     }
 }

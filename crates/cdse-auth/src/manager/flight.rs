@@ -19,7 +19,7 @@
 use super::core::{Core, Holder};
 use super::exchange::{Exchanges, Turn, end_orphans};
 use super::explain;
-use super::shared::{Basis, End, Ended, Seen, Shared, Terms, defect, note, shut_down, was_sent};
+use super::shared::{Basis, End, EndedFlight, RunningFlight, Seen, Shared, defect, note, shut_down, was_sent};
 use super::waiting::WaitCause;
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
@@ -56,7 +56,7 @@ impl Core {
         }
         shared.flights += 1;
         let id = shared.flights;
-        shared.flight = Some(Terms {
+        shared.flight = Some(RunningFlight {
             id,
             wants: vec![want.clone()],
             joins: 0,
@@ -104,7 +104,7 @@ impl Drop for Landing {
         shared.last_error = result.as_ref().err().cloned();
         let at = self.core.clock.now().mono;
         let publishes = shared.publishes;
-        shared.ended = Some(Ended { id: self.id, want, logouts, at, publishes, result });
+        shared.ended = Some(EndedFlight { id: self.id, want, logouts, at, publishes, result });
         shared.changed = true;
     }
 }
@@ -152,7 +152,7 @@ impl Flight<'_> {
         self.read(&wants[0])?;
         match self.choose(&wants)? {
             (_, Finding::Send(_)) => {}
-            (want, other) => return self.outside(other, &want, until),
+            (want, other) => return self.without_guard(other, &want, until),
         }
         // First the section: whoever stops this process must not stop it with the guard.
         let section = lock(&self.core.section);
@@ -167,20 +167,20 @@ impl Flight<'_> {
         if self.judge()? == Turn::Moved {
             drop(guard);
             drop(section);
-            return self.moved(until);
+            return self.after_conflict(until);
         }
         match self.choose(&wants)? {
             (want, Finding::Send(plan)) => match self.exchanges.make(guard, plan, &want)? {
                 Turn::Moved => {
                     drop(section);
-                    self.moved(until)
+                    self.after_conflict(until)
                 }
                 turn => Ok(turn),
             },
             (want, other) => {
                 drop(guard);
                 drop(section);
-                self.outside(other, &want, until)
+                self.without_guard(other, &want, until)
             }
         }
     }
@@ -299,7 +299,7 @@ impl Flight<'_> {
     }
 
     /// Everything that may wait happens here, without the guard.
-    fn outside(&mut self, finding: Finding, want: &Want, until: Millis) -> Result<Turn> {
+    fn without_guard(&mut self, finding: Finding, want: &Want, until: Millis) -> Result<Turn> {
         match finding {
             Finding::Satisfied => {
                 log::debug!("the stored session has what is wanted");
@@ -360,7 +360,8 @@ impl Flight<'_> {
         Ok(())
     }
 
-    fn moved(&self, until: Millis) -> Result<Turn> {
+    /// Another process has written in between: its record is read first.
+    fn after_conflict(&self, until: Millis) -> Result<Turn> {
         if self.core.clock.now().mono >= until {
             let why = "the stored session is changed by others all the time; try again";
             return Err(Error::new(ErrorKind::LockWait, why));

@@ -14,8 +14,8 @@ use crate::sync::{Arc, Condvar, MutexGuard};
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) seen: Option<Seen>,
-    pub(super) flight: Option<Terms>,
-    pub(super) ended: Option<Ended>,
+    pub(super) flight: Option<RunningFlight>,
+    pub(super) ended: Option<EndedFlight>,
     pub(super) flights: u64,
     /// How many exchanges were begun here; which of them was the last that brought a token, and the last that opened a
     /// session.
@@ -98,8 +98,8 @@ pub(super) struct Unsaved {
     pub(super) opened_here: bool,
 }
 
-/// What the running flight is for.
-pub(super) struct Terms {
+/// The flight that is under way, and what it is for.
+pub(super) struct RunningFlight {
     pub(super) id: u64,
     /// One of each kind, the first of all before.
     pub(super) wants: Vec<Want>,
@@ -126,7 +126,7 @@ pub(super) struct Basis {
     pub(super) publishes: u64,
 }
 
-impl Terms {
+impl RunningFlight {
     /// Whether anybody wants another token than this one.
     pub(super) fn want_another_than(&self, record: &Record) -> bool {
         let current = record.tokens.as_ref().map(|tokens| tokens.access.fingerprint());
@@ -158,7 +158,8 @@ fn rank(want: &Want) -> u8 {
     }
 }
 
-pub(super) struct Ended {
+/// The flight that ended last, and how.
+pub(super) struct EndedFlight {
     pub(super) id: u64,
     pub(super) want: Want,
     pub(super) logouts: u64,
