@@ -22,7 +22,7 @@ const HOUR: Millis = 60 * MINUTE;
 
 /// X: one exchange takes no longer.
 pub(crate) const EXCHANGE: Millis = 20 * SECOND;
-/// B: how long a caller waits unless it says otherwise.
+/// B: how long a caller waits by default.
 pub(crate) const PATIENCE: Millis = 60 * SECOND;
 /// How far ahead of its time a record may be before a clock must have been set back.
 const FUTURE: Millis = MINUTE;

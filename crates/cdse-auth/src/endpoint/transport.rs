@@ -78,7 +78,7 @@ impl TransportConfig {
         self
     }
 
-    /// With ring for TLS, whatever the process's default or the features of `rustls` are. Unless said, what the program has
+    /// With ring for TLS, whatever the process's default or the features of `rustls` are. By default what the program has
     /// is used (see [the crate](crate#tls)).
     #[cfg(feature = "ring")]
     #[must_use]
@@ -94,7 +94,7 @@ impl TransportConfig {
         self
     }
 
-    /// With another limit for one whole exchange: 20 s unless said, and never more. A connection that takes 5 s, or half of
+    /// With another limit for one whole exchange. Defaults to 20 s, and is never more. A connection that takes 5 s, or half of
     /// that limit, is given up: then nothing was sent.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {

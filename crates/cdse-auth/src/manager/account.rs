@@ -27,9 +27,9 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongCredential`] for a machine client, and for a user who may not; as
-    /// [`authorization_header`](Self::authorization_header); and when the service does not answer. A token that is
-    /// refused is renewed once.
+    /// [`ErrorKind::WrongCredential`] for a machine client, and for a user who may not;
+    /// [`ErrorKind::StillRefused`] when the token is refused, and the renewed one too; when there is no token, and none can
+    /// be had; when the service does not answer.
     pub async fn sessions(&self) -> Result<Vec<AccountSession>> {
         self.ask_account(|core, header| core.service.sessions(header)).await
     }
@@ -40,7 +40,9 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// As [`sessions`](Self::sessions).
+    /// [`ErrorKind::WrongCredential`] for a machine client, and for a user who may not;
+    /// [`ErrorKind::StillRefused`] when the token is refused, and the renewed one too; [`ErrorKind::Configuration`] for
+    /// an id that is none; when there is no token, and none can be had; when the service does not answer.
     pub async fn end_session(&self, id: &str) -> Result<()> {
         let id = id.to_owned();
         self.ask_account(move |core, header| core.service.end_session(&id, header)).await
@@ -51,8 +53,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ReauthRequired`] when it does not; otherwise as [`sessions`](Self::sessions), but a machine client can
-    /// ask.
+    /// [`ErrorKind::ReauthRequired`] when it does not; when there is no token, and none can be had; when the service does
+    /// not answer.
     pub async fn verify(&self) -> Result<Verdict> {
         match self.sessions().await {
             Ok(sessions) => return Ok(Verdict::Accepted { open_sessions: Some(sessions.len()) }),

@@ -59,14 +59,14 @@ impl TokenManagerBuilder {
         self
     }
 
-    /// Where the session is kept; in memory unless said.
+    /// Where the session is kept. Defaults to memory.
     #[must_use]
     pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
         self.store = Arc::new(store);
         self
     }
 
-    /// How long before its end a token counts as ended where waiting for a new one is possible: 30 s unless said, and
+    /// How long before its end a token counts as ended where waiting for a new one is possible. Defaults to 30 s, and is
     /// never more than a quarter of the token's life.
     #[must_use]
     pub fn expiry_skew(mut self, skew: Duration) -> Self {
@@ -74,7 +74,7 @@ impl TokenManagerBuilder {
         self
     }
 
-    /// How long a caller waits for a token when it has none: 60 s unless said.
+    /// How long a caller waits for a token when it has none. Defaults to 60 s.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -199,7 +199,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// As [`TokenManagerBuilder::build`].
+    /// [`ErrorKind::MalformedAnswer`] for a fixed access token that cannot stand in a header.
     pub fn new(provider: impl AuthProvider + 'static) -> Result<Self> {
         Self::builder(provider).build()
     }

@@ -49,6 +49,13 @@ use crate::token::TokenSet;
 /// * Dropping the last handle ends nothing: a session that only this process knows is ended by
 ///   [`shutdown`](Self::shutdown) or [`logout`](Self::logout).
 ///
+/// [`login`](Self::login) returns a [`Login`], which is no session: it only says whether the call opened one or found one.
+/// Four calls end something. Two are about the session: [`logout`](Self::logout) ends it at the identity service and removes
+/// it here, and nobody is served until the next login; [`clear`](Self::clear) only discards its tokens, and the next call
+/// may log in by itself. Two are about the manager, and no call is served after either: [`settle`](Self::settle) lets what
+/// is under way be saved and leaves the session as it is, for a program that ends and whose session is stored;
+/// [`shutdown`](Self::shutdown) does the same, then logs out a session that nobody else could use.
+///
 /// ```no_run
 /// use cdse_auth::{PasswordAuth, TokenManager};
 ///
@@ -116,7 +123,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// As [`authorization_header`](Self::authorization_header), and when the renewal fails.
+    /// When the token is valid for less and its renewal fails: [`Error`] says what to do, and `is_transient()` whether
+    /// waiting helps. [`ErrorKind::ReauthRequired`] when nothing here can renew it or log in.
     pub async fn header_for(&self, min_validity: Duration) -> Result<HeaderValue> {
         Box::pin(self.core.obtain(Want::Validity(span(min_validity)), None)).await
     }
@@ -125,7 +133,9 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// As [`header_for`](Self::header_for).
+    /// When the token is valid for less and its renewal fails: [`Error`] says what to do, and `is_transient()` whether
+    /// waiting helps. [`ErrorKind::ReauthRequired`] when nothing here can renew it or log in, or somebody has logged out
+    /// meanwhile.
     pub async fn tokens(&self, min_validity: Duration) -> Result<TokenSet> {
         let want = if min_validity.is_zero() { Want::Fresh } else { Want::Validity(span(min_validity)) };
         let record = Box::pin(self.core.reach(want, None)).await?;
@@ -136,7 +146,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// When the renewal fails. The token that was valid before stays so.
+    /// When the renewal fails: [`Error`] says what to do, and `is_transient()` whether waiting helps. The token that was
+    /// valid before stays so.
     pub async fn force_refresh(&self) -> Result<HeaderValue> {
         let want = Want::Renewal { since: self.core.clock.now().wall, not: None, after: None };
         Box::pin(self.core.obtain(want, None)).await
@@ -149,7 +160,7 @@ impl TokenManager {
     /// # Errors
     ///
     /// [`ErrorKind::StillRefused`] when the refused token is itself the answer to a refusal a moment ago (a quarter of its
-    /// life, at most a minute): renewing it again would not help. Otherwise as [`force_refresh`](Self::force_refresh).
+    /// life, at most a minute): renewing it again would not help. Otherwise when the renewal fails.
     pub async fn force_refresh_after(&self, refused: &HeaderValue) -> Result<HeaderValue> {
         let text = refused.to_str().unwrap_or_default();
         let token = text.get(.."Bearer ".len()).filter(|scheme| scheme.eq_ignore_ascii_case("Bearer "));
@@ -161,7 +172,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// When the login fails; what was stored before is then still there.
+    /// When the login fails; what was stored before is then still there. [`ErrorKind::Configuration`] for a fixed access
+    /// token, with which nobody can log in.
     pub async fn login(&self) -> Result<Login> {
         let before = self.core.shared().last_login;
         self.log_in(Want::Session { since: self.core.clock.now().wall }).await?;
@@ -172,7 +184,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// When the login fails; the session that was stored before lives on.
+    /// When the login fails; the session that was stored before lives on. [`ErrorKind::Configuration`] for a fixed access
+    /// token, with which nobody can log in.
     pub async fn force_login(&self) -> Result<()> {
         self.log_in(Want::NewSession { since: self.core.clock.now().wall }).await
     }
@@ -211,7 +224,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// When the session could not be ended at the service.
+    /// When a session that only this process knows could not be ended at the service; when what the last renewal brought
+    /// could not be saved.
     pub async fn shutdown(&self) -> Result<()> {
         let settled = self.settle().await;
         let unknown = self.core.shared().unsaved.as_ref().is_some_and(|unsaved| unsaved.opened_here);
@@ -316,7 +330,7 @@ impl TokenManager {
     }
 }
 
-/// What a login did.
+/// What [`TokenManager::login`] did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Login {
     /// It opened a session.
