@@ -2,35 +2,15 @@
 //!
 //! Everything about time in this crate goes through a [`Clock`], so that a test moves it instead of waiting.
 
+pub(crate) mod time;
+
 use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
+pub(crate) use self::time::{Millis, Now, span};
 use crate::os;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, given, lock, rest, spawn, wait_for};
-
-/// Milliseconds: since 1970 on the wall clock, since an arbitrary moment on the monotonic one.
-pub(crate) type Millis = i64;
-
-/// One look at both clocks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Now {
-    pub(crate) wall: Millis,
-    pub(crate) mono: Millis,
-}
-
-impl Now {
-    /// How long ago that was, by the clock that says more: a monotonic clock stands while the machine sleeps, and a wall
-    /// clock is set back.
-    pub(crate) fn since(self, earlier: Self) -> Millis {
-        self.wall.saturating_sub(earlier.wall).max(self.mono.saturating_sub(earlier.mono))
-    }
-
-    /// The same moment on clocks that are ahead of these.
-    pub(crate) fn shifted(self, ahead: Self) -> Self {
-        Self { wall: self.wall.saturating_add(ahead.wall), mono: self.mono.saturating_add(ahead.mono) }
-    }
-}
 
 /// The source of time. [`Clock::default`] is the system's.
 #[derive(Clone, Debug, Default)]
@@ -153,11 +133,6 @@ impl Drop for Alert {
 
 fn millis(length: Millis) -> Duration {
     Duration::from_millis(u64::try_from(length).unwrap_or(0))
-}
-
-/// A span as milliseconds; what is longer than the type is as long as the type.
-pub(crate) fn span(length: Duration) -> Millis {
-    Millis::try_from(length.as_millis()).unwrap_or(Millis::MAX)
 }
 
 // A notification that comes between a waiter's look at the clock and its wait is caught by looking again.

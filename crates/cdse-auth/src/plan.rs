@@ -12,8 +12,7 @@
 
 use crate::clock::{Millis, Now};
 use crate::error::{Error, ErrorKind};
-pub(crate) use crate::record::Class;
-use crate::record::{Dead, Hold, Known, Mark, Record, Refused, Sent, UsedCode, Version, Worked};
+use crate::record::{Class, Dead, Hold, Known, Mark, Record, Refused, Sent, UsedCode, Version, Worked};
 use crate::secret::{CredentialMark, Fingerprint, Secret};
 use crate::token::{LONGEST_LIFE, TokenSet};
 
@@ -23,7 +22,7 @@ const HOUR: Millis = 60 * MINUTE;
 
 /// X: one exchange takes no longer.
 pub(crate) const EXCHANGE: Millis = 20 * SECOND;
-/// B: how long a caller waits unless it says otherwise.
+/// B: how long a caller waits by default.
 pub(crate) const PATIENCE: Millis = 60 * SECOND;
 /// How far ahead of its time a record may be before a clock must have been set back.
 const FUTURE: Millis = MINUTE;

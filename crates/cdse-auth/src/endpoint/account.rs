@@ -6,7 +6,7 @@ use http::HeaderValue;
 use reqwest::Method;
 use serde::Deserialize;
 
-use super::answer::{Answer, Asked, classify};
+use super::answer::{Answer, GrantType, classify};
 use super::exchange::Service;
 use crate::error::{Error, ErrorKind, Result, cleaned};
 
@@ -35,20 +35,20 @@ pub struct AccountSession {
 }
 
 /// What became of a request with a token.
-pub(crate) enum Asking<T> {
-    Told(T),
+pub(crate) enum Reply<T> {
+    Accepted(T),
     /// 401: the token is refused, or does not open this.
     Refused,
 }
 
 impl Service {
     /// The sessions of the account that the token belongs to.
-    pub(crate) fn sessions(&self, authorization: &HeaderValue) -> Result<Asking<Vec<AccountSession>>> {
+    pub(crate) fn sessions(&self, authorization: &HeaderValue) -> Result<Reply<Vec<AccountSession>>> {
         sessions(&self.ask_account(&Method::GET, None, authorization)?)
     }
 
     /// Ends one of them. The service says so for a session that it does not know, too.
-    pub(crate) fn end_session(&self, id: &str, authorization: &HeaderValue) -> Result<Asking<()>> {
+    pub(crate) fn end_session(&self, id: &str, authorization: &HeaderValue) -> Result<Reply<()>> {
         ended(&self.ask_account(&Method::DELETE, Some(id), authorization)?)
     }
 
@@ -74,16 +74,16 @@ impl Service {
 }
 
 /// What is no success.
-fn other<T>(answer: &Answer) -> Result<Asking<T>> {
+fn other<T>(answer: &Answer) -> Result<Reply<T>> {
     let why = match answer.status {
-        401 => return Ok(Asking::Refused),
+        401 => return Ok(Reply::Refused),
         403 => "the identity service does not let this token see and end the account's sessions; its web site may",
         200..=299 => {
             "the identity service answered something that is no list of sessions (a proxy's or a portal's page?); check its address and the proxy"
         }
         404 | 405 => "the identity service has no account API at this address; check the realm's address",
         _ => {
-            return Err(match classify(Asked::Refresh.first(), answer, 0) {
+            return Err(match classify(GrantType::Refresh.first(), answer, 0) {
                 Err(failure) => failure.error,
                 Ok(_) => {
                     Error::new(ErrorKind::MalformedAnswer, "the identity service gave an answer that was not asked for")
@@ -99,19 +99,19 @@ fn other<T>(answer: &Answer) -> Result<Asking<T>> {
     Err(Error::new(kind, why))
 }
 
-pub(super) fn sessions(answer: &Answer) -> Result<Asking<Vec<AccountSession>>> {
-    let told: Option<Vec<Told>> =
+pub(super) fn sessions(answer: &Answer) -> Result<Reply<Vec<AccountSession>>> {
+    let entries: Option<Vec<SessionEntry>> =
         (answer.status == 200 && answer.whole).then(|| serde_json::from_slice(&answer.body).ok()).flatten();
-    match told {
-        Some(told) => Ok(Asking::Told(told.into_iter().map(AccountSession::from).collect())),
+    match entries {
+        Some(entries) => Ok(Reply::Accepted(entries.into_iter().map(AccountSession::from).collect())),
         None => other(answer),
     }
 }
 
-pub(super) fn ended(answer: &Answer) -> Result<Asking<()>> {
+pub(super) fn ended(answer: &Answer) -> Result<Reply<()>> {
     match answer.status {
-        204 => Ok(Asking::Told(())),
-        200 if answer.whole && answer.body.is_empty() => Ok(Asking::Told(())),
+        204 => Ok(Reply::Accepted(())),
+        200 if answer.whole && answer.body.is_empty() => Ok(Reply::Accepted(())),
         _ => other(answer),
     }
 }
@@ -120,48 +120,48 @@ pub(super) fn userinfo(answer: &Answer) -> Result<Option<bool>> {
     match answer.status {
         // Anything but claims is a proxy's or a portal's page.
         200 if serde_json::from_slice::<serde_json::Map<_, _>>(&answer.body).is_err() => {
-            other(answer).map(|_: Asking<()>| None)
+            other(answer).map(|_: Reply<()>| None)
         }
         200 => Ok(Some(true)),
         401 => Ok(Some(false)),
         403 => Ok(None),
-        _ => other(answer).map(|_: Asking<()>| None),
+        _ => other(answer).map(|_: Reply<()>| None),
     }
 }
 
 /// An entry of `GET account/sessions`; the times are Unix seconds.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+struct SessionEntry {
     id: String,
     ip_address: Option<String>,
     started: Option<u64>,
     last_access: Option<u64>,
     expires: Option<u64>,
     #[serde(default)]
-    clients: Vec<Client>,
+    clients: Vec<ClientEntry>,
     #[serde(default)]
     current: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Client {
+struct ClientEntry {
     client_id: String,
 }
 
-impl From<Told> for AccountSession {
-    fn from(told: Told) -> Self {
+impl From<SessionEntry> for AccountSession {
+    fn from(entry: SessionEntry) -> Self {
         let shown = |text: &str| cleaned(text, WORDS);
         let at = |seconds: u64| UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
         Self {
-            id: shown(&told.id),
-            current: told.current,
-            started_at: told.started.and_then(at),
-            last_access_at: told.last_access.and_then(at),
-            expires_at: told.expires.and_then(at),
-            clients: told.clients.iter().map(|client| shown(&client.client_id)).collect(),
-            ip: told.ip_address.as_deref().map(shown),
+            id: shown(&entry.id),
+            current: entry.current,
+            started_at: entry.started.and_then(at),
+            last_access_at: entry.last_access.and_then(at),
+            expires_at: entry.expires.and_then(at),
+            clients: entry.clients.iter().map(|client| shown(&client.client_id)).collect(),
+            ip: entry.ip_address.as_deref().map(shown),
         }
     }
 }

@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, cleaned};
-use crate::plan::{Class, Failure, Granted, Outcome};
+use crate::plan::{Failure, Granted, Outcome};
+use crate::record::Class;
 use crate::secret::Secret;
 use crate::token::{LONGEST_LIFE, check};
 
@@ -19,9 +20,9 @@ const UNKNOWN_LIFE: Millis = 60_000;
 /// How much of the service's own words is shown.
 const WORDS: usize = 200;
 
-/// What was asked for.
+/// What the token endpoint is asked for (RFC 6749 §4 and §6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Asked {
+pub(crate) enum GrantType {
     Refresh,
     Password,
     Client,
@@ -30,7 +31,7 @@ pub(crate) enum Asked {
 /// One exchange, and what follows for an answer that does not say whether the service has worked on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Exchange {
-    pub(crate) asked: Asked,
+    pub(crate) grant_type: GrantType,
     /// It may be sent again all the same.
     pub(crate) repeatable: bool,
     /// The address has answered with tokens before: what is no answer of an identity service comes from something in
@@ -38,10 +39,10 @@ pub(crate) struct Exchange {
     pub(crate) known: bool,
 }
 
-impl Asked {
+impl GrantType {
     /// At an address that has never answered with tokens, and after no other failure.
     pub(crate) fn first(self) -> Exchange {
-        Exchange { asked: self, repeatable: self != Self::Refresh, known: false }
+        Exchange { grant_type: self, repeatable: self != Self::Refresh, known: false }
     }
 }
 
@@ -182,7 +183,7 @@ fn refused(
     let words = cleaned(&words, WORDS);
     let error = error.map(|error| cleaned(error, WORDS));
     let (class, kind, message) =
-        if exchange.asked != Asked::Refresh && tells_of_a_full_account(answer, error.as_deref(), &words) {
+        if exchange.grant_type != GrantType::Refresh && tells_of_a_full_account(answer, error.as_deref(), &words) {
             limit()
         } else {
             explain(exchange, answer.status, error.as_deref(), &words)
@@ -204,7 +205,7 @@ fn contains(body: &[u8], text: &str) -> bool {
 }
 
 fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) -> (Class, ErrorKind, String) {
-    let Exchange { asked, repeatable, known } = exchange;
+    let Exchange { grant_type, repeatable, known } = exchange;
     let unknown = if repeatable { Class::Unsent } else { Class::Lost };
     let said = match (error, words) {
         (None, _) if (300..400).contains(&status) => format!("a redirect, HTTP {status}, which is not followed"),
@@ -228,8 +229,8 @@ fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) ->
             ErrorKind::ServiceUnavailable,
             format!("the identity service failed ({status}); try again later"),
         ),
-        (_, Some("invalid_grant")) => invalid_grant(asked, words),
-        (_, Some("unauthorized_client" | "invalid_client")) if asked == Asked::Client => (
+        (_, Some("invalid_grant")) => invalid_grant(grant_type, words),
+        (_, Some("unauthorized_client" | "invalid_client")) if grant_type == GrantType::Client => (
             Class::Refused,
             ErrorKind::CredentialsRefused,
             format!("the identity service refused the client id or its secret ({said}); check both"),
@@ -264,12 +265,12 @@ pub(crate) fn blocked(words: &str) -> String {
     format!("the account cannot be used ({words}); sign in on the web site and see what it asks for")
 }
 
-fn invalid_grant(asked: Asked, words: &str) -> (Class, ErrorKind, String) {
+fn invalid_grant(grant_type: GrantType, words: &str) -> (Class, ErrorKind, String) {
     if is_blocked(words) {
-        let class = if asked == Asked::Refresh { Class::Dead } else { Class::Refused };
+        let class = if grant_type == GrantType::Refresh { Class::Dead } else { Class::Refused };
         return (class, ErrorKind::AccountBlocked, blocked(words));
     }
-    if asked == Asked::Refresh {
+    if grant_type == GrantType::Refresh {
         return (Class::Dead, ErrorKind::ReauthRequired, format!("the session has ended ({words})"));
     }
     let why = "user name, password or one-time code were refused (the service does not say which); check them, and \

@@ -2,11 +2,11 @@
 
 use zeroize::Zeroizing;
 
-use super::account;
+use super::account::{self, Reply};
 use super::address::{Endpoints, is_loopback};
-use super::answer::{Answer, Asked, classify, jwt_times};
+use super::answer::{Answer, GrantType, classify, jwt_times};
 use super::probe::read;
-use super::{Asking, TransportConfig};
+use super::transport::TransportConfig;
 use crate::fuzz::{NOW, assert_sentence, settled};
 use crate::plan::{Outcome, Plan};
 use crate::provider::AccessTokenAuth;
@@ -52,14 +52,14 @@ pub fn account_answer(data: &[u8]) -> String {
     let (status, retry_after, body) = parts(data);
     let told = account::sessions(&Answer { status, retry_after, body: Zeroizing::new(body.to_vec()), whole: true });
     match told {
-        Ok(Asking::Told(sessions)) => {
+        Ok(Reply::Accepted(sessions)) => {
             for session in &sessions {
                 let texts = session.clients.iter().chain(&session.ip).chain([&session.id]);
                 assert!(texts.into_iter().all(|text| !text.chars().any(char::is_control)), "{session:?}");
             }
             format!("{} sessions", sessions.len().min(3))
         }
-        Ok(Asking::Refused) => "refused".to_owned(),
+        Ok(Reply::Refused) => "refused".to_owned(),
         Err(error) => {
             assert_sentence(error.message());
             format!("{:?}", error.kind())
@@ -126,10 +126,10 @@ fn all(status: u16, retry_after: Option<&str>, body: &[u8]) -> String {
     for whole in [true, false] {
         let answer =
             Answer { status, retry_after: retry_after.map(str::to_owned), body: Zeroizing::new(body.to_vec()), whole };
-        for (asked, plan) in
-            [(Asked::Refresh, Plan::Refresh), (Asked::Password, Plan::Login), (Asked::Client, Plan::Login)]
+        for (grant_type, plan) in
+            [(GrantType::Refresh, Plan::Refresh), (GrantType::Password, Plan::Login), (GrantType::Client, Plan::Login)]
         {
-            let outcome = classify(asked.first(), &answer, NOW.wall);
+            let outcome = classify(grant_type.first(), &answer, NOW.wall);
             told.push_str(&promised(&outcome, status, &answer));
             if whole {
                 told.push_str(&settled(plan, &outcome));

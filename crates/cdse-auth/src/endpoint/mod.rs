@@ -12,16 +12,17 @@ pub(crate) mod fuzz;
 pub mod modelled;
 mod probe;
 mod proxy;
+mod request_error;
 mod transport;
-mod unreached;
 
 pub use account::AccountSession;
-pub(crate) use account::Asking;
+pub(crate) use account::Reply;
 pub(crate) use address::Endpoints;
-pub(crate) use answer::{Asked, Exchange, blocked, is_blocked, jwt_times};
+pub(crate) use answer::{Exchange, GrantType, blocked, is_blocked, jwt_times};
 pub(crate) use exchange::{FAREWELL, Service};
 pub use probe::Probe;
-pub use transport::{Proxy, TransportConfig};
+pub use proxy::Proxy;
+pub use transport::TransportConfig;
 
 /// The realm of the Copernicus Data Space Ecosystem.
 pub const DEFAULT_REALM_URL: &str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE";

@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use crate::error::{Error, ErrorKind};
-use crate::plan::{Class, Failure};
+use crate::plan::Failure;
 use crate::provider::GrantData;
+use crate::record::Class;
 use crate::sync::Arc;
 
 /// The identity service of a test.

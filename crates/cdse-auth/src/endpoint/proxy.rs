@@ -10,12 +10,34 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use url::Url;
 
-use super::transport::Proxy;
 use crate::error::{Error, ErrorKind, Result, cleaned};
 
 /// In the order in which they count for an https address; an empty one counts as unset.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Which proxy is used. A request to this machine itself never goes to a proxy.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub enum Proxy {
+    /// As `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    #[default]
+    FromEnvironment,
+    /// None, whatever the environment says.
+    None,
+    /// This one (`http://`, `https://`, `socks5://` or `socks5h://`).
+    Url(String),
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FromEnvironment => f.write_str("FromEnvironment"),
+            Self::None => f.write_str("None"),
+            // What stands before an @ may be a password.
+            Self::Url(url) => f.debug_tuple("Url").field(&url.rsplit('@').next().unwrap_or_default()).finish(),
+        }
+    }
+}
 
 /// A proxy as it may be shown: where it is, and who named it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,8 +55,8 @@ impl fmt::Display for Route {
     }
 }
 
-/// How requests to one service go out.
-pub(super) struct Way {
+/// How the HTTP client reaches one service.
+pub(super) struct ProxySettings {
     /// The proxy between here and there, if there is one.
     pub(super) route: Option<Route>,
     /// What the HTTP client is told to use, beside what it may find by itself.
@@ -43,13 +65,13 @@ pub(super) struct Way {
     pub(super) as_system_says: bool,
 }
 
-/// The way to `target`.
+/// The settings for requests to `target`.
 ///
 /// # Errors
 ///
 /// For a setting that names no proxy: the HTTP client would go without.
-pub(super) fn way(proxy: &Proxy, target: &Url) -> Result<Way> {
-    let direct = Way { route: None, proxy: None, as_system_says: false };
+pub(super) fn proxy_settings(proxy: &Proxy, target: &Url) -> Result<ProxySettings> {
+    let direct = ProxySettings { route: None, proxy: None, as_system_says: false };
     let Ok(target) = target.as_str().parse::<Uri>() else { return Ok(direct) };
     match proxy {
         Proxy::None => Ok(direct),
@@ -67,7 +89,7 @@ pub(super) fn way(proxy: &Proxy, target: &Url) -> Result<Way> {
             None => {
                 let found = Matcher::from_system().intercept(&target);
                 let route = found.map(|found| Route { address: shown(&found), variable: None });
-                Ok(Way { route, proxy: None, as_system_says: true })
+                Ok(ProxySettings { route, proxy: None, as_system_says: true })
             }
         },
     }
@@ -108,13 +130,19 @@ fn exceptions_in(text: &str) -> (String, Vec<String>) {
     (fine.join(","), odd)
 }
 
-fn through(what: &str, address: &str, variable: Option<&'static str>, exceptions: &str, target: &Uri) -> Result<Way> {
+fn through(
+    what: &str,
+    address: &str,
+    variable: Option<&'static str>,
+    exceptions: &str,
+    target: &Uri,
+) -> Result<ProxySettings> {
     let found = named(address).ok_or_else(|| unusable(what))?;
     let proxy =
         reqwest::Proxy::all(address).map_err(|_| unusable(what))?.no_proxy(reqwest::NoProxy::from_string(exceptions));
     let excepted = Matcher::builder().all(address).no(exceptions).build().intercept(target).is_none();
     let route = (!excepted).then(|| Route { address: shown(&found), variable });
-    Ok(Way { route, proxy: Some(proxy), as_system_says: false })
+    Ok(ProxySettings { route, proxy: Some(proxy), as_system_says: false })
 }
 
 fn unusable(what: &str) -> Error {
@@ -149,7 +177,7 @@ fn shown(proxy: &Intercept) -> String {
 impl Route {
     pub(super) fn of(address: &str) -> Self {
         let target = Url::parse("https://identity.example").unwrap();
-        way(&Proxy::Url(address.to_owned()), &target).unwrap().route.unwrap()
+        proxy_settings(&Proxy::Url(address.to_owned()), &target).unwrap().route.unwrap()
     }
 }
 
@@ -158,7 +186,8 @@ mod tests {
     use super::*;
 
     fn through(address: &str) -> Result<Option<Route>> {
-        way(&Proxy::Url(address.to_owned()), &Url::parse("https://id.example/r").unwrap()).map(|way| way.route)
+        proxy_settings(&Proxy::Url(address.to_owned()), &Url::parse("https://id.example/r").unwrap())
+            .map(|settings| settings.route)
     }
 
     #[test]
@@ -189,8 +218,9 @@ mod tests {
         ] {
             let (fine, odd) = exceptions_in(entry);
             assert!(odd.is_empty(), "{entry}: {odd:?}");
-            let way = super::through("x", "http://proxy.example:1", None, &fine, &target.parse().unwrap()).unwrap();
-            assert!(way.route.is_none(), "{entry}: {fine}");
+            let settings =
+                super::through("x", "http://proxy.example:1", None, &fine, &target.parse().unwrap()).unwrap();
+            assert!(settings.route.is_none(), "{entry}: {fine}");
         }
         for entry in [
             "*.example",

@@ -1,6 +1,5 @@
 //! How the identity service is reached.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use url::Url;
 use super::address::is_loopback;
 use super::authorities::Authorities;
 use super::crypto::Crypto;
-use super::proxy::{Route, Way, way};
+use super::proxy::{Proxy, ProxySettings, Route, proxy_settings};
 use crate::clock::{Millis, span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::EXCHANGE;
@@ -32,29 +31,6 @@ pub struct TransportConfig {
     crypto: Crypto,
     user_agent: String,
     timeout: Duration,
-}
-
-/// Which proxy is used. A request to this machine itself never goes to a proxy.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub enum Proxy {
-    /// As `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
-    #[default]
-    FromEnvironment,
-    /// None, whatever the environment says.
-    None,
-    /// This one (`http://`, `https://`, `socks5://` or `socks5h://`).
-    Url(String),
-}
-
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FromEnvironment => f.write_str("FromEnvironment"),
-            Self::None => f.write_str("None"),
-            // What stands before an @ may be a password.
-            Self::Url(url) => f.debug_tuple("Url").field(&url.rsplit('@').next().unwrap_or_default()).finish(),
-        }
-    }
 }
 
 impl Default for TransportConfig {
@@ -102,7 +78,7 @@ impl TransportConfig {
         self
     }
 
-    /// With ring for TLS, whatever the process's default or the features of `rustls` are. Unless said, what the program has
+    /// With ring for TLS, whatever the process's default or the features of `rustls` are. By default what the program has
     /// is used (see [the crate](crate#tls)).
     #[cfg(feature = "ring")]
     #[must_use]
@@ -118,7 +94,7 @@ impl TransportConfig {
         self
     }
 
-    /// With another limit for one whole exchange: 20 s unless said, and never more. A connection that takes 5 s, or half of
+    /// With another limit for one whole exchange. Defaults to 20 s, and is never more. A connection that takes 5 s, or half of
     /// that limit, is given up: then nothing was sent.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
@@ -138,7 +114,7 @@ impl TransportConfig {
     /// The client for requests to one service. No redirect, no cookie, no idle connection, nothing sent twice.
     pub(super) fn client(&self, service: &Url) -> Result<Client> {
         let proxy = if is_loopback(service) { &Proxy::None } else { &self.proxy };
-        let Way { route, proxy, as_system_says } = way(proxy, service)?;
+        let ProxySettings { route, proxy, as_system_says } = proxy_settings(proxy, service)?;
         match &route {
             Some(proxy) => log::debug!("requests go through {proxy}"),
             None => log::debug!("requests go through no proxy"),

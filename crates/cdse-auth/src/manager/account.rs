@@ -4,7 +4,7 @@ use http::HeaderValue;
 
 use super::TokenManager;
 use super::core::Core;
-use crate::endpoint::{AccountSession, Asking, Probe};
+use crate::endpoint::{AccountSession, Probe, Reply};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reach::DataService;
 use crate::record::Grant;
@@ -27,9 +27,9 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongCredential`] for a machine client, and for a user who may not; as
-    /// [`authorization_header`](Self::authorization_header); and when the service does not answer. A token that is
-    /// refused is renewed once.
+    /// [`ErrorKind::WrongCredential`] for a machine client, and for a user who may not;
+    /// [`ErrorKind::StillRefused`] when the token is refused, and the renewed one too; when there is no token, and none can
+    /// be had; when the service does not answer.
     pub async fn sessions(&self) -> Result<Vec<AccountSession>> {
         self.ask_account(|core, header| core.service.sessions(header)).await
     }
@@ -40,7 +40,9 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// As [`sessions`](Self::sessions).
+    /// [`ErrorKind::WrongCredential`] for a machine client, and for a user who may not;
+    /// [`ErrorKind::StillRefused`] when the token is refused, and the renewed one too; [`ErrorKind::Configuration`] for
+    /// an id that is none; when there is no token, and none can be had; when the service does not answer.
     pub async fn end_session(&self, id: &str) -> Result<()> {
         let id = id.to_owned();
         self.ask_account(move |core, header| core.service.end_session(&id, header)).await
@@ -51,8 +53,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ReauthRequired`] when it does not; otherwise as [`sessions`](Self::sessions), but a machine client can
-    /// ask.
+    /// [`ErrorKind::ReauthRequired`] when it does not; when there is no token, and none can be had; when the service does
+    /// not answer.
     pub async fn verify(&self) -> Result<Verdict> {
         match self.sessions().await {
             Ok(sessions) => return Ok(Verdict::Accepted { open_sessions: Some(sessions.len()) }),
@@ -84,19 +86,19 @@ impl TokenManager {
 
     async fn ask_account<T: Send + 'static>(
         &self,
-        ask: impl Fn(&Core, &HeaderValue) -> Result<Asking<T>> + Clone + Send + 'static,
+        ask: impl Fn(&Core, &HeaderValue) -> Result<Reply<T>> + Clone + Send + 'static,
     ) -> Result<T> {
         let grant = self.slot().grant;
         grant.check_reach(DataService::Account)?;
         let header = self.authorization_header().await?;
         let (first, theirs) = (ask.clone(), header.clone());
-        if let Asking::Told(told) = self.on_own_thread(move |core| first(core, &theirs)).await? {
-            return Ok(told);
+        if let Reply::Accepted(answer) = self.on_own_thread(move |core| first(core, &theirs)).await? {
+            return Ok(answer);
         }
         if grant != Grant::AccessToken {
             let renewed = self.force_refresh_after(&header).await?;
-            if let Asking::Told(told) = self.on_own_thread(move |core| ask(core, &renewed)).await? {
-                return Ok(told);
+            if let Reply::Accepted(answer) = self.on_own_thread(move |core| ask(core, &renewed)).await? {
+                return Ok(answer);
             }
         }
         let why = "the account API refuses this token; it may lack the roles of the account";

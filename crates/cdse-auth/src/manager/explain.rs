@@ -1,11 +1,12 @@
 //! Sentences about why there is no token, and what to do.
 
-use super::core::{Core, Shared};
+use super::core::Core;
+use super::shared::{Shared, logged_out};
 use crate::clock::Millis;
 use crate::endpoint::{blocked, is_blocked};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{Attempt, Class, Failure, View};
-use crate::record::{Grant, Record};
+use crate::plan::{Attempt, Failure, View};
+use crate::record::{Class, Grant, Record};
 
 const HOUR: Millis = 3_600_000;
 
@@ -18,7 +19,7 @@ pub(super) fn nothing(core: &Core, shared: &Shared, view: &View<'_>) -> Error {
     } else if means.spent {
         "the one-time code was used or is older than a minute; log in with a new one".to_owned()
     } else if record.out {
-        return super::core::logged_out();
+        return logged_out();
     } else if let Some(dead) = record.dead.as_ref().filter(|dead| is_blocked(&dead.words)) {
         return Error::new(ErrorKind::AccountBlocked, blocked(&dead.words));
     } else if let Some(dead) = &record.dead {

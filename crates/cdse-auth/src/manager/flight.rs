@@ -16,41 +16,102 @@
 //! 10 end the session that was replaced
 //! ```
 
-use std::time::Duration;
-
-use super::core::{Basis, Core, Seen, Shared, Terms, Unsaved, note, was_sent};
+use super::core::{Core, Holder};
+use super::exchange::{Exchanges, Turn, end_orphans};
+use super::explain;
+use super::shared::{Basis, End, EndedFlight, RunningFlight, Seen, Shared, defect, note, shut_down, was_sent};
 use super::waiting::WaitCause;
-use super::{explain, logout};
-use crate::clock::{Millis, Now};
-use crate::endpoint::{Asked, Exchange};
+use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{self, Attempt, Class, Dice, EXCHANGE, Outcome, Permit, Plan, State, View, Want};
-use crate::provider::{CodeSource, GIVEN_LIFE, GrantData, refresh_grant};
-use crate::record::{Grant, Hold, Known, Record, Sent, UsedCode};
-use crate::secret::{CredentialMark, Secret};
-use crate::store::{Commit, Guard};
-use crate::sync::{Arc, lock};
-use crate::token::TokenSet;
+use crate::plan::{self, Permit, Plan, State, View, Want};
+use crate::provider::{CodeSource, GIVEN_LIFE};
+use crate::record::{Grant, Hold, Known, UsedCode};
+use crate::store::Commit;
+use crate::sync::{Arc, lock, spawn};
 
-/// How much longer than one exchange the guard must last.
-const SAVING: Millis = 5_000;
+/// How soon whoever sleeps looks at the store again while somebody is at an exchange, and otherwise.
+const SOON: Millis = 250;
+const OFTEN: Millis = 1_000;
 /// A stored code step that is further ahead was written by a clock that has been set back since.
 const STEPS_AHEAD: i64 = 2;
 const SET_ASIDE_TRIES: u32 = 20;
 /// How soon a source that gave a used code is asked again.
 const SAME_CODE: Millis = 5_000;
 
-pub(super) fn run(core: &Core) -> Result<()> {
+impl Core {
+    pub(super) fn join_or_start(self: &Arc<Self>, shared: &mut Shared, want: &Want, until: Millis) -> Result<u64> {
+        if let Some(flight) = &mut shared.flight {
+            let id = flight.id;
+            // One that a logout has overtaken ends without a token; whoever waits for it begins another.
+            if flight.logouts == shared.logouts {
+                flight.until = flight.until.max(until);
+                let before = flight.joins;
+                flight.join(want);
+                if flight.joins != before {
+                    // What it sleeps for may not hold this one back.
+                    self.changed.notify_all();
+                }
+            }
+            return Ok(id);
+        }
+        shared.flights += 1;
+        let id = shared.flights;
+        shared.flight = Some(RunningFlight {
+            id,
+            wants: vec![want.clone()],
+            joins: 0,
+            worked_for: want.clone(),
+            logouts: shared.logouts,
+            until,
+            held: None,
+            blocked: None,
+            asking: false,
+        });
+        let core = Arc::clone(self);
+        if let Err(error) = spawn("cdse-auth", move || Landing { core, id, result: None }.fly()) {
+            shared.flight = None;
+            let why = format!("no thread could be started to renew the token: {error}");
+            return Err(Error::new(ErrorKind::Network, why));
+        }
+        Ok(id)
+    }
+}
+
+/// Ends a flight whatever happens to it.
+struct Landing {
+    core: Arc<Core>,
+    id: u64,
+    result: Option<Result<()>>,
+}
+
+impl Landing {
+    fn fly(mut self) {
+        self.result = Some(run(&self.core));
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let result = self.result.take().unwrap_or_else(|| Err(defect()));
+        if let Err(error) = &result {
+            log::info!("no token: {error}");
+        }
+        let mut shared = self.core.shared();
+        let flight = shared.flight.take();
+        let (want, logouts) = flight.map_or((Want::Fresh, 0), |flight| (flight.worked_for, flight.logouts));
+        shared.forget_what_was_brought();
+        shared.waiting = None;
+        shared.last_error = result.as_ref().err().cloned();
+        let at = self.core.clock.now().mono;
+        let publishes = shared.publishes;
+        shared.ended = Some(EndedFlight { id: self.id, want, logouts, at, publishes, result });
+        shared.changed = true;
+    }
+}
+
+fn run(core: &Core) -> Result<()> {
     let began = core.clock.now().wall;
-    let mut flight = Flight {
-        core,
-        began,
-        code: None,
-        tried_later_code: false,
-        made_room: false,
-        lost: None,
-        basis: Basis::default(),
-    };
+    let mut flight = Flight { core, began, basis: Basis::default(), exchanges: Exchanges::new(core) };
     let landed = loop {
         match flight.turn() {
             Ok(Turn::Landed) => break Ok(()),
@@ -62,35 +123,12 @@ pub(super) fn run(core: &Core) -> Result<()> {
     landed
 }
 
-/// Ends the sessions that were opened here and that nobody will use.
-fn end_orphans(core: &Core) {
-    let orphans = std::mem::take(&mut core.shared().orphans);
-    for token in orphans {
-        if let Err(error) = core.end_at_service(&token) {
-            note(&mut core.shared(), error.message().to_owned());
-        }
-    }
-}
-
 struct Flight<'a> {
     core: &'a Core,
     /// Wall clock.
     began: Millis,
-    /// A code that somebody was asked for, and when.
-    code: Option<(Secret, Now)>,
-    tried_later_code: bool,
-    made_room: bool,
-    /// Why the answer to a renewal did not come.
-    lost: Option<Error>,
     basis: Basis,
-}
-
-#[derive(PartialEq, Eq)]
-enum Turn {
-    Again,
-    /// Somebody else has written to the store meanwhile.
-    Moved,
-    Landed,
+    exchanges: Exchanges<'a>,
 }
 
 /// What a look at the record says.
@@ -114,7 +152,7 @@ impl Flight<'_> {
         self.read(&wants[0])?;
         match self.choose(&wants)? {
             (_, Finding::Send(_)) => {}
-            (want, other) => return self.outside(other, &want, until),
+            (want, other) => return self.without_guard(other, &want, until),
         }
         // First the section: whoever stops this process must not stop it with the guard.
         let section = lock(&self.core.section);
@@ -129,20 +167,20 @@ impl Flight<'_> {
         if self.judge()? == Turn::Moved {
             drop(guard);
             drop(section);
-            return self.moved(until);
+            return self.after_conflict(until);
         }
         match self.choose(&wants)? {
-            (want, Finding::Send(plan)) => match self.exchange(guard, plan, &want)? {
+            (want, Finding::Send(plan)) => match self.exchanges.make(guard, plan, &want)? {
                 Turn::Moved => {
                     drop(section);
-                    self.moved(until)
+                    self.after_conflict(until)
                 }
                 turn => Ok(turn),
             },
             (want, other) => {
                 drop(guard);
                 drop(section);
-                self.outside(other, &want, until)
+                self.without_guard(other, &want, until)
             }
         }
     }
@@ -152,7 +190,7 @@ impl Flight<'_> {
         let core = self.core;
         let Some(seen) = core.shared().seen.clone() else { return Ok(Turn::Again) };
         let client = core.slot.grant == Grant::ClientCredentials;
-        let Some(judged) = plan::abandoned(&seen.record, client, self.dice()) else { return Ok(Turn::Again) };
+        let Some(judged) = plan::abandoned(&seen.record, client, self.core.dice()) else { return Ok(Turn::Again) };
         log::info!("an exchange was broken off: its answer is lost");
         if core.store.records().commit(&core.slot, seen.base, &judged)? == Commit::Moved {
             return Ok(Turn::Moved);
@@ -160,10 +198,6 @@ impl Flight<'_> {
         let base = Some(judged.version());
         core.publish(&mut core.shared(), Seen { record: Arc::new(judged), anchor: seen.anchor, base });
         Ok(Turn::Again)
-    }
-
-    fn dice(&self) -> Dice {
-        Dice { jitter: self.core.random.between(900, 1101), backoff: self.core.random.between(500, 1001) }
     }
 
     /// Reads the store.
@@ -201,7 +235,7 @@ impl Flight<'_> {
         let shared = self.core.shared();
         let now = self.core.clock.now();
         let seen = shared.seen.clone().unwrap_or_else(|| self.core.nothing(now));
-        let view = shared.view(&seen, self.core, now);
+        let view = self.core.view(&seen, now);
         self.core.check_overtaken(&shared)?;
         if view.satisfies(want) {
             return Ok(Finding::Satisfied);
@@ -227,7 +261,7 @@ impl Flight<'_> {
             }
             // What there is is all that can be had, and it tells how long it lives.
             Permit::Rests if matches!(want, Want::Validity(_)) && view.left() > 0 => Ok(Finding::Satisfied),
-            Permit::Rests => Err(explain::suspect(&view, self.lost.as_ref())),
+            Permit::Rests => Err(explain::suspect(&view, self.exchanges.lost.as_ref())),
             Permit::Nothing => Err(explain::nothing(self.core, &shared, &view)),
         }
     }
@@ -259,13 +293,13 @@ impl Flight<'_> {
     }
 
     fn has_code(&self, shared: &Shared, view: &View<'_>) -> bool {
-        self.code.as_ref().is_some_and(|(digits, at)| {
+        self.exchanges.code.as_ref().is_some_and(|(digits, at)| {
             view.now.since(*at) <= GIVEN_LIFE && !was_sent(shared, view.record, &UsedCode::Given(digits.fingerprint()))
         })
     }
 
     /// Everything that may wait happens here, without the guard.
-    fn outside(&mut self, finding: Finding, want: &Want, until: Millis) -> Result<Turn> {
+    fn without_guard(&mut self, finding: Finding, want: &Want, until: Millis) -> Result<Turn> {
         match finding {
             Finding::Satisfied => {
                 log::debug!("the stored session has what is wanted");
@@ -307,7 +341,7 @@ impl Flight<'_> {
             let seen = shared.seen.as_ref();
             seen.is_some_and(|seen| was_sent(&shared, &seen.record, &used))
         };
-        self.code = Some((digits, now));
+        self.exchanges.code = Some((digits, now));
         if !stale {
             self.core.blocked_by(None);
             return Ok(());
@@ -326,7 +360,8 @@ impl Flight<'_> {
         Ok(())
     }
 
-    fn moved(&self, until: Millis) -> Result<Turn> {
+    /// Another process has written in between: its record is read first.
+    fn after_conflict(&self, until: Millis) -> Result<Turn> {
         if self.core.clock.now().mono >= until {
             let why = "the stored session is changed by others all the time; try again";
             return Err(Error::new(ErrorKind::LockWait, why));
@@ -336,18 +371,16 @@ impl Flight<'_> {
     }
 
     fn guard_is_taken(&self, wants: &[Want], until: Millis) -> Result<Turn> {
-        let known = self.core.store.records().guard_holder(&self.core.slot);
-        let who = known.as_ref().and_then(|holder| holder.split_whitespace().next().map(str::to_owned));
-        let since = known.and_then(|holder| holder.split_whitespace().nth(1)?.parse::<Millis>().ok());
-        let holder = match (&who, since) {
-            (Some(who), Some(since)) => {
-                let length = (self.core.clock.now().wall / 1000).saturating_sub(since).max(0);
+        let holder = self.core.guard_holder();
+        let named = match &holder {
+            Some(Holder { who, since: Some(since) }) => {
+                let length = (self.core.clock.now().wall / 1000).saturating_sub(*since).max(0);
                 format!(" ({who}, for {length} s)")
             }
-            (Some(who), None) => format!(" ({who})"),
-            (None, _) => String::new(),
+            Some(Holder { who, since: None }) => format!(" ({who})"),
+            None => String::new(),
         };
-        let why = format!("another process{holder} holds the session's lock; try again when it is done");
+        let why = format!("another process{named} holds the session's lock; try again when it is done");
         let error = Error::new(ErrorKind::LockWait, why);
         let now = self.core.clock.now();
         let waited_long_enough = now.mono >= until;
@@ -355,7 +388,10 @@ impl Flight<'_> {
             return Err(error);
         }
         self.core.blocked_by(Some(error));
-        self.core.waits_for(WaitCause::Lock(who), now.wall.saturating_add(until.saturating_sub(now.mono)));
+        self.core.waits_for(
+            WaitCause::Lock(holder.map(|holder| holder.who)),
+            now.wall.saturating_add(until.saturating_sub(now.mono)),
+        );
         self.core.clock.pause(self.core.random.between(10, 250));
         Ok(Turn::Again)
     }
@@ -379,382 +415,77 @@ impl Flight<'_> {
         }
         Err(Error::new(ErrorKind::StoreDamaged, format!("{found}; log in again")))
     }
-
-    /// Steps 5 to 10.
-    fn exchange(&mut self, guard: Box<dyn Guard>, plan: Plan, want: &Want) -> Result<Turn> {
-        let core = self.core;
-        // What is wrong with this process's settings is not the slot's, and nothing is written about it.
-        core.service.prepare()?;
-        if save_unsaved(core)? == Commit::Moved {
-            return Ok(Turn::Moved);
-        }
-        let now = core.clock.now();
-        let before = core.shared().seen.clone().unwrap_or_else(|| core.nothing(now));
-        let (mut attempt, form) = self.prepare(&before.record, plan, want, now);
-        if plan == Plan::Login {
-            self.end_dead_session(&before.record, now);
-        }
-        let lasts = || guard.holds_for(Duration::from_millis((EXCHANGE + SAVING).unsigned_abs()));
-        if !lasts() {
-            return Ok(Turn::Moved);
-        }
-        let mut intent = plan::intent(&before.record, &attempt, &core.me);
-        // A record that was saved without a slot is this one's from now on.
-        intent.slot = Some(core.slot.clone());
-        // S5: nothing is sent that was not recorded.
-        if core.store.records().commit(&core.slot, before.base, &intent)? == Commit::Moved {
-            return Ok(Turn::Moved);
-        }
-        let nth = {
-            let mut shared = core.shared();
-            shared.sent_codes.extend(attempt.code.clone());
-            let base = Some(intent.version());
-            core.publish(&mut shared, Seen { record: Arc::new(intent.clone()), anchor: before.anchor, base });
-            core.check_overtaken(&shared).map(|()| {
-                shared.exchanges += 1;
-                shared.exchanges
-            })
-        };
-        let nth = match nth {
-            Ok(nth) if lasts() => nth,
-            other => {
-                self.take_back(&before, &intent);
-                return other.map(|_| Turn::Moved);
-            }
-        };
-        attempt.begun = core.clock.now();
-        log::info!("{}", in_words(plan));
-        let exchange = Exchange {
-            asked: asked(core.provider.grant(), plan),
-            repeatable: attempt.is_repeatable(&before.record),
-            known: before.record.address_has_worked(),
-        };
-        let outcome = core.asks(EXCHANGE, || core.service.exchange(exchange, &form));
-        let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
-        let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), self.dice());
-        let kept = self.keep(&before, &intent, settled, &attempt, &outcome, nth);
-        let full = outcome.as_ref().is_err_and(|failure| failure.class == Class::Limit && failure.is_spoken());
-        let made_room = kept && full && attempt.makes_room && self.make_room()?;
-        drop(guard);
-        if plan == Plan::Login && outcome.is_ok() && kept {
-            self.end_replaced_session(&before.record, now);
-        }
-        self.conclude(&outcome, &attempt, kept, made_room)
-    }
-
-    /// Nothing was sent: what was announced is as if it had not been.
-    fn take_back(&self, before: &Seen, intent: &Record) {
-        let core = self.core;
-        let mut restored = intent.next();
-        restored.mark.clone_from(&before.record.mark);
-        if matches!(core.store.records().commit(&core.slot, Some(intent.version()), &restored), Ok(Commit::Done)) {
-            let base = Some(restored.version());
-            core.publish(&mut core.shared(), Seen { record: Arc::new(restored), anchor: before.anchor, base });
-        }
-    }
-
-    fn prepare(&self, record: &Record, plan: Plan, want: &Want, now: Now) -> (Attempt, GrantData) {
-        let provider = &self.core.provider;
-        let mut attempt = Attempt {
-            plan,
-            sent: Sent::Login,
-            begun: now,
-            explicit: want.is_explicit_login(),
-            because: self.core.shared().flight.as_ref().is_some_and(|flight| Terms::want_another_than(flight, record)),
-            client: provider.grant() == Grant::ClientCredentials,
-            code: None,
-            credentials: None,
-            own_refusals: Vec::new(),
-            was: record.mark.clone(),
-            forgive_refusal: false,
-            makes_room: false,
-        };
-        let stored = record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
-        let mut form = match (plan, stored) {
-            (Plan::Refresh, Some(token)) => refresh_grant(provider.client_id(), token),
-            _ => provider.grant_data(),
-        };
-        if plan != Plan::Login {
-            if let Some((_, token)) = form.iter().find(|(name, _)| *name == "refresh_token") {
-                attempt.sent = Sent::Refresh(token.fingerprint());
-            }
-            return (attempt, form);
-        }
-        let credentials = self.core.credentials();
-        attempt.credentials = Some(CredentialMark::new(self.core.random.u64(), &credentials));
-        let refused = record.refused.as_ref().map_or(&[][..], |refused| &refused.marks);
-        attempt.own_refusals = refused.iter().copied().filter(|mark| mark.is_of(&credentials)).collect();
-        let worked = record.worked.is_some_and(|worked| !worked.forgiven && worked.credentials.is_of(&credentials));
-        let code = match provider.code_source() {
-            CodeSource::None => None,
-            CodeSource::Given(code) => Some((code.digits.clone(), UsedCode::Given(code.digits.fingerprint()))),
-            CodeSource::Totp(secret) => {
-                attempt.forgive_refusal = worked && !self.tried_later_code;
-                let step = secret.step_at(now.wall);
-                Some((secret.code(step), UsedCode::Step(step)))
-            }
-            CodeSource::Asked(_) => self
-                .code
-                .as_ref()
-                .filter(|(digits, _)| !digits.expose().is_empty())
-                .map(|(digits, _)| (digits.clone(), UsedCode::Given(digits.fingerprint()))),
-        };
-        if let Some((digits, used)) = code {
-            form.push(("totp", digits));
-            attempt.code = Some(used);
-        }
-        // A code that was given is spent by the first try: the old session must not be ended for a second one.
-        let may_try_again = !matches!(provider.code_source(), CodeSource::Given(_));
-        let is_replaced = matches!(want, Want::NewSession { .. }) && stored.is_some();
-        attempt.makes_room = may_try_again && !self.made_room && (is_replaced || record.to_end.is_some());
-        (attempt, form)
-    }
-
-    /// Step 5: a dead session keeps its place among the account's until somebody logs it out.
-    fn end_dead_session(&self, record: &Record, now: Now) {
-        let Some(tokens) = &record.tokens else { return };
-        let dead = record.dead.is_some()
-            && record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
-        let over = tokens.refresh_end().is_some_and(|end| now.wall >= end);
-        if let Some(token) = tokens.refresh.as_ref().filter(|_| dead && !over) {
-            // Best effort: the login says what is wrong, if anything is.
-            let _ = self.core.end_at_service(token);
-        }
-    }
-
-    /// Step 10.
-    fn end_replaced_session(&self, record: &Record, now: Now) {
-        let dead = record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
-        let over = |tokens: &TokenSet| tokens.refresh_end().is_some_and(|end| now.wall >= end);
-        let tokens = record.tokens.as_ref().filter(|tokens| !dead && !over(tokens));
-        let stored = tokens.and_then(|tokens| tokens.refresh.as_ref());
-        for token in stored.into_iter().chain(&record.to_end) {
-            if let Err(error) = self.core.end_at_service(token) {
-                note(&mut self.core.shared(), format!("the session that was replaced could not be ended: {error}"));
-            }
-        }
-    }
-
-    /// The account is full, and a place in it is ours to give: that of a session that was cleared, or of the stored one if
-    /// a person wants a new one in its place. Whether it was given.
-    fn make_room(&mut self) -> Result<bool> {
-        let core = self.core;
-        self.made_room = true;
-        let Some(seen) = core.shared().seen.clone() else { return Ok(false) };
-        let mut without = seen.record.next();
-        let stored = || seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
-        let Some(token) = without.to_end.take().or_else(|| {
-            (without.tokens, without.hard_end) = (None, None);
-            stored()
-        }) else {
-            return Ok(false);
-        };
-        if core.end_at_service(&token).is_err() {
-            return Ok(false);
-        }
-        if core.store.records().commit(&core.slot, seen.base, &without)? == Commit::Done {
-            let base = Some(without.version());
-            core.publish(&mut core.shared(), Seen { record: Arc::new(without), anchor: seen.anchor, base });
-        }
-        Ok(true)
-    }
-
-    /// Step 8 and 9. Whether what came of the exchange is the slot's record now.
-    fn keep(
-        &self,
-        before: &Seen,
-        intent: &Record,
-        settled: Record,
-        attempt: &Attempt,
-        outcome: &Outcome,
-        nth: u64,
-    ) -> bool {
-        let core = self.core;
-        let anchor = if outcome.is_ok() { attempt.begun.mono } else { before.anchor };
-        let committed = core.store.records().commit(&core.slot, Some(intent.version()), &settled);
-        let mut shared = core.shared();
-        let overtaken = core.check_overtaken(&shared).is_err();
-        let opened = outcome.is_ok() && attempt.plan == Plan::Login;
-        let unsaved = match committed {
-            Ok(Commit::Moved) => {
-                drop(shared);
-                self.give_up(&settled, outcome, attempt);
-                return false;
-            }
-            // Whoever logs out or clears waits for the guard and finds the record; but a session that was opened
-            // meanwhile is nobody's wish any more.
-            Ok(Commit::Done) | Err(_) if overtaken => {
-                drop(shared);
-                if opened {
-                    self.withdraw(before, &settled, outcome);
-                }
-                return false;
-            }
-            Ok(Commit::Done) => None,
-            Err(error) => {
-                let what = if outcome.is_ok() { "the new token is used, but it" } else { "what came of the renewal" };
-                note(&mut shared, format!("{what} could not be stored: {error}"));
-                Some(Unsaved { base: Some(intent.version()), error, opened_here: opened })
-            }
-        };
-        if outcome.is_ok() {
-            shared.last_renewal = nth;
-            if attempt.plan != Plan::Refresh {
-                shared.last_login = nth;
-            }
-        }
-        let stored = unsaved.is_none().then_some(settled.generation);
-        let base = Some(if unsaved.is_some() { intent.version() } else { settled.version() });
-        shared.unsaved = unsaved;
-        let seen = Seen { record: Arc::new(settled), anchor, base };
-        if outcome.is_ok() {
-            core.publish_brought(&mut shared, seen);
-        } else {
-            core.publish(&mut shared, seen);
-        }
-        drop(shared);
-        if let Some(generation) = stored {
-            log::debug!("stored generation {generation}");
-        }
-        true
-    }
-
-    /// Somebody wrote while the exchange ran (a logout that would not wait): what is stored counts, and a session that
-    /// nobody will know of is ended.
-    fn give_up(&self, settled: &Record, outcome: &Outcome, attempt: &Attempt) {
-        let core = self.core;
-        let stored = core.store.records().read(&core.slot).ok().flatten();
-        let out = stored.as_ref().is_none_or(|stored| stored.out);
-        let session = |record: &Record| record.tokens.as_ref().and_then(|tokens| tokens.session_id.clone());
-        if out || attempt.plan == Plan::Login || stored.as_ref().and_then(session) != session(settled) {
-            self.end_opened(outcome);
-        }
-        let _ = core.look();
-    }
-
-    /// Ends what was just opened, and puts back what it replaced: the logout or clearing that has overtaken it is about
-    /// that.
-    fn withdraw(&self, before: &Seen, settled: &Record, outcome: &Outcome) {
-        let core = self.core;
-        let mut restored = settled.next();
-        restored.tokens.clone_from(&before.record.tokens);
-        restored.hard_end = before.record.hard_end;
-        restored.dead.clone_from(&before.record.dead);
-        restored.to_end.clone_from(&before.record.to_end);
-        let _ = core.store.records().commit(&core.slot, Some(settled.version()), &restored);
-        self.end_opened(outcome);
-    }
-
-    fn end_opened(&self, outcome: &Outcome) {
-        if let Ok(granted) = outcome
-            && let Some(token) = &granted.refresh
-            && let Err(error) = self.core.end_at_service(token)
-        {
-            note(&mut self.core.shared(), error.message().to_owned());
-        }
-    }
-
-    fn conclude(&mut self, outcome: &Outcome, attempt: &Attempt, kept: bool, made_room: bool) -> Result<Turn> {
-        let failure = match outcome {
-            Ok(granted) => {
-                log::info!("got a token for {} s", granted.life / 1000);
-                return Ok(if kept { Turn::Landed } else { Turn::Again });
-            }
-            Err(failure) => failure,
-        };
-        log::info!("got no token: {}", failure.error);
-        let login = attempt.plan == Plan::Login;
-        match failure.class {
-            Class::Refused if attempt.forgive_refusal => {
-                self.tried_later_code = true;
-                Ok(Turn::Again)
-            }
-            Class::Limit if made_room => Ok(Turn::Again),
-            // Nothing was sent, and waiting mends nothing: a certificate, a proxy's password.
-            Class::Unsent if !failure.error.is_transient() => Err(failure.error.clone()),
-            // A code that was given cannot be sent again.
-            Class::Unsent if login && matches!(self.core.provider.code_source(), CodeSource::Given(_)) => {
-                Err(failure.error.clone())
-            }
-            Class::Unsent | Class::Dead => Ok(Turn::Again),
-            Class::Lost if !login => {
-                self.lost = Some(failure.error.clone());
-                Ok(Turn::Again)
-            }
-            _ => Err(failure.error.clone()),
-        }
-    }
-}
-
-/// Saves a record that could not be saved before, if there is one.
-fn save_unsaved(core: &Core) -> Result<Commit> {
-    let (base, record, opened_here) = match &*core.shared() {
-        Shared { unsaved: Some(unsaved), seen: Some(seen), .. } => {
-            (unsaved.base, Arc::clone(&seen.record), unsaved.opened_here)
-        }
-        _ => return Ok(Commit::Done),
-    };
-    let records = core.store.records();
-    let commit = match records.commit(&core.slot, base, &record)? {
-        // It was stored before, by a call that failed all the same.
-        Commit::Moved if records.read(&core.slot)?.as_ref() == Some(&*record) => Commit::Done,
-        commit => commit,
-    };
-    let mut shared = core.shared();
-    shared.unsaved = None;
-    match commit {
-        Commit::Done => {
-            if let Some(seen) = shared.seen.as_mut().filter(|seen| seen.record.version() == record.version()) {
-                seen.base = Some(record.version());
-            }
-        }
-        Commit::Moved => {
-            let orphan = record.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
-            shared.orphans.extend(orphan.filter(|_| opened_here));
-        }
-    }
-    Ok(commit)
-}
-
-/// The last try before the manager ends.
-pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
-    // A logout that is under way has the section.
-    drop(lock(&core.section));
-    if core.shared().unsaved.is_none() {
-        end_orphans(core);
-        return Ok(());
-    }
-    let saved = {
-        let (_section, _guard) = logout::wait_for_guard(core);
-        save_unsaved(core)
-    };
-    end_orphans(core);
-    match saved? {
-        Commit::Done => Ok(()),
-        Commit::Moved => {
-            let why = "what the last renewal brought could not be stored, and the store holds something else by now";
-            Err(Error::new(ErrorKind::StoreUnwritable, why))
-        }
-    }
-}
-
-fn in_words(plan: Plan) -> &'static str {
-    match plan {
-        Plan::Login => "logs in",
-        Plan::RefreshGiven => "opens the session of the given refresh token",
-        _ => "renews the session",
-    }
-}
-
-fn asked(grant: Grant, plan: Plan) -> Asked {
-    match (plan, grant) {
-        (Plan::Login, Grant::ClientCredentials) => Asked::Client,
-        (Plan::Login, _) => Asked::Password,
-        _ => Asked::Refresh,
-    }
 }
 
 impl Core {
+    /// What the flight is for by now, the first of all before, until when, and how often that has changed.
+    fn terms(&self) -> Result<(Vec<Want>, Millis, u64)> {
+        let mut shared = self.shared();
+        if shared.closing {
+            return Err(shut_down());
+        }
+        self.check_overtaken(&shared)?;
+        match &mut shared.flight {
+            Some(flight) => {
+                flight.held = None;
+                Ok((flight.wants.clone(), flight.until, flight.joins))
+            }
+            None => Err(shut_down()),
+        }
+    }
+
+    /// What a decision of now rests on.
+    fn basis(&self) -> Basis {
+        let shared = self.shared();
+        Basis { joins: shared.flight.as_ref().map_or(0, |flight| flight.joins), publishes: shared.publishes }
+    }
+
+    /// From now on the flight's result is one for this.
+    fn works_for(&self, want: &Want) {
+        if let Some(flight) = &mut self.shared().flight {
+            flight.worked_for = want.clone();
+        }
+    }
+
+    /// The flight sleeps until then on the wall clock, or until it is wanted for something else, or until something else is
+    /// stored (W: what anybody obtains ends everybody's wait); no longer than that was when it began, for the clock may be
+    /// set back meanwhile. Whatever has come since `basis` ends it at once.
+    fn sleep(&self, until: Millis, hold: Option<Hold>, basis: Basis) {
+        let end = End::at(until, self.clock.now());
+        {
+            let mut shared = self.shared();
+            shared.changed = true;
+            if let Some(flight) = &mut shared.flight {
+                flight.held = hold.map(|hold| (hold, end));
+            }
+        }
+        let goes_on = |shared: &Shared| {
+            !shared.closing
+                && self.check_overtaken(shared).is_ok()
+                && shared.flight.as_ref().is_some_and(|flight| flight.joins == basis.joins)
+                && shared.publishes == basis.publishes
+                && !end.has_come(self.clock.now())
+        };
+        loop {
+            let mut shared = lock(&self.shared);
+            let under_way = shared.seen.as_ref().is_some_and(|seen| seen.record.is_under_way());
+            let now = self.clock.now();
+            let look = End::at(now.wall.saturating_add(if under_way { SOON } else { OFTEN }), now);
+            while goes_on(&shared) && !look.has_come(self.clock.now()) {
+                shared = self.clock.wait(&self.changed, shared, until.min(look.wall));
+                if self.clock.is_manual() {
+                    break;
+                }
+            }
+            if !goes_on(&shared) {
+                return;
+            }
+            drop(shared);
+            // What is wrong with the store is found by the next turn, if it lasts.
+            let _ = self.look();
+        }
+    }
+
     fn asking(&self, asking: bool) {
         let mut shared = self.shared();
         if let Some(flight) = &mut shared.flight {
@@ -778,6 +509,6 @@ impl Core {
     fn one_shot_serves(&self) -> bool {
         let shared = self.shared();
         let now = self.clock.now();
-        self.one_shot && shared.seen.as_ref().is_some_and(|seen| shared.view(seen, self, now).state() == State::Early)
+        self.one_shot && shared.seen.as_ref().is_some_and(|seen| self.view(seen, now).state() == State::Early)
     }
 }

@@ -1,6 +1,7 @@
 //! Renewals that nobody asked for: a session that must not run out while its owner is silent.
 
-use super::core::{Core, End, Shared};
+use super::core::Core;
+use super::shared::{End, Shared};
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{State, Want};
@@ -89,7 +90,7 @@ fn run(core: &Arc<Core>) {
 fn until_due(core: &Core) -> Option<Millis> {
     let shared = core.shared();
     let seen = shared.seen.clone()?;
-    let view = shared.view(&seen, core, core.clock.now());
+    let view = core.view(&seen, core.clock.now());
     let tokens = seen.record.tokens.as_ref()?;
     let due = view.windows()?.due;
     (view.state() == State::Fresh).then(|| (due - (tokens.life - view.left())).max(1))

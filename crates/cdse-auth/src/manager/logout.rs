@@ -1,6 +1,7 @@
 //! Giving a session back.
 
-use super::core::{Core, Seen};
+use super::core::Core;
+use super::shared::Seen;
 use super::waiting::WaitCause;
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
@@ -62,9 +63,11 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
         match core.store.records().try_guard(&core.slot) {
             Ok(None) if core.clock.now().mono < until => {
                 drop(section);
-                let (holder, now) = (core.store.records().guard_holder(&core.slot), core.clock.now());
-                let holder = holder.and_then(|holder| holder.split_whitespace().next().map(str::to_owned));
-                core.waits_for(WaitCause::Lock(holder), now.wall.saturating_add(until.saturating_sub(now.mono)));
+                let (holder, now) = (core.guard_holder(), core.clock.now());
+                core.waits_for(
+                    WaitCause::Lock(holder.map(|holder| holder.who)),
+                    now.wall.saturating_add(until.saturating_sub(now.mono)),
+                );
                 core.clock.pause(core.random.between(10, 100));
             }
             guard => {

@@ -1,12 +1,16 @@
 //! [`TokenManager`]: the lifecycle of a session.
 
 mod account;
+mod builder;
+mod caller;
 mod core;
+mod exchange;
 mod explain;
 mod flight;
 mod header;
 mod keep_alive;
 mod logout;
+mod shared;
 mod status;
 mod waiting;
 
@@ -20,23 +24,20 @@ use std::time::Duration;
 use http::HeaderValue;
 
 pub use self::account::Verdict;
-use self::core::{Core, Shared, Store};
-use self::header::HeaderCell;
+pub use self::builder::TokenManagerBuilder;
+use self::core::Core;
+use self::shared::{Shared, defect, logged_out};
 pub use self::status::{SessionState, Status};
 pub use self::waiting::{WaitCause, Waiting};
-use crate::clock::{Clock, Millis, Now, span};
-use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, Service, TransportConfig, jwt_times};
+use crate::clock::span;
 use crate::error::Result;
 #[cfg(doc)]
 use crate::error::{Error, ErrorKind};
-use crate::plan::{PATIENCE, Want};
-use crate::provider::AuthProvider;
-use crate::random::Random;
-use crate::record::{Grant, Record, Slot};
+use crate::plan::Want;
+use crate::record::{Grant, Slot};
 use crate::secret::Fingerprint;
-use crate::store::{MemoryTokenStore, TokenStore};
-use crate::sync::{Arc, Condvar, Mutex, lock, spawn};
-use crate::token::{TokenSet, check};
+use crate::sync::{Arc, Mutex, lock, spawn};
+use crate::token::TokenSet;
 
 /// Answers one question for everything above it: what is a valid `Authorization` header right now?
 ///
@@ -47,6 +48,13 @@ use crate::token::{TokenSet, check};
 /// * Cancel-safe: dropping any of its futures loses nothing; a renewal that has begun goes on and is saved.
 /// * Dropping the last handle ends nothing: a session that only this process knows is ended by
 ///   [`shutdown`](Self::shutdown) or [`logout`](Self::logout).
+///
+/// [`login`](Self::login) returns a [`Login`], which is no session: it only says whether the call opened one or found one.
+/// Four calls end something. Two are about the session: [`logout`](Self::logout) ends it at the identity service and removes
+/// it here, and nobody is served until the next login; [`clear`](Self::clear) only discards its tokens, and the next call
+/// may log in by itself. Two are about the manager, and no call is served after either: [`settle`](Self::settle) lets what
+/// is under way be saved and leaves the session as it is, for a program that ends and whose session is stored;
+/// [`shutdown`](Self::shutdown) does the same, then logs out a session that nobody else could use.
 ///
 /// ```no_run
 /// use cdse_auth::{PasswordAuth, TokenManager};
@@ -77,204 +85,7 @@ impl Drop for Handle {
     }
 }
 
-/// Settings of a [`TokenManager`].
-pub struct TokenManagerBuilder {
-    provider: Box<dyn AuthProvider>,
-    endpoints: Result<Endpoints>,
-    transport: TransportConfig,
-    store: Arc<dyn TokenStore>,
-    skew: Duration,
-    patience: Duration,
-    one_shot: bool,
-    keep_alive: bool,
-    clock: Clock,
-    random: Random,
-}
-
-impl TokenManagerBuilder {
-    /// The realm, such as `https://identity.dataspace.copernicus.eu/auth/realms/CDSE` (the default). https only, except
-    /// to this machine itself.
-    #[must_use]
-    pub fn realm_url(mut self, url: &str) -> Self {
-        self.endpoints = Endpoints::of_realm(url);
-        self
-    }
-
-    /// The token endpoint; the other endpoints are its siblings.
-    #[must_use]
-    pub fn token_url(mut self, url: &str) -> Self {
-        self.endpoints = Endpoints::of_token_endpoint(url);
-        self
-    }
-
-    /// How the identity service is reached.
-    #[must_use]
-    pub fn transport(mut self, transport: TransportConfig) -> Self {
-        self.transport = transport;
-        self
-    }
-
-    /// Where the session is kept; in memory unless said.
-    #[must_use]
-    pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
-        self.store = Arc::new(store);
-        self
-    }
-
-    /// How long before its end a token counts as ended where waiting for a new one is possible: 30 s unless said, and
-    /// never more than a quarter of the token's life.
-    #[must_use]
-    pub fn expiry_skew(mut self, skew: Duration) -> Self {
-        self.skew = skew;
-        self
-    }
-
-    /// How long a caller waits for a token when it has none: 60 s unless said.
-    #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// For a program that needs one token and ends: nothing is renewed behind its back. A token that is due for renewal
-    /// is renewed if that needs no login and nobody else is at it, and served as it is otherwise.
-    #[must_use]
-    pub fn one_shot(mut self, one_shot: bool) -> Self {
-        self.one_shot = one_shot;
-        self
-    }
-
-    /// Renews without being asked, before the refresh token ends. Without it nothing happens unless somebody asks.
-    #[must_use]
-    pub fn keep_alive(mut self, keep_alive: bool) -> Self {
-        self.keep_alive = keep_alive;
-        self
-    }
-
-    /// The source of time.
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// The source of jitter.
-    #[must_use]
-    pub fn random(mut self, random: Random) -> Self {
-        self.random = random;
-        self
-    }
-
-    /// Makes the manager. No request, no file access, no thread yet (but for [`keep_alive`](Self::keep_alive)).
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Configuration`] for an address that cannot be used; [`ErrorKind::MalformedAnswer`] for a fixed
-    /// access token that cannot stand in a header.
-    pub fn build(self) -> Result<TokenManager> {
-        let endpoints = self.endpoints?;
-        let slot = Slot {
-            token_url: endpoints.token.as_str().to_owned(),
-            client_id: self.provider.client_id().to_owned(),
-            grant: self.provider.grant(),
-            subject: self.provider.subject(),
-        };
-        let fixed = fixed_token(self.provider.as_ref(), &slot, &self.clock, &self.random)?;
-        let store = if fixed.is_some() { Arc::new(MemoryTokenStore::new()) } else { self.store };
-        let core = Arc::new(Core {
-            store: Store::new(store, &self.random),
-            service: Service::new(endpoints, self.transport, self.clock.clone()),
-            given: given(self.provider.as_ref()),
-            provider: self.provider,
-            slot,
-            skew: span(self.skew),
-            patience: span(self.patience),
-            one_shot: self.one_shot,
-            ahead: ahead(&self.clock),
-            clock: self.clock,
-            random: self.random,
-            header: HeaderCell::default(),
-            shared: Mutex::new(Shared::default()),
-            changed: Arc::new(Condvar::new()),
-            section: Mutex::new(()),
-            me: format!("{}@{}", std::process::id(), cdse_files::host_name()),
-        });
-        if let Some(record) = fixed {
-            let _ = core.store.records().commit(&core.slot, None, &record)?;
-        }
-        if self.keep_alive {
-            keep_alive::start(&core)?;
-        }
-        Ok(TokenManager { _handle: Arc::new(Handle(Arc::clone(&core))), core })
-    }
-}
-
-/// How far a clock is ahead of the system's.
-fn ahead(clock: &Clock) -> Now {
-    let (here, there) = (Clock::default().now(), clock.now());
-    Now { wall: there.wall.saturating_sub(here.wall), mono: there.mono.saturating_sub(here.mono) }
-}
-
-/// The fingerprint of the refresh token that the provider was given.
-fn given(provider: &dyn AuthProvider) -> Option<Fingerprint> {
-    let form = if provider.grant() == Grant::RefreshToken { provider.grant_data() } else { Vec::new() };
-    form.iter().find(|(name, _)| *name == "refresh_token").map(|(_, token)| token.fingerprint())
-}
-
-/// The life of a fixed token that does not say when it ends: a century.
-const ENDLESS: Millis = 100 * 365 * 24 * 3600 * 1000;
-
-/// The record of a fixed access token.
-fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: &Random) -> Result<Option<Record>> {
-    if provider.grant() != Grant::AccessToken {
-        return Ok(None);
-    }
-    let Some((_, access)) = provider.grant_data().into_iter().next() else { return Ok(None) };
-    check(&access)?;
-    let now = clock.now().wall;
-    let left = jwt_times(access.expose()).expires_at.map_or(ENDLESS, |end| end.saturating_sub(now));
-    let mut record = Record::new(Some(slot.clone()), random);
-    record.generation = 1;
-    record.tokens = Some(TokenSet {
-        access,
-        refresh: None,
-        session_id: None,
-        t0: now,
-        life: left.clamp(0, ENDLESS),
-        refresh_life: None,
-        jitter: 1000,
-        refused_at: 0,
-        begun: None,
-    });
-    Ok(Some(record))
-}
-
 impl TokenManager {
-    /// A manager for the Copernicus Data Space Ecosystem that keeps its session in memory.
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManagerBuilder::build`].
-    pub fn new(provider: impl AuthProvider + 'static) -> Result<Self> {
-        Self::builder(provider).build()
-    }
-
-    /// A manager with other settings.
-    pub fn builder(provider: impl AuthProvider + 'static) -> TokenManagerBuilder {
-        TokenManagerBuilder {
-            provider: Box::new(provider),
-            endpoints: Endpoints::of_realm(DEFAULT_REALM_URL),
-            transport: TransportConfig::default(),
-            store: Arc::new(MemoryTokenStore::new()),
-            skew: Duration::from_secs(30),
-            patience: Duration::from_millis(PATIENCE.unsigned_abs()),
-            one_shot: false,
-            keep_alive: false,
-            clock: Clock::default(),
-            random: Random::default(),
-        }
-    }
-
     /// A valid `Authorization` header value, marked sensitive.
     ///
     /// While the token is fresh this costs some 10 ns: no wait, no I/O, no allocation. A token that is due is served at
@@ -312,7 +123,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// As [`authorization_header`](Self::authorization_header), and when the renewal fails.
+    /// When the token is valid for less and its renewal fails: [`Error`] says what to do, and `is_transient()` whether
+    /// waiting helps. [`ErrorKind::ReauthRequired`] when nothing here can renew it or log in.
     pub async fn header_for(&self, min_validity: Duration) -> Result<HeaderValue> {
         Box::pin(self.core.obtain(Want::Validity(span(min_validity)), None)).await
     }
@@ -321,18 +133,21 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// As [`header_for`](Self::header_for).
+    /// When the token is valid for less and its renewal fails: [`Error`] says what to do, and `is_transient()` whether
+    /// waiting helps. [`ErrorKind::ReauthRequired`] when nothing here can renew it or log in, or somebody has logged out
+    /// meanwhile.
     pub async fn tokens(&self, min_validity: Duration) -> Result<TokenSet> {
         let want = if min_validity.is_zero() { Want::Fresh } else { Want::Validity(span(min_validity)) };
         let record = Box::pin(self.core.reach(want, None)).await?;
-        record.tokens.clone().ok_or_else(core::logged_out)
+        record.tokens.clone().ok_or_else(logged_out)
     }
 
     /// Renews the token, whatever is known of it. A renewal by anybody that begins after this call counts.
     ///
     /// # Errors
     ///
-    /// When the renewal fails. The token that was valid before stays so.
+    /// When the renewal fails: [`Error`] says what to do, and `is_transient()` whether waiting helps. The token that was
+    /// valid before stays so.
     pub async fn force_refresh(&self) -> Result<HeaderValue> {
         let want = Want::Renewal { since: self.core.clock.now().wall, not: None, after: None };
         Box::pin(self.core.obtain(want, None)).await
@@ -345,7 +160,7 @@ impl TokenManager {
     /// # Errors
     ///
     /// [`ErrorKind::StillRefused`] when the refused token is itself the answer to a refusal a moment ago (a quarter of its
-    /// life, at most a minute): renewing it again would not help. Otherwise as [`force_refresh`](Self::force_refresh).
+    /// life, at most a minute): renewing it again would not help. Otherwise when the renewal fails.
     pub async fn force_refresh_after(&self, refused: &HeaderValue) -> Result<HeaderValue> {
         let text = refused.to_str().unwrap_or_default();
         let token = text.get(.."Bearer ".len()).filter(|scheme| scheme.eq_ignore_ascii_case("Bearer "));
@@ -357,7 +172,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// When the login fails; what was stored before is then still there.
+    /// When the login fails; what was stored before is then still there. [`ErrorKind::Configuration`] for a fixed access
+    /// token, with which nobody can log in.
     pub async fn login(&self) -> Result<Login> {
         let before = self.core.shared().last_login;
         self.log_in(Want::Session { since: self.core.clock.now().wall }).await?;
@@ -368,7 +184,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// When the login fails; the session that was stored before lives on.
+    /// When the login fails; the session that was stored before lives on. [`ErrorKind::Configuration`] for a fixed access
+    /// token, with which nobody can log in.
     pub async fn force_login(&self) -> Result<()> {
         self.log_in(Want::NewSession { since: self.core.clock.now().wall }).await
     }
@@ -407,7 +224,8 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// When the session could not be ended at the service.
+    /// When a session that only this process knows could not be ended at the service; when what the last renewal brought
+    /// could not be saved.
     pub async fn shutdown(&self) -> Result<()> {
         let settled = self.settle().await;
         let unknown = self.core.shared().unsaved.as_ref().is_some_and(|unsaved| unsaved.opened_here);
@@ -433,7 +251,7 @@ impl TokenManager {
         self.core.wake_all();
         let at_rest = |shared: &Shared| shared.flight.as_ref().is_none_or(|flight| flight.asking);
         Changed::new(&self.core, at_rest).await;
-        self.on_own_thread(flight::save_what_is_unsaved).await
+        self.on_own_thread(exchange::save_what_is_unsaved).await
     }
 
     /// Runs `action` while no exchange is under way here: for stopping the process (Ctrl-Z), which must not happen
@@ -496,7 +314,7 @@ impl TokenManager {
         let started = spawn("cdse-auth", move || {
             if let Some(work) = take(&work) {
                 // A store of somebody else's may panic, and its caller must not wait for ever.
-                let done = catch_unwind(AssertUnwindSafe(|| work(&core))).unwrap_or_else(|_| Err(core::defect()));
+                let done = catch_unwind(AssertUnwindSafe(|| work(&core))).unwrap_or_else(|_| Err(defect()));
                 *lock(&theirs) = Some(done);
                 core.wake_all();
             }
@@ -508,11 +326,11 @@ impl TokenManager {
         }
         Changed::new(&self.core, |_: &Shared| lock(&result).is_some()).await;
         let done = lock(&result).take();
-        done.unwrap_or_else(|| Err(core::logged_out()))
+        done.unwrap_or_else(|| Err(logged_out()))
     }
 }
 
-/// What a login did.
+/// What [`TokenManager::login`] did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Login {
     /// It opened a session.
@@ -556,11 +374,5 @@ impl<F> Drop for Changed<'_, F> {
 impl fmt::Debug for TokenManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenManager").field("slot", &self.core.slot).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for TokenManagerBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenManagerBuilder").field("provider", &self.provider).finish_non_exhaustive()
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn status(core: &Core) -> Status {
     let shared = core.shared();
     let now = core.clock.now();
     let seen = shared.seen.clone().unwrap_or_else(|| core.nothing(now));
-    let view = shared.view(&seen, core, now);
+    let view = core.view(&seen, now);
     let (record, tokens) = (&seen.record, seen.record.tokens.as_ref());
     let mut problems = shared.problems.clone();
     problems.extend(looked.err().map(|error| error.message().to_owned()));

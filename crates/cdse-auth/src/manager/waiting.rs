@@ -3,12 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use super::core::Core;
-use crate::clock::Millis;
-use crate::endpoint::FAREWELL;
-use crate::error::{Error, Result};
-use crate::secret::Secret;
-use crate::token::moment;
+use crate::error::Error;
 
 /// What a manager waits for just now.
 #[derive(Clone, Debug)]
@@ -43,42 +38,5 @@ impl fmt::Display for WaitCause {
             Self::Code => f.write_str("the next one-time code"),
             Self::Service => f.write_str("the identity service"),
         }
-    }
-}
-
-impl Core {
-    /// From now on it waits for this, until then (wall clock) at most.
-    pub(super) fn waits_for(&self, cause: WaitCause, until: Millis) {
-        let mut said = None;
-        let mut shared = self.shared();
-        let before = shared.waiting.as_ref().map(|before| before.cause.to_string());
-        // The identity service is told of by its requests.
-        if !matches!(cause, WaitCause::Service) && before != Some(cause.to_string()) {
-            let seconds = until.saturating_sub(self.clock.now().wall) / 1000;
-            said = Some(format!("waits for {cause}, at most {seconds} s"));
-        }
-        shared.waiting = Some(Waiting { cause, until: moment(until) });
-        drop(shared);
-        // Whoever listens may ask this manager.
-        if let Some(said) = said {
-            log::info!("{said}");
-        }
-    }
-
-    pub(super) fn waits_no_more(&self) {
-        self.shared().waiting = None;
-    }
-
-    /// The wait for an answer of the service.
-    pub(super) fn asks<T>(&self, patience: Millis, request: impl FnOnce() -> T) -> T {
-        self.waits_for(WaitCause::Service, self.clock.now().wall.saturating_add(patience));
-        let answer = request();
-        self.waits_no_more();
-        answer
-    }
-
-    /// Ends a session at the service.
-    pub(super) fn end_at_service(&self, refresh_token: &Secret) -> Result<()> {
-        self.asks(FAREWELL, || self.service.logout(self.provider.client_id(), refresh_token))
     }
 }

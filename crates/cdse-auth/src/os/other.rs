@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
-use crate::clock::{Millis, Now};
+use crate::clock::time::{Millis, Now};
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock that is injected")]
 pub(crate) fn coarse_now() -> Now {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use crate::clock::{Millis, Now};
+use crate::clock::time::{Millis, Now};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const CLOCKS: (ClockId, ClockId) = (ClockId::RealtimeCoarse, ClockId::MonotonicCoarse);

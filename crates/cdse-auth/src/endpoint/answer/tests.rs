@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::endpoint::{Asking, account, exchange, probe};
+use crate::endpoint::{Reply, account, exchange, probe};
 use crate::error::Result;
 
 const NOW: Millis = 1_800_000_000_000;
@@ -11,11 +11,11 @@ fn answer(status: u16, body: impl AsRef<[u8]>) -> Answer {
 }
 
 fn login(status: u16, body: impl AsRef<[u8]>) -> Outcome {
-    classify(Asked::Password.first(), &answer(status, body), NOW)
+    classify(GrantType::Password.first(), &answer(status, body), NOW)
 }
 
 fn refresh(status: u16, body: impl AsRef<[u8]>) -> Outcome {
-    classify(Asked::Refresh.first(), &answer(status, body), NOW)
+    classify(GrantType::Refresh.first(), &answer(status, body), NOW)
 }
 
 fn failed(outcome: Outcome) -> (Class, ErrorKind) {
@@ -48,7 +48,7 @@ fn e2_the_error_field_decides_and_not_the_status() {
     assert_eq!(failed(login(200, revoked)), (Class::Configuration, ErrorKind::Configuration));
     let secret =
         r#"{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}"#;
-    let client = classify(Asked::Client.first(), &answer(401, secret), NOW);
+    let client = classify(GrantType::Client.first(), &answer(401, secret), NOW);
     assert_eq!(failed(client), (Class::Refused, ErrorKind::CredentialsRefused));
     assert_eq!(failed(login(401, secret)), (Class::Configuration, ErrorKind::Configuration));
 }
@@ -77,21 +77,21 @@ fn e2_hostile_answers_are_classified_and_lose_nothing() {
         ("binary", vec![0, 255, 254, 1, 2]),
     ];
     for (name, body) in unusable {
-        for asked in [Asked::Refresh, Asked::Password, Asked::Client] {
+        for asked in [GrantType::Refresh, GrantType::Password, GrantType::Client] {
             let failure = classify(asked.first(), &answer(200, &body), NOW).expect_err(name);
             assert_eq!((failure.class, failure.error.kind()), (Class::Lost, ErrorKind::MalformedAnswer), "{name}");
             assert!(!failure.error.to_string().contains("can"), "{name}: {}", failure.error);
         }
     }
     let huge = Answer { whole: false, ..answer(200, vec![b'x'; 1 << 20]) };
-    assert_eq!(failed(classify(Asked::Refresh.first(), &huge, NOW)), (Class::Lost, ErrorKind::MalformedAnswer));
+    assert_eq!(failed(classify(GrantType::Refresh.first(), &huge, NOW)), (Class::Lost, ErrorKind::MalformedAnswer));
 }
 
 #[test]
 fn e2_an_answer_that_is_no_token_is_said_to_be_what_it_is() {
     let said = |whole: bool, body: &str| {
         let answer = Answer { whole, ..answer(200, body) };
-        classify(Asked::Password.first(), &answer, NOW).expect_err("no token").error.message().to_owned()
+        classify(GrantType::Password.first(), &answer, NOW).expect_err("no token").error.message().to_owned()
     };
     assert!(said(false, "{").contains("far too long"));
     assert!(said(true, "").contains("an empty answer"));
@@ -103,7 +103,7 @@ fn e2_an_answer_that_is_no_token_is_said_to_be_what_it_is() {
 /// have answered.
 #[test]
 fn e2_every_status_has_a_class() {
-    let exchanges = [Asked::Refresh, Asked::Password, Asked::Client].map(Asked::first);
+    let exchanges = [GrantType::Refresh, GrantType::Password, GrantType::Client].map(GrantType::first);
     let exchanges = exchanges.into_iter().flat_map(|first| {
         let repeatable = [first.repeatable, false].into_iter();
         repeatable.flat_map(move |repeatable| [true, false].map(|known| Exchange { repeatable, known, ..first }))
@@ -181,7 +181,7 @@ fn e3_the_last_of_two_keys_counts_and_nothing_else_is_lost() {
 fn e5_a_service_asks_for_patience_in_seconds_or_with_a_date() {
     let with = |text: &str| {
         let answer = Answer { retry_after: Some(text.to_owned()), ..answer(429, "") };
-        classify(Asked::Password.first(), &answer, NOW).unwrap_err().retry_after
+        classify(GrantType::Password.first(), &answer, NOW).unwrap_err().retry_after
     };
     assert_eq!(with("7"), Some(7_000));
     assert_eq!(with("Fri, 15 Jan 2027 08:01:00 GMT"), Some(60_000));
@@ -210,9 +210,9 @@ fn e2_what_keycloak_was_seen_to_answer_is_classified() {
         let Recorded { version, case, asked, status, body, outcome } = recorded;
         let answer = answer(*status, body);
         let found = match asked.as_str() {
-            "refresh" => class(Asked::Refresh, &answer),
-            "password" => class(Asked::Password, &answer),
-            "client" => class(Asked::Client, &answer),
+            "refresh" => class(GrantType::Refresh, &answer),
+            "password" => class(GrantType::Password, &answer),
+            "client" => class(GrantType::Client, &answer),
             "logout" => exchange::ended(&answer).map_or("open", |()| "ended").to_owned(),
             "sessions" => asking(account::sessions(&answer), |told| format!("told {}", told.len())),
             "end session" => asking(account::ended(&answer), |()| "ended".to_owned()),
@@ -261,7 +261,7 @@ struct Recorded {
     outcome: String,
 }
 
-fn class(asked: Asked, answer: &Answer) -> String {
+fn class(asked: GrantType, answer: &Answer) -> String {
     match classify(asked.first(), answer, NOW) {
         Ok(_) => "ok".to_owned(),
         Err(failure) => format!("{:?}", failure.class).to_lowercase(),
@@ -270,17 +270,18 @@ fn class(asked: Asked, answer: &Answer) -> String {
 
 /// What a refresh, a login and a client would take it for: one word if all say the same.
 fn as_any_grant(answer: &Answer) -> String {
-    let mut classes = [Asked::Refresh, Asked::Password, Asked::Client].map(|asked| class(asked, answer)).to_vec();
+    let mut classes =
+        [GrantType::Refresh, GrantType::Password, GrantType::Client].map(|asked| class(asked, answer)).to_vec();
     if classes.iter().all(|class| *class == classes[0]) {
         classes.truncate(1);
     }
     classes.join(" ")
 }
 
-fn asking<T>(asked: Result<Asking<T>>, told: impl FnOnce(T) -> String) -> String {
+fn asking<T>(asked: Result<Reply<T>>, told: impl FnOnce(T) -> String) -> String {
     match asked {
-        Ok(Asking::Told(what)) => told(what),
-        Ok(Asking::Refused) => "refused".to_owned(),
+        Ok(Reply::Accepted(what)) => told(what),
+        Ok(Reply::Refused) => "refused".to_owned(),
         Err(error) => kind(&error),
     }
 }
@@ -315,8 +316,8 @@ fn m11_a_logout_has_ended_the_session_if_the_service_says_so_without_a_page() {
 #[test]
 fn cli5_what_is_no_list_of_sessions_is_not_taken_for_one() {
     let listed = |answer: &Answer| match account::sessions(answer) {
-        Ok(Asking::Told(sessions)) => Ok(Some(sessions.len())),
-        Ok(Asking::Refused) => Ok(None),
+        Ok(Reply::Accepted(sessions)) => Ok(Some(sessions.len())),
+        Ok(Reply::Refused) => Ok(None),
         Err(error) => Err((error.kind(), error.message().to_owned())),
     };
     assert_eq!(listed(&answer(200, r#"[{"id":"a"},{"id":"b"}]"#)), Ok(Some(2)));
@@ -339,8 +340,8 @@ fn cli5_what_is_no_list_of_sessions_is_not_taken_for_one() {
 #[test]
 fn cli5_a_session_has_ended_if_the_service_says_so_without_a_page() {
     let ended = |answer: &Answer| match account::ended(answer) {
-        Ok(Asking::Told(())) => Ok(true),
-        Ok(Asking::Refused) => Ok(false),
+        Ok(Reply::Accepted(())) => Ok(true),
+        Ok(Reply::Refused) => Ok(false),
         Err(error) => Err(error.kind()),
     };
     assert_eq!((ended(&answer(204, "")), ended(&answer(200, ""))), (Ok(true), Ok(true)));

@@ -8,43 +8,41 @@ use url::Url;
 
 use super::proxy::Route;
 use crate::error::{Error, ErrorKind, cleaned};
-use crate::plan::Class;
+use crate::record::Class;
 
 /// A connection that was never made carried nothing (E4): what was to be sent may be sent again.
 pub(super) fn not_answered(url: &Url, route: Option<&Route>, error: &reqwest::Error) -> (Class, Error) {
-    let place = url.host_str().unwrap_or_default();
+    let host = url.host_str().unwrap_or_default();
     if error.is_connect() || error.is_builder() || causes(error).any(was_cancelled) {
-        return (Class::Unsent, not_reached(place, route, error));
+        return (Class::Unsent, not_reached(host, route, error));
     }
     let through = route.map_or_else(String::new, |proxy| format!(" through {proxy}"));
     let why = if error.is_timeout() {
-        format!(
-            "the identity service at {place} did not answer{through} in time; its answer, if there was one, is lost"
-        )
+        format!("the identity service at {host} did not answer{through} in time; its answer, if there was one, is lost")
     } else {
         let cause = innermost(error);
-        format!("the connection to the identity service at {place}{through} broke ({cause}); its answer is lost")
+        format!("the connection to the identity service at {host}{through} broke ({cause}); its answer is lost")
     };
     (Class::Lost, Error::new(ErrorKind::Network, why))
 }
 
-fn not_reached(place: &str, route: Option<&Route>, error: &reqwest::Error) -> Error {
+fn not_reached(host: &str, route: Option<&Route>, error: &reqwest::Error) -> Error {
     // Behind an HTTPS proxy there are two conversations in TLS; this says that the first one failed.
     let at_proxy = causes(error).any(|cause| cause.to_string().ends_with("failed to create underlying connection"));
     if let Some(tls) = causes(error).find_map(<dyn StdError>::downcast_ref::<rustls::Error>) {
         return match route.filter(|_| at_proxy) {
             Some(proxy) => of_tls(&proxy.to_string(), tls),
-            None => of_tls(&format!("the identity service at {place}"), tls),
+            None => of_tls(&format!("the identity service at {host}"), tls),
         };
     }
     match route {
         Some(proxy) => {
             let said: Vec<_> = causes(error).map(ToString::to_string).collect();
-            of_proxy(place, proxy, &said, error.is_timeout(), at_proxy)
+            of_proxy(host, proxy, &said, error.is_timeout(), at_proxy)
         }
         None => {
             let why = format!(
-                "the identity service at {place} could not be reached ({}); check network and proxy",
+                "the identity service at {host} could not be reached ({}); check network and proxy",
                 innermost(error)
             );
             Error::new(ErrorKind::Network, why)
@@ -53,7 +51,7 @@ fn not_reached(place: &str, route: Option<&Route>, error: &reqwest::Error) -> Er
 }
 
 /// By what the causes say, the outer ones first.
-fn of_proxy(place: &str, proxy: &Route, said: &[String], timed_out: bool, at_proxy: bool) -> Error {
+fn of_proxy(host: &str, proxy: &Route, said: &[String], timed_out: bool, at_proxy: bool) -> Error {
     let says = |text: &str| said.iter().any(|said| said.ends_with(text));
     let wants_password = says("proxy authorization required")
         || says("credentials not accepted")
@@ -68,7 +66,7 @@ fn of_proxy(place: &str, proxy: &Route, said: &[String], timed_out: bool, at_pro
     }
     if timed_out {
         return network(format!(
-            "the identity service at {place} was not reached in time through {proxy}; check the proxy, or try again later"
+            "the identity service at {host} was not reached in time through {proxy}; check the proxy, or try again later"
         ));
     }
     if at_proxy {
@@ -78,11 +76,11 @@ fn of_proxy(place: &str, proxy: &Route, said: &[String], timed_out: bool, at_pro
         let reason = said.iter().find_map(|said| said.strip_prefix("SOCKS error: "));
         let reason = reason.map_or_else(String::new, |reason| format!(" ({})", cleaned(reason, 200)));
         return network(format!(
-            "{proxy} did not connect to the identity service at {place}{reason}: it may forbid that, or not reach it; \
-             check the proxy, or name {place} in NO_PROXY to go without"
+            "{proxy} did not connect to the identity service at {host}{reason}: it may forbid that, or not reach it; \
+             check the proxy, or name {host} in NO_PROXY to go without"
         ));
     }
-    network(format!("the identity service at {place} could not be reached through {proxy} ({innermost}); check both"))
+    network(format!("the identity service at {host} could not be reached through {proxy} ({innermost}); check both"))
 }
 
 /// What certificates can be wrong in beside their issuer, time and name, and what helps.

@@ -1,0 +1,227 @@
+//! The settings of a manager, and what is made of them.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::core::{Core, Store};
+use super::header::HeaderCell;
+use super::shared::Shared;
+use super::{Handle, TokenManager, keep_alive};
+use crate::clock::{Clock, Millis, Now, span};
+use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, Service, TransportConfig, jwt_times};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::plan::PATIENCE;
+use crate::provider::AuthProvider;
+use crate::random::Random;
+use crate::record::{Grant, Record, Slot};
+use crate::secret::Fingerprint;
+use crate::store::{MemoryTokenStore, TokenStore};
+use crate::sync::{Arc, Condvar, Mutex};
+use crate::token::{TokenSet, check};
+
+/// Settings of a [`TokenManager`].
+pub struct TokenManagerBuilder {
+    provider: Box<dyn AuthProvider>,
+    endpoints: Result<Endpoints>,
+    transport: TransportConfig,
+    store: Arc<dyn TokenStore>,
+    skew: Duration,
+    patience: Duration,
+    one_shot: bool,
+    keep_alive: bool,
+    clock: Clock,
+    random: Random,
+}
+
+impl TokenManagerBuilder {
+    /// The realm, such as `https://identity.dataspace.copernicus.eu/auth/realms/CDSE` (the default). https only, except
+    /// to this machine itself.
+    #[must_use]
+    pub fn realm_url(mut self, url: &str) -> Self {
+        self.endpoints = Endpoints::of_realm(url);
+        self
+    }
+
+    /// The token endpoint; the other endpoints are its siblings.
+    #[must_use]
+    pub fn token_url(mut self, url: &str) -> Self {
+        self.endpoints = Endpoints::of_token_endpoint(url);
+        self
+    }
+
+    /// How the identity service is reached.
+    #[must_use]
+    pub fn transport(mut self, transport: TransportConfig) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Where the session is kept. Defaults to memory.
+    #[must_use]
+    pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
+        self.store = Arc::new(store);
+        self
+    }
+
+    /// How long before its end a token counts as ended where waiting for a new one is possible. Defaults to 30 s, and is
+    /// never more than a quarter of the token's life.
+    #[must_use]
+    pub fn expiry_skew(mut self, skew: Duration) -> Self {
+        self.skew = skew;
+        self
+    }
+
+    /// How long a caller waits for a token when it has none. Defaults to 60 s.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// For a program that needs one token and ends: nothing is renewed behind its back. A token that is due for renewal
+    /// is renewed if that needs no login and nobody else is at it, and served as it is otherwise.
+    #[must_use]
+    pub fn one_shot(mut self, one_shot: bool) -> Self {
+        self.one_shot = one_shot;
+        self
+    }
+
+    /// Renews without being asked, before the refresh token ends. Without it nothing happens unless somebody asks.
+    #[must_use]
+    pub fn keep_alive(mut self, keep_alive: bool) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// The source of time.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The source of jitter.
+    #[must_use]
+    pub fn random(mut self, random: Random) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Makes the manager. No request, no file access, no thread yet (but for [`keep_alive`](Self::keep_alive)).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] for an address that cannot be used; [`ErrorKind::MalformedAnswer`] for a fixed
+    /// access token that cannot stand in a header.
+    pub fn build(self) -> Result<TokenManager> {
+        let endpoints = self.endpoints?;
+        let slot = Slot {
+            token_url: endpoints.token.as_str().to_owned(),
+            client_id: self.provider.client_id().to_owned(),
+            grant: self.provider.grant(),
+            subject: self.provider.subject(),
+        };
+        let fixed = fixed_token(self.provider.as_ref(), &slot, &self.clock, &self.random)?;
+        let store = if fixed.is_some() { Arc::new(MemoryTokenStore::new()) } else { self.store };
+        let core = Arc::new(Core {
+            store: Store::new(store, &self.random),
+            service: Service::new(endpoints, self.transport, self.clock.clone()),
+            given: given(self.provider.as_ref()),
+            provider: self.provider,
+            slot,
+            skew: span(self.skew),
+            patience: span(self.patience),
+            one_shot: self.one_shot,
+            ahead: ahead(&self.clock),
+            clock: self.clock,
+            random: self.random,
+            header: HeaderCell::default(),
+            shared: Mutex::new(Shared::default()),
+            changed: Arc::new(Condvar::new()),
+            section: Mutex::new(()),
+            me: format!("{}@{}", std::process::id(), cdse_files::host_name()),
+        });
+        if let Some(record) = fixed {
+            let _ = core.store.records().commit(&core.slot, None, &record)?;
+        }
+        if self.keep_alive {
+            keep_alive::start(&core)?;
+        }
+        Ok(TokenManager { _handle: Arc::new(Handle(Arc::clone(&core))), core })
+    }
+}
+
+/// How far a clock is ahead of the system's.
+fn ahead(clock: &Clock) -> Now {
+    let (here, there) = (Clock::default().now(), clock.now());
+    Now { wall: there.wall.saturating_sub(here.wall), mono: there.mono.saturating_sub(here.mono) }
+}
+
+/// The fingerprint of the refresh token that the provider was given.
+fn given(provider: &dyn AuthProvider) -> Option<Fingerprint> {
+    let form = if provider.grant() == Grant::RefreshToken { provider.grant_data() } else { Vec::new() };
+    form.iter().find(|(name, _)| *name == "refresh_token").map(|(_, token)| token.fingerprint())
+}
+
+/// The life of a fixed token that does not say when it ends: a century.
+const ENDLESS: Millis = 100 * 365 * 24 * 3600 * 1000;
+
+/// The record of a fixed access token.
+fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: &Random) -> Result<Option<Record>> {
+    if provider.grant() != Grant::AccessToken {
+        return Ok(None);
+    }
+    let Some((_, access)) = provider.grant_data().into_iter().next() else { return Ok(None) };
+    check(&access)?;
+    let now = clock.now().wall;
+    let left = jwt_times(access.expose()).expires_at.map_or(ENDLESS, |end| end.saturating_sub(now));
+    let mut record = Record::new(Some(slot.clone()), random);
+    record.generation = 1;
+    record.tokens = Some(TokenSet {
+        access,
+        refresh: None,
+        session_id: None,
+        t0: now,
+        life: left.clamp(0, ENDLESS),
+        refresh_life: None,
+        jitter: 1000,
+        refused_at: 0,
+        begun: None,
+    });
+    Ok(Some(record))
+}
+
+impl TokenManager {
+    /// A manager for the Copernicus Data Space Ecosystem that keeps its session in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::MalformedAnswer`] for a fixed access token that cannot stand in a header.
+    pub fn new(provider: impl AuthProvider + 'static) -> Result<Self> {
+        Self::builder(provider).build()
+    }
+
+    /// A manager with other settings.
+    pub fn builder(provider: impl AuthProvider + 'static) -> TokenManagerBuilder {
+        TokenManagerBuilder {
+            provider: Box::new(provider),
+            endpoints: Endpoints::of_realm(DEFAULT_REALM_URL),
+            transport: TransportConfig::default(),
+            store: Arc::new(MemoryTokenStore::new()),
+            skew: Duration::from_secs(30),
+            patience: Duration::from_millis(PATIENCE.unsigned_abs()),
+            one_shot: false,
+            keep_alive: false,
+            clock: Clock::default(),
+            random: Random::default(),
+        }
+    }
+}
+
+impl fmt::Debug for TokenManagerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenManagerBuilder").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,434 @@
+//! One exchange, under the guard: the steps 5 to 10 of the [flight](super::flight).
+
+use std::time::Duration;
+
+use super::core::Core;
+use super::shared::{RunningFlight, Seen, Shared, Unsaved, note};
+use super::{explain, logout};
+use crate::clock::{Millis, Now};
+use crate::endpoint::{Exchange, GrantType};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{self, Attempt, EXCHANGE, Outcome, Plan, Want};
+use crate::provider::{CodeSource, GrantData, refresh_grant};
+use crate::record::{Class, Grant, Record, Sent, UsedCode};
+use crate::secret::{CredentialMark, Secret};
+use crate::store::{Commit, Guard};
+use crate::sync::{Arc, lock};
+use crate::token::TokenSet;
+
+/// How much longer than one exchange the guard must last.
+const SAVING: Millis = 5_000;
+
+/// How the flight goes on.
+#[derive(PartialEq, Eq)]
+pub(super) enum Turn {
+    Again,
+    /// Somebody else has written to the store meanwhile.
+    Moved,
+    Landed,
+}
+
+/// The exchanges of one flight: what each of them leaves for the next.
+pub(super) struct Exchanges<'a> {
+    core: &'a Core,
+    /// A code that somebody was asked for, and when.
+    pub(super) code: Option<(Secret, Now)>,
+    tried_later_code: bool,
+    made_room: bool,
+    /// Why the answer to a renewal did not come.
+    pub(super) lost: Option<Error>,
+}
+
+impl<'a> Exchanges<'a> {
+    pub(super) fn new(core: &'a Core) -> Self {
+        Self { core, code: None, tried_later_code: false, made_room: false, lost: None }
+    }
+
+    /// One exchange: steps 5 to 10.
+    pub(super) fn make(&mut self, guard: Box<dyn Guard>, plan: Plan, want: &Want) -> Result<Turn> {
+        let core = self.core;
+        // What is wrong with this process's settings is not the slot's, and nothing is written about it.
+        core.service.prepare()?;
+        if save_unsaved(core)? == Commit::Moved {
+            return Ok(Turn::Moved);
+        }
+        let now = core.clock.now();
+        let before = core.shared().seen.clone().unwrap_or_else(|| core.nothing(now));
+        let (mut attempt, form) = self.prepare(&before.record, plan, want, now);
+        if plan == Plan::Login {
+            self.end_dead_session(&before.record, now);
+        }
+        let lasts = || guard.holds_for(Duration::from_millis((EXCHANGE + SAVING).unsigned_abs()));
+        if !lasts() {
+            return Ok(Turn::Moved);
+        }
+        let mut intent = plan::intent(&before.record, &attempt, &core.me);
+        // A record that was saved without a slot is this one's from now on.
+        intent.slot = Some(core.slot.clone());
+        // S5: nothing is sent that was not recorded.
+        if core.store.records().commit(&core.slot, before.base, &intent)? == Commit::Moved {
+            return Ok(Turn::Moved);
+        }
+        let nth = {
+            let mut shared = core.shared();
+            shared.sent_codes.extend(attempt.code.clone());
+            let base = Some(intent.version());
+            core.publish(&mut shared, Seen { record: Arc::new(intent.clone()), anchor: before.anchor, base });
+            core.check_overtaken(&shared).map(|()| {
+                shared.exchanges += 1;
+                shared.exchanges
+            })
+        };
+        let nth = match nth {
+            Ok(nth) if lasts() => nth,
+            other => {
+                self.take_back(&before, &intent);
+                return other.map(|_| Turn::Moved);
+            }
+        };
+        attempt.begun = core.clock.now();
+        log::info!("{}", in_words(plan));
+        let exchange = Exchange {
+            grant_type: grant_type(core.provider.grant(), plan),
+            repeatable: attempt.is_repeatable(&before.record),
+            known: before.record.address_has_worked(),
+        };
+        let outcome = core.asks(EXCHANGE, || core.service.exchange(exchange, &form));
+        let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
+        let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), core.dice());
+        let kept = self.keep(&before, &intent, settled, &attempt, &outcome, nth);
+        let full = outcome.as_ref().is_err_and(|failure| failure.class == Class::Limit && failure.is_spoken());
+        let made_room = kept && full && attempt.makes_room && self.make_room()?;
+        drop(guard);
+        if plan == Plan::Login && outcome.is_ok() && kept {
+            self.end_replaced_session(&before.record, now);
+        }
+        self.conclude(&outcome, &attempt, kept, made_room)
+    }
+
+    /// Nothing was sent: what was announced is as if it had not been.
+    fn take_back(&self, before: &Seen, intent: &Record) {
+        let core = self.core;
+        let mut restored = intent.next();
+        restored.mark.clone_from(&before.record.mark);
+        if matches!(core.store.records().commit(&core.slot, Some(intent.version()), &restored), Ok(Commit::Done)) {
+            let base = Some(restored.version());
+            core.publish(&mut core.shared(), Seen { record: Arc::new(restored), anchor: before.anchor, base });
+        }
+    }
+
+    fn prepare(&self, record: &Record, plan: Plan, want: &Want, now: Now) -> (Attempt, GrantData) {
+        let provider = &self.core.provider;
+        let mut attempt = Attempt {
+            plan,
+            sent: Sent::Login,
+            begun: now,
+            explicit: want.is_explicit_login(),
+            because: self
+                .core
+                .shared()
+                .flight
+                .as_ref()
+                .is_some_and(|flight| RunningFlight::want_another_than(flight, record)),
+            client: provider.grant() == Grant::ClientCredentials,
+            code: None,
+            credentials: None,
+            own_refusals: Vec::new(),
+            was: record.mark.clone(),
+            forgive_refusal: false,
+            makes_room: false,
+        };
+        let stored = record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
+        let mut form = match (plan, stored) {
+            (Plan::Refresh, Some(token)) => refresh_grant(provider.client_id(), token),
+            _ => provider.grant_data(),
+        };
+        if plan != Plan::Login {
+            if let Some((_, token)) = form.iter().find(|(name, _)| *name == "refresh_token") {
+                attempt.sent = Sent::Refresh(token.fingerprint());
+            }
+            return (attempt, form);
+        }
+        let credentials = self.core.credentials();
+        attempt.credentials = Some(CredentialMark::new(self.core.random.u64(), &credentials));
+        let refused = record.refused.as_ref().map_or(&[][..], |refused| &refused.marks);
+        attempt.own_refusals = refused.iter().copied().filter(|mark| mark.is_of(&credentials)).collect();
+        let worked = record.worked.is_some_and(|worked| !worked.forgiven && worked.credentials.is_of(&credentials));
+        let code = match provider.code_source() {
+            CodeSource::None => None,
+            CodeSource::Given(code) => Some((code.digits.clone(), UsedCode::Given(code.digits.fingerprint()))),
+            CodeSource::Totp(secret) => {
+                attempt.forgive_refusal = worked && !self.tried_later_code;
+                let step = secret.step_at(now.wall);
+                Some((secret.code(step), UsedCode::Step(step)))
+            }
+            CodeSource::Asked(_) => self
+                .code
+                .as_ref()
+                .filter(|(digits, _)| !digits.expose().is_empty())
+                .map(|(digits, _)| (digits.clone(), UsedCode::Given(digits.fingerprint()))),
+        };
+        if let Some((digits, used)) = code {
+            form.push(("totp", digits));
+            attempt.code = Some(used);
+        }
+        // A code that was given is spent by the first try: the old session must not be ended for a second one.
+        let may_try_again = !matches!(provider.code_source(), CodeSource::Given(_));
+        let is_replaced = matches!(want, Want::NewSession { .. }) && stored.is_some();
+        attempt.makes_room = may_try_again && !self.made_room && (is_replaced || record.to_end.is_some());
+        (attempt, form)
+    }
+
+    /// Step 5: a dead session keeps its place among the account's until somebody logs it out.
+    fn end_dead_session(&self, record: &Record, now: Now) {
+        let Some(tokens) = &record.tokens else { return };
+        let dead = record.dead.is_some()
+            && record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
+        let over = tokens.refresh_end().is_some_and(|end| now.wall >= end);
+        if let Some(token) = tokens.refresh.as_ref().filter(|_| dead && !over) {
+            // Best effort: the login says what is wrong, if anything is.
+            let _ = self.core.end_at_service(token);
+        }
+    }
+
+    /// Step 10.
+    fn end_replaced_session(&self, record: &Record, now: Now) {
+        let dead = record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
+        let over = |tokens: &TokenSet| tokens.refresh_end().is_some_and(|end| now.wall >= end);
+        let tokens = record.tokens.as_ref().filter(|tokens| !dead && !over(tokens));
+        let stored = tokens.and_then(|tokens| tokens.refresh.as_ref());
+        for token in stored.into_iter().chain(&record.to_end) {
+            if let Err(error) = self.core.end_at_service(token) {
+                note(&mut self.core.shared(), format!("the session that was replaced could not be ended: {error}"));
+            }
+        }
+    }
+
+    /// The account is full, and a place in it is ours to give: that of a session that was cleared, or of the stored one if
+    /// a person wants a new one in its place. Whether it was given.
+    fn make_room(&mut self) -> Result<bool> {
+        let core = self.core;
+        self.made_room = true;
+        let Some(seen) = core.shared().seen.clone() else { return Ok(false) };
+        let mut without = seen.record.next();
+        let stored = || seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
+        let Some(token) = without.to_end.take().or_else(|| {
+            (without.tokens, without.hard_end) = (None, None);
+            stored()
+        }) else {
+            return Ok(false);
+        };
+        if core.end_at_service(&token).is_err() {
+            return Ok(false);
+        }
+        if core.store.records().commit(&core.slot, seen.base, &without)? == Commit::Done {
+            let base = Some(without.version());
+            core.publish(&mut core.shared(), Seen { record: Arc::new(without), anchor: seen.anchor, base });
+        }
+        Ok(true)
+    }
+
+    /// Step 8 and 9. Whether what came of the exchange is the slot's record now.
+    fn keep(
+        &self,
+        before: &Seen,
+        intent: &Record,
+        settled: Record,
+        attempt: &Attempt,
+        outcome: &Outcome,
+        nth: u64,
+    ) -> bool {
+        let core = self.core;
+        let anchor = if outcome.is_ok() { attempt.begun.mono } else { before.anchor };
+        let committed = core.store.records().commit(&core.slot, Some(intent.version()), &settled);
+        let mut shared = core.shared();
+        let overtaken = core.check_overtaken(&shared).is_err();
+        let opened = outcome.is_ok() && attempt.plan == Plan::Login;
+        let unsaved = match committed {
+            Ok(Commit::Moved) => {
+                drop(shared);
+                self.give_up(&settled, outcome, attempt);
+                return false;
+            }
+            // Whoever logs out or clears waits for the guard and finds the record; but a session that was opened
+            // meanwhile is nobody's wish any more.
+            Ok(Commit::Done) | Err(_) if overtaken => {
+                drop(shared);
+                if opened {
+                    self.withdraw(before, &settled, outcome);
+                }
+                return false;
+            }
+            Ok(Commit::Done) => None,
+            Err(error) => {
+                let what = if outcome.is_ok() { "the new token is used, but it" } else { "what came of the renewal" };
+                note(&mut shared, format!("{what} could not be stored: {error}"));
+                Some(Unsaved { base: Some(intent.version()), error, opened_here: opened })
+            }
+        };
+        if outcome.is_ok() {
+            shared.last_renewal = nth;
+            if attempt.plan != Plan::Refresh {
+                shared.last_login = nth;
+            }
+        }
+        let stored = unsaved.is_none().then_some(settled.generation);
+        let base = Some(if unsaved.is_some() { intent.version() } else { settled.version() });
+        shared.unsaved = unsaved;
+        let seen = Seen { record: Arc::new(settled), anchor, base };
+        if outcome.is_ok() {
+            core.publish_brought(&mut shared, seen);
+        } else {
+            core.publish(&mut shared, seen);
+        }
+        drop(shared);
+        if let Some(generation) = stored {
+            log::debug!("stored generation {generation}");
+        }
+        true
+    }
+
+    /// Somebody wrote while the exchange ran (a logout that would not wait): what is stored counts, and a session that
+    /// nobody will know of is ended.
+    fn give_up(&self, settled: &Record, outcome: &Outcome, attempt: &Attempt) {
+        let core = self.core;
+        let stored = core.store.records().read(&core.slot).ok().flatten();
+        let out = stored.as_ref().is_none_or(|stored| stored.out);
+        let session = |record: &Record| record.tokens.as_ref().and_then(|tokens| tokens.session_id.clone());
+        if out || attempt.plan == Plan::Login || stored.as_ref().and_then(session) != session(settled) {
+            self.end_opened(outcome);
+        }
+        let _ = core.look();
+    }
+
+    /// Ends what was just opened, and puts back what it replaced: the logout or clearing that has overtaken it is about
+    /// that.
+    fn withdraw(&self, before: &Seen, settled: &Record, outcome: &Outcome) {
+        let core = self.core;
+        let mut restored = settled.next();
+        restored.tokens.clone_from(&before.record.tokens);
+        restored.hard_end = before.record.hard_end;
+        restored.dead.clone_from(&before.record.dead);
+        restored.to_end.clone_from(&before.record.to_end);
+        let _ = core.store.records().commit(&core.slot, Some(settled.version()), &restored);
+        self.end_opened(outcome);
+    }
+
+    fn end_opened(&self, outcome: &Outcome) {
+        if let Ok(granted) = outcome
+            && let Some(token) = &granted.refresh
+            && let Err(error) = self.core.end_at_service(token)
+        {
+            note(&mut self.core.shared(), error.message().to_owned());
+        }
+    }
+
+    fn conclude(&mut self, outcome: &Outcome, attempt: &Attempt, kept: bool, made_room: bool) -> Result<Turn> {
+        let failure = match outcome {
+            Ok(granted) => {
+                log::info!("got a token for {} s", granted.life / 1000);
+                return Ok(if kept { Turn::Landed } else { Turn::Again });
+            }
+            Err(failure) => failure,
+        };
+        log::info!("got no token: {}", failure.error);
+        let login = attempt.plan == Plan::Login;
+        match failure.class {
+            Class::Refused if attempt.forgive_refusal => {
+                self.tried_later_code = true;
+                Ok(Turn::Again)
+            }
+            Class::Limit if made_room => Ok(Turn::Again),
+            // Nothing was sent, and waiting mends nothing: a certificate, a proxy's password.
+            Class::Unsent if !failure.error.is_transient() => Err(failure.error.clone()),
+            // A code that was given cannot be sent again.
+            Class::Unsent if login && matches!(self.core.provider.code_source(), CodeSource::Given(_)) => {
+                Err(failure.error.clone())
+            }
+            Class::Unsent | Class::Dead => Ok(Turn::Again),
+            Class::Lost if !login => {
+                self.lost = Some(failure.error.clone());
+                Ok(Turn::Again)
+            }
+            _ => Err(failure.error.clone()),
+        }
+    }
+}
+
+/// Saves a record that could not be saved before, if there is one.
+fn save_unsaved(core: &Core) -> Result<Commit> {
+    let (base, record, opened_here) = match &*core.shared() {
+        Shared { unsaved: Some(unsaved), seen: Some(seen), .. } => {
+            (unsaved.base, Arc::clone(&seen.record), unsaved.opened_here)
+        }
+        _ => return Ok(Commit::Done),
+    };
+    let records = core.store.records();
+    let commit = match records.commit(&core.slot, base, &record)? {
+        // It was stored before, by a call that failed all the same.
+        Commit::Moved if records.read(&core.slot)?.as_ref() == Some(&*record) => Commit::Done,
+        commit => commit,
+    };
+    let mut shared = core.shared();
+    shared.unsaved = None;
+    match commit {
+        Commit::Done => {
+            if let Some(seen) = shared.seen.as_mut().filter(|seen| seen.record.version() == record.version()) {
+                seen.base = Some(record.version());
+            }
+        }
+        Commit::Moved => {
+            let orphan = record.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
+            shared.orphans.extend(orphan.filter(|_| opened_here));
+        }
+    }
+    Ok(commit)
+}
+
+/// The last try before the manager ends.
+pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
+    // A logout that is under way has the section.
+    drop(lock(&core.section));
+    if core.shared().unsaved.is_none() {
+        end_orphans(core);
+        return Ok(());
+    }
+    let saved = {
+        let (_section, _guard) = logout::wait_for_guard(core);
+        save_unsaved(core)
+    };
+    end_orphans(core);
+    match saved? {
+        Commit::Done => Ok(()),
+        Commit::Moved => {
+            let why = "what the last renewal brought could not be stored, and the store holds something else by now";
+            Err(Error::new(ErrorKind::StoreUnwritable, why))
+        }
+    }
+}
+
+/// Ends the sessions that were opened here and that nobody will use.
+pub(super) fn end_orphans(core: &Core) {
+    let orphans = std::mem::take(&mut core.shared().orphans);
+    for token in orphans {
+        if let Err(error) = core.end_at_service(&token) {
+            note(&mut core.shared(), error.message().to_owned());
+        }
+    }
+}
+
+fn in_words(plan: Plan) -> &'static str {
+    match plan {
+        Plan::Login => "logs in",
+        Plan::RefreshGiven => "opens the session of the given refresh token",
+        _ => "renews the session",
+    }
+}
+
+fn grant_type(grant: Grant, plan: Plan) -> GrantType {
+    match (plan, grant) {
+        (Plan::Login, Grant::ClientCredentials) => GrantType::Client,
+        (Plan::Login, _) => GrantType::Password,
+        _ => GrantType::Refresh,
+    }
+}
