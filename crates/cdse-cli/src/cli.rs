@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use cdse_credentials::Name;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use clap_complete::ArgValueCandidates;
 
-use crate::environment::Environment;
+use crate::call::Call;
 use crate::fail::{Fail, Result};
-use crate::{auth, colour, complete, duration, help, man, output, profile, sandbox, verbose};
+use crate::{auth, colour, complete, duration, help, man, output, sandbox, verbose};
 
 /// Log in once to the Copernicus Data Space Ecosystem, use the session everywhere.
 #[derive(Parser, Debug)]
@@ -44,8 +45,8 @@ To install it:    cdse man ~/.local/share/man/man1";
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Account to use, by its profile's name; else what `auth switch` chose [env: CDSE_PROFILE]
-    #[arg(long, global = true, value_name = "NAME", value_parser = profile::Name::parse, add = ArgValueCandidates::new(complete::profiles))]
-    pub(crate) profile: Option<profile::Name>,
+    #[arg(long, global = true, value_name = "NAME", value_parser = Name::parse, add = ArgValueCandidates::new(complete::profiles))]
+    pub(crate) profile: Option<Name>,
     /// Report as JSON; errors are then one JSON object on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -219,7 +220,7 @@ impl Parsed {
             Self::Run(cli) => match cli.command {
                 Command::Auth(command) => {
                     verbose::start(cli.global.verbose)?;
-                    command.run(&cli.global, &Environment::read(&cli.global)?)
+                    command.run(&Call::of(&cli.global)?)
                 }
                 Command::Sandbox(command) => command.run(cli.global.json),
                 Command::Help(command) => command.run().map(|()| ExitCode::SUCCESS),

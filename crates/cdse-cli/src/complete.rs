@@ -6,17 +6,14 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use cdse_auth::{SessionState, TokenStore};
+use cdse_credentials::{Environment, Mode, Name, Selection, Session, StateFolder, StoredSessions, of_access_token};
 use clap::{CommandFactory, ValueEnum};
 use clap_complete::CompletionCandidate;
 use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Powershell, Shells, Zsh};
 
-use crate::cli::{Cli, Global};
-use crate::environment::Environment;
+use crate::cli::Cli;
 use crate::fail::{Fail, Result};
-use crate::profile::Name;
-use crate::session::{self, Session};
-use crate::state::StateFolder;
-use crate::{help, output, stored, time};
+use crate::{help, output, time};
 
 /// The name of a program's own, for a `COMPLETE` that somebody has set must not keep a job from working.
 const VARIABLE: &str = "CDSE_COMPLETE";
@@ -76,9 +73,9 @@ pub(crate) fn answer() -> Result<bool> {
 /// Names of profiles.
 pub(crate) fn profiles() -> Vec<CompletionCandidate> {
     in_time(|| {
-        let environment = Environment::read(&Global::default()).ok()?;
+        let environment = Environment::read().ok()?;
         // Anything else in the folder, such as a file name with a command in it, is none.
-        let names = stored::profiles(&StateFolder::of(&environment).ok()?).ok()?;
+        let names = StoredSessions::profiles(&StateFolder::of(&environment).ok()?).ok()?;
         Some(names.iter().map(|name| CompletionCandidate::new(name.as_str())).collect())
     })
 }
@@ -86,17 +83,17 @@ pub(crate) fn profiles() -> Vec<CompletionCandidate> {
 /// Ids of the account's sessions, if they can be asked for with a token that is at hand.
 pub(crate) fn sessions() -> Vec<CompletionCandidate> {
     in_time(|| {
-        let global = Global { profile: profile_on_the_line(env::args_os()), ..Global::default() };
-        let environment = Environment::read(&global).ok()?;
-        let (_, session) = Session::find(&global, &environment).ok()?;
+        let selection = Selection { profile: profile_on_the_line(env::args_os()), netrc: false };
+        let environment = Environment::read().ok()?;
+        let (_, session) = Session::find(&selection, &environment, Mode::Inspect).ok()?;
         let session = session?;
-        if session.manager.status().state != SessionState::Fresh {
+        if session.manager().status().state != SessionState::Fresh {
             return None;
         }
-        let tokens = session.store.as_ref()?.load().ok()??;
+        let tokens = session.store()?.load().ok()??;
         // With the token alone, which can renew nothing.
         let asking =
-            session::of_token(tokens.access_token(), &session.manager.as_async().slot().token_url, &environment)
+            of_access_token(tokens.access_token(), &session.manager().as_async().slot().token_url, &environment)
                 .ok()?;
         let others = asking.sessions().ok()?.into_iter().filter(|session| !session.current && is_plain(&session.id));
         let candidate = |session: cdse_auth::AccountSession| {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use cdse_auth::{Error, ErrorKind};
+use cdse_credentials::input::is_unprintable;
 use serde::Serialize;
 
 use crate::output;
@@ -54,11 +55,6 @@ impl Fail {
     /// A bad argument or environment value.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: "usage", exit: 2, message: message.into(), hint: None }
-    }
-
-    /// Nothing to work with until somebody logs in.
-    pub(crate) fn login_required(message: impl Into<String>, command: impl Into<String>) -> Self {
-        Self { hint: Some(command.into()), ..Error::new(ErrorKind::ReauthRequired, message).into() }
     }
 
     /// Something that no other code tells apart.
@@ -133,6 +129,27 @@ impl From<Error> for Fail {
     }
 }
 
+impl From<cdse_credentials::Error> for Fail {
+    fn from(error: cdse_credentials::Error) -> Self {
+        use cdse_credentials::Error as Chain;
+        let (message, hint) = (error.message(), error.hint());
+        match error {
+            Chain::Auth(error) => error.into(),
+            Chain::NotLoggedIn(_) | Chain::OtherService(_) => {
+                Self { hint, ..Error::new(ErrorKind::ReauthRequired, message).into() }
+            }
+            // What is set wrong, and what a newer chain may find.
+            _ => Self { hint, ..Self::usage(message) },
+        }
+    }
+}
+
+impl From<cdse_files::Error> for Fail {
+    fn from(error: cdse_files::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
 /// The table of exit codes, for what the library reports.
 fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
@@ -170,12 +187,5 @@ fn hint(kind: ErrorKind) -> Option<String> {
 
 /// Paths and words of others may hold line ends and terminal commands.
 pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if is_unfit(c) { ' ' } else { c }).collect()
-}
-
-/// What a terminal obeys, and what reorders or hides the text around it.
-pub(crate) fn is_unfit(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    text.chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
 }

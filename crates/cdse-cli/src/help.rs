@@ -3,8 +3,8 @@
 use clap_complete::ArgValueCandidates;
 
 use crate::cli::{self, Parsed};
-use crate::environment::VARIABLES;
 use crate::fail::{EXIT_CODES, Fail, Result};
+use crate::variables::VARIABLES;
 use crate::{complete, output, table};
 
 #[derive(clap::Args, Debug)]

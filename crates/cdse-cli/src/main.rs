@@ -3,38 +3,32 @@
 //! The command line is thin: it reads arguments and environment, decides which credential wins, and leaves tokens,
 //! renewals and storage to `cdse-auth`.
 
-mod active;
 mod auth;
+mod call;
 mod cli;
 mod colour;
-mod command;
 mod complete;
 mod core_dump;
 mod duration;
-mod environment;
+mod explain;
 mod fail;
 mod help;
+mod input;
 mod man;
-mod netrc;
 mod output;
-mod outside;
-mod private_file;
-mod profile;
 mod prompt;
 mod sandbox;
 mod service;
-mod session;
 mod signals;
-mod source;
-mod state;
-mod stored;
 mod table;
 mod time;
+mod variables;
 mod verbose;
 mod waiting;
 
 use std::process::ExitCode;
 
+use cdse_auth::ErrorKind;
 use cli::Preview;
 
 fn main() -> ExitCode {
@@ -49,5 +43,10 @@ fn main() -> ExitCode {
     let preview = parsed.as_ref().map_or_else(|_| Preview::of(&arguments), |parsed| parsed.preview(&arguments));
     colour::decide(preview.color);
     output::begin(preview.json);
-    parsed.and_then(cli::Parsed::run).unwrap_or_else(|fail| fail.report())
+    match parsed.and_then(cli::Parsed::run) {
+        Ok(code) => code,
+        // Only a signal shuts a manager down, and its handler ends the process with a code of its own.
+        Err(fail) if fail.is(ErrorKind::ShutDown) => signals::wait_for_the_end(),
+        Err(fail) => fail.report(),
+    }
 }

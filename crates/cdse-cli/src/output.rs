@@ -5,11 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
+use cdse_credentials::input::is_unprintable;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::colour;
-use crate::fail::{Fail, Result, is_unfit, one_line};
+use crate::fail::{Fail, Result, one_line};
 
 /// The line that is overwritten while somebody waits, and cleared before anything else is written.
 #[derive(Debug)]
@@ -172,7 +173,7 @@ pub(crate) fn json_line(value: &impl Serialize) -> Zeroizing<String> {
 fn harmless(json: &str) -> Zeroizing<String> {
     let mut shown = Zeroizing::new(String::with_capacity(json.len() + 64));
     for c in json.chars() {
-        if c != '\n' && is_unfit(c) {
+        if c != '\n' && is_unprintable(c) {
             c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
         } else {
             shown.push(c);
@@ -189,7 +190,7 @@ mod tests {
     fn cli12_json_holds_nothing_that_a_terminal_obeys_and_means_the_same() {
         let odd = "a\u{1b}[31m\u{9b}31m\u{7}\r\n\u{202e}b\u{2066}c\u{200b}ä😀\u{e0041}";
         for text in [json(&[odd]), json_line(&[odd]).to_string()] {
-            assert!(!text.chars().any(|c| c != '\n' && is_unfit(c)), "{text:?}");
+            assert!(!text.chars().any(|c| c != '\n' && is_unprintable(c)), "{text:?}");
             assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [odd]);
         }
     }

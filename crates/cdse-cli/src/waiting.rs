@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use cdse_auth::blocking::TokenManager;
 
-use crate::cli::Global;
 use crate::fail::one_line;
 use crate::{output, time};
 
@@ -26,8 +25,8 @@ pub(crate) struct Told {
 /// From now on whoever looks at the terminal is told what `manager` waits for.
 ///
 /// It starts a thread, and so is called only when a request may follow. With `-v` the same is said in lines that stay.
-pub(crate) fn tell(manager: &TokenManager, global: &Global) -> Told {
-    if global.json || log::max_level() >= log::LevelFilter::Info {
+pub(crate) fn tell(manager: &TokenManager) -> Told {
+    if output::is_json() || log::max_level() >= log::LevelFilter::Info {
         return Told { over: None };
     }
     let terminal = io::stderr().is_terminal();

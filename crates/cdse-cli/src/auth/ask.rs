@@ -1,11 +1,11 @@
 //! The questions of `cdse auth login`.
 
 use cdse_auth::Secret;
+use cdse_credentials::input as check;
 
-use crate::environment::check_name;
 use crate::fail::{Result, one_line};
+use crate::output;
 use crate::prompt::Terminal;
-use crate::{output, outside};
 
 pub(super) fn username(terminal: &Terminal, known: Option<&str>) -> Result<String> {
     loop {
@@ -14,7 +14,7 @@ pub(super) fn username(terminal: &Terminal, known: Option<&str>) -> Result<Strin
         let answer = terminal.ask(&question)?;
         match (answer.trim(), known) {
             ("", Some(known)) => return Ok(known.to_owned()),
-            (answer, _) => match check_name(answer) {
+            (answer, _) => match check::check_name(answer) {
                 Ok(()) => return Ok(answer.to_owned()),
                 Err(why) => output::note(&format!("the user name {why}")),
             },
@@ -37,7 +37,7 @@ pub(super) fn code(terminal: &Terminal) -> Result<Option<Secret>> {
         if answer.trim().is_empty() {
             return Ok(None);
         }
-        match outside::code(&answer) {
+        match check::code(&answer) {
             Ok(code) => return Ok(Some(code)),
             Err(why) => output::note(&why),
         }

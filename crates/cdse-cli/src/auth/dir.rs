@@ -1,12 +1,10 @@
 //! `cdse auth dir`: where sessions live.
 
+use crate::call::Call;
 use serde::Serialize;
 
-use crate::cli::Global;
-use crate::environment::Environment;
 use crate::fail::Result;
 use crate::output;
-use crate::state::StateFolder;
 
 /// The JSON shape; it is part of the interface.
 #[derive(Serialize, Debug)]
@@ -16,9 +14,9 @@ struct Report {
     profiles: String,
 }
 
-pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
-    let state = StateFolder::of(environment)?;
-    if !global.json {
+pub(crate) fn run(call: &Call) -> Result<()> {
+    let state = call.state()?;
+    if !output::is_json() {
         return output::stdout(&format!("{}\n", state.path().display()));
     }
     let text = |path: &std::path::Path| path.to_string_lossy().into_owned();

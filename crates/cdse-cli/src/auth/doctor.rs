@@ -1,6 +1,13 @@
 //! `cdse auth doctor`: what keeps a login from working. It is made to be pasted into a report: names, accounts and the home
 //! folder are not in it.
 
+use crate::call::Call;
+use crate::variables::VARIABLES;
+use cdse_credentials::{
+    Active, Environment, Profile, Selection, Session, Source, StateFolder, Stored, StoredSessions, anonymous,
+    check_authorities, profile_in_use,
+};
+use cdse_files::PrivateFile;
 use std::env;
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,15 +16,8 @@ use cdse_auth::TokenStore;
 use serde::Serialize;
 
 use super::status::Examined;
-use crate::cli::Global;
-use crate::environment::{Environment, VARIABLES};
 use crate::fail::{Fail, Result, one_line};
-use crate::profile::Profile;
-use crate::session::{self, Session};
-use crate::source::Source;
-use crate::state::StateFolder;
-use crate::stored::{self, Stored};
-use crate::{active, output, private_file, source};
+use crate::output;
 
 /// The JSON shape; it is part of the interface.
 #[derive(Serialize, Debug)]
@@ -45,20 +45,21 @@ enum State {
 /// A clock that is off by more than this makes codes fail (RFC 6238: a step is 30 s).
 const SKEW: i64 = 20;
 
-pub(crate) fn run(global: &Global, environment: &Environment) -> Result<ExitCode> {
-    let mut doctor = Doctor { environment, checks: Vec::new(), exit: 0 };
+pub(crate) fn run(call: &Call) -> Result<ExitCode> {
+    let mut doctor = Doctor { call, checks: Vec::new(), exit: 0 };
     doctor.variables();
     doctor.state_folder();
     doctor.profiles();
-    doctor.session(global);
+    doctor.session();
     doctor.authorities();
     doctor.proxy();
     doctor.service();
-    let redacted = Redacted::of(environment, global.profile.as_ref().map(|name| name.as_str().to_owned()));
+    let redacted =
+        Redacted::of(&call.environment, call.selection.profile.as_ref().map(|name| name.as_str().to_owned()));
     let checks = doctor.checks.into_iter().map(|check| Check { text: redacted.text(&check.text), ..check }).collect();
     let platform = format!("{} {}", env::consts::OS, env::consts::ARCH);
     let report = Report { version: env!("CARGO_PKG_VERSION"), platform, checks };
-    output::stdout(&if global.json { output::json(&report) } else { for_people(&report) })?;
+    output::stdout(&if output::is_json() { output::json(&report) } else { for_people(&report) })?;
     Ok(ExitCode::from(doctor.exit))
 }
 
@@ -76,7 +77,7 @@ fn for_people(report: &Report) -> String {
 }
 
 struct Doctor<'a> {
-    environment: &'a Environment,
+    call: &'a Call,
     checks: Vec<Check>,
     exit: u8,
 }
@@ -118,16 +119,16 @@ impl Doctor<'_> {
 
     /// What a login does is done: to ask whether it could be done has other answers.
     fn state_folder(&mut self) {
-        let state = match StateFolder::of(self.environment) {
+        let state = match self.call.state() {
             Ok(state) => state,
             Err(fail) => return self.problem("state folder", &fail),
         };
         let path = state.path().display();
         let is_there = state.path().exists();
-        let in_use = source::profile_in_use(&Global::default(), self.environment).unwrap_or_default();
-        let tried = state.try_out().and_then(|warnings| {
+        let in_use = profile_in_use(&Selection::default(), &self.call.environment).unwrap_or_default();
+        let tried = state.try_out().map_err(Fail::from).and_then(|warnings| {
             if is_there {
-                Profile::check_writable(&state, &in_use)?;
+                Profile::file(&state, &in_use).check_replaceable()?;
             }
             Ok(warnings)
         });
@@ -147,14 +148,16 @@ impl Doctor<'_> {
         for warning in &warnings {
             self.say("state folder", State::Warning, warning);
         }
-        if warnings.is_empty() && is_there && private_file::is_open_to_others(state.path()) {
+        if warnings.is_empty() && is_there && PrivateFile::new(state.path()).is_open_to_others() {
             self.say("state folder", State::Warning, format!("other users can look into {path}: `chmod go-rwx` it"));
         }
     }
 
     fn profiles(&mut self) {
-        let Ok(state) = StateFolder::of(self.environment) else { return };
-        let all = match stored::all(&state, self.environment) {
+        if self.call.state().is_err() {
+            return;
+        }
+        let all = match self.call.stored() {
             Ok(all) => all,
             Err(fail) => return self.problem("profiles", &fail),
         };
@@ -162,14 +165,15 @@ impl Doctor<'_> {
         self.say("profiles", State::Ok, format!("{count} here, {} sessions without one", all.len() - count));
         for (nth, Stored { session, .. }) in all.iter().enumerate() {
             if let Err(fail) = session {
+                let fail = Fail::from(fail.clone());
                 self.problem("profiles", &fail.clone().message(format!("number {}: {}", nth + 1, fail.text())));
             }
         }
     }
 
     /// The session that would be used.
-    fn session(&mut self, global: &Global) {
-        let (source, session) = match Session::find(global, self.environment) {
+    fn session(&mut self) {
+        let (source, session) = match self.call.find() {
             Ok(found) => found,
             Err(fail) => return self.problem("credential", &fail),
         };
@@ -198,12 +202,12 @@ impl Doctor<'_> {
     }
 
     fn lock(&mut self, session: &Session) {
-        let slot = session.manager.as_async().slot();
+        let slot = session.manager().as_async().slot();
         // A lock would make its folder.
         if !session.holds_tokens() {
             return;
         }
-        let Some(records) = session.store.as_ref().and_then(|store| store.records()) else { return };
+        let Some(records) = session.store().and_then(|store| store.records()) else { return };
         let tried = records.try_guard(slot).map(|guard| guard.is_some());
         match tried {
             Ok(true) => self.say("lock", State::Ok, "can be taken"),
@@ -233,9 +237,9 @@ impl Doctor<'_> {
                 return self.problem("authorities", &Fail::other(why));
             }
         }
-        named.extend(self.environment.ca_bundle.as_ref().map(|path| format!("--ca-bundle is {}", path.display())));
+        named.extend(self.call.environment.ca_bundle.as_ref().map(|path| format!("--ca-bundle is {}", path.display())));
         // A service over plain http, as on this machine, would never ask for them.
-        match session::read_authorities(self.environment) {
+        match check_authorities(&self.call.environment) {
             Ok(()) => named.into_iter().for_each(|text| self.say("authorities", State::Ok, text)),
             Err(error) => self.problem("authorities", &Fail::from(error)),
         }
@@ -258,12 +262,12 @@ impl Doctor<'_> {
     }
 
     fn service(&mut self) {
-        let probed = session::of_nobody(self.environment).and_then(|manager| Ok(manager.probe()?));
+        let probed = anonymous(&self.call.environment).map_err(Fail::from).and_then(|manager| Ok(manager.probe()?));
         let probe = match probed {
             Ok(probe) => probe,
             Err(fail) => return self.problem("service", &fail),
         };
-        let realm = session::realm(self.environment).trim_end_matches('/').to_owned();
+        let realm = self.call.environment.realm().trim_end_matches('/').to_owned();
         if probe.issuer.trim_end_matches('/') == realm {
             self.say("service", State::Ok, format!("{realm} answers"));
         } else {
@@ -336,10 +340,10 @@ fn kind_of(source: &Source) -> String {
     match source {
         Source::Profile(name) if name.is_default() => "default profile".to_owned(),
         Source::Profile(_) => "chosen profile".to_owned(),
-        Source::Stored(_) => "session file".to_owned(),
-        Source::InKeyring(_) => "keyring".to_owned(),
+        Source::SessionFile(_) => "session file".to_owned(),
+        Source::KeyringSecret(_) => "keyring".to_owned(),
         Source::Netrc(_) => "netrc file".to_owned(),
-        other => other.describe(),
+        other => other.to_string(),
     }
 }
 
@@ -372,11 +376,11 @@ impl Redacted {
         if let Ok(state) = StateFolder::of(environment) {
             // Named, whether they are there or not.
             let named = [named, environment.profile.as_ref().map(|name| name.as_str().to_owned())];
-            let chosen = active::load(&state).ok().flatten().map(|name| name.as_str().to_owned());
+            let chosen = Active::of(&state).load().ok().flatten().map(|name| name.as_str().to_owned());
             for name in named.into_iter().chain([chosen]).flatten().filter(|name| name != "default") {
                 hide(Some(name), "<profile>");
             }
-            for profile in stored::profiles(&state).unwrap_or_default() {
+            for profile in StoredSessions::profiles(&state).unwrap_or_default() {
                 hide(Some(profile.as_str().to_owned()).filter(|_| !profile.is_default()), "<profile>");
                 let Ok(Some(stored)) = Profile::load(&state, &profile) else { continue };
                 hide(stored.username, "<user>");

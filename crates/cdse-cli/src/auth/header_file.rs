@@ -1,6 +1,10 @@
 //! `cdse auth header-file`: the header in a file, for programs that read it from there (`GDAL_HTTP_HEADER_FILE`,
 //! `curl -H @PATH`).
 
+use crate::call::Call;
+use crate::explain::{self, explain};
+use cdse_credentials::{Mode, Session, Source, input as check};
+use cdse_files::{ErrorKind as FileErrorKind, PrivateFile};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -10,12 +14,8 @@ use std::time::{Duration, SystemTime};
 use cdse_auth::{DataService, Error, ErrorKind, Grant, HeaderValue, TokenStore};
 use zeroize::Zeroizing;
 
-use crate::cli::Global;
-use crate::environment::{Environment, check_expanded};
 use crate::fail::{Fail, Result, one_line};
-use crate::session::{Pace, Session};
-use crate::source::Source;
-use crate::{output, private_file, service, signals, time, waiting};
+use crate::{output, service, signals, time, waiting};
 
 const START: &str = "Authorization: Bearer ";
 
@@ -53,48 +53,48 @@ enum KeptIn {
 }
 
 impl Command {
-    pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<()> {
+    pub(crate) fn run(&self, call: &Call) -> Result<()> {
         let file = HeaderFile::at(&self.path)?;
-        let pace = match (self.watch, self.store) {
-            (_, Some(KeptIn::Memory)) => Pace::InMemory,
-            (true, None) => Pace::KeptAlive,
-            (false, None) => Pace::OneShot,
+        let mode = match (self.watch, self.store) {
+            (_, Some(KeptIn::Memory)) => Mode::InMemory,
+            (true, None) => Mode::KeepAlive,
+            (false, None) => Mode::OneShot,
         };
         if self.service.is_some() {
             // With a session that renews nothing by itself: no request comes before this.
-            let pace = if pace == Pace::KeptAlive { Pace::OneShot } else { pace };
-            Session::open_at(pace, global, environment)?.check_reach(self.service)?;
+            let mode = if mode == Mode::KeepAlive { Mode::OneShot } else { mode };
+            explain::check_reach(&call.open(mode)?, self.service)?;
         }
-        let session = Session::open_at(pace, global, environment)?;
-        signals::protect(&session.manager);
-        let told = waiting::tell(&session.manager, global);
+        let session = call.open(mode)?;
+        signals::protect(session.manager());
+        let told = waiting::tell(session.manager());
         if self.watch { watch(file, &session, told) } else { once(file, &session) }
     }
 }
 
 fn once(mut file: HeaderFile, session: &Session) -> Result<()> {
-    let header = session.manager.authorization_header().map_err(|error| session.explain(error))?;
+    let header = session.manager().authorization_header().map_err(|error| explain(session, error))?;
     let written = file.write(&line(&header));
-    session.say_what_was_mended();
-    session.manager.settle().map_err(|error| session.explain(error))?;
+    explain::say_what_was_mended(session);
+    session.manager().settle().map_err(|error| explain(session, error))?;
     written
 }
 
 /// Until a signal comes. A session that has ended is waited for: a login elsewhere brings it back.
 fn watch(mut file: HeaderFile, session: &Session, told: waiting::Told) -> Result<()> {
     let unfinished = signals::hold_the_end();
-    let first = match session.manager.authorization_header() {
+    let first = match session.manager().authorization_header() {
         Ok(header) => header,
         Err(error) => {
             // Explaining may wait for the signal's handler, which waits for this.
             drop(unfinished);
-            return Err(session.explain(error));
+            return Err(explain(session, error));
         }
     };
     // Nothing but renewals wakes this process from here on.
     drop(told);
     if let Err(fail) = file.write(&line(&first)) {
-        let _ = session.manager.shutdown();
+        let _ = session.manager().shutdown();
         return Err(fail);
     }
     output::note(&format!("writing {} until a signal comes", file.shown()));
@@ -107,7 +107,7 @@ fn watch(mut file: HeaderFile, session: &Session, told: waiting::Told) -> Result
         };
         file.remove();
         // A session in memory is known to nobody else, and whoever follows it stops.
-        session.manager.shutdown().unwrap_or_else(|error| output::warn(error.message()));
+        session.manager().shutdown().unwrap_or_else(|error| output::warn(error.message()));
         ended
     });
     drop(unfinished);
@@ -126,34 +126,34 @@ struct News {
 /// Tells of each change, until the manager is shut down.
 fn follow(session: &Session, news: &Sender<News>) {
     loop {
-        let generation = session.manager.status().generation;
-        let next = match session.manager.authorization_header() {
+        let generation = session.manager().status().generation;
+        let next = match session.manager().authorization_header() {
             Ok(header) => current(session, header),
             Err(error) if error.kind() == ErrorKind::ShutDown => return,
-            Err(error) => News { header: None, until: None, trouble: Some(session.explain(error).text().to_owned()) },
+            Err(error) => News { header: None, until: None, trouble: Some(explain(session, error).text().to_owned()) },
         };
         if news.send(next).is_err() {
             return;
         }
-        let _ = session.manager.changed(generation);
+        let _ = session.manager().changed(generation);
     }
 }
 
 /// A header whose session the service has ended is none, however long it would have been valid: the services refuse it.
 fn current(session: &Session, header: HeaderValue) -> News {
-    let status = session.manager.status();
+    let status = session.manager().status();
     let until = status.access_expires_at;
     // Of these `refreshable` says no more than that the token is valid.
     let is_alone = matches!(status.grant, Grant::AccessToken | Grant::ClientCredentials);
     if (status.refreshable && !is_alone) || status.can_log_in {
         return News { header: Some(header), until, trouble: None };
     }
-    let tokens = session.store.as_ref().and_then(|store| store.load().ok().flatten());
+    let tokens = session.store().and_then(|store| store.load().ok().flatten());
     let could_renew = tokens.is_some_and(|tokens| tokens.refresh_token().is_some());
     if could_renew && !is_alone {
         let why = status.last_error.filter(|error| error.kind() != ErrorKind::ShutDown);
         let why =
-            why.map_or_else(|| "the session has ended".to_owned(), |error| session.explain(error).text().to_owned());
+            why.map_or_else(|| "the session has ended".to_owned(), |error| explain(session, error).text().to_owned());
         return News { header: None, until: None, trouble: Some(why) };
     }
     let end = until.map_or_else(|| "its end".to_owned(), time::for_people);
@@ -168,7 +168,7 @@ fn current(session: &Session, header: HeaderValue) -> News {
 fn tend(file: &mut HeaderFile, session: &Session, news: &mpsc::Receiver<News>) -> Result<()> {
     let mut wanted: Option<News> = None;
     let mut said = None;
-    let per_store = match session.manager.status().store.path {
+    let per_store = match session.manager().status().store.path {
         Some(_) => LOOKS_PER_STORE,
         None => LOOKS_PER_KEYRING,
     };
@@ -187,11 +187,11 @@ fn tend(file: &mut HeaderFile, session: &Session, news: &mpsc::Receiver<News>) -
         let Some(now) = &mut wanted else { continue };
         if now.header.is_some() && now.until.is_some_and(|until| time::seconds_until(until) <= 0) {
             now.header = None;
-            if session.source == Source::AccessToken {
+            if *session.source() == Source::AccessToken {
                 // Nobody can bring this one back.
                 file.keep(None);
                 let ended = Error::new(ErrorKind::ReauthRequired, "the token has ended");
-                return Err(session.explain(ended));
+                return Err(explain(session, ended));
             }
             let text = "the token has ended, and nothing has renewed it".to_owned();
             output::warn(&format!("{text}; still watching"));
@@ -200,7 +200,7 @@ fn tend(file: &mut HeaderFile, session: &Session, news: &mpsc::Receiver<News>) -
         file.keep(now.header.as_ref().map(line).as_ref());
         if look % per_store == 0 {
             // Reads the store, and takes over what others have stored: a login, a renewal, a logout.
-            let _ = session.manager.status();
+            let _ = session.manager().status();
         }
     }
     Ok(())
@@ -209,7 +209,7 @@ fn tend(file: &mut HeaderFile, session: &Session, news: &mpsc::Receiver<News>) -
 /// A file at a path where others may put theirs at any time: what is there is looked at each time, and only what was written
 /// here is replaced or removed.
 struct HeaderFile {
-    path: PathBuf,
+    file: PrivateFile,
     /// What may be replaced: what was written last, and before that what an earlier call has left.
     ours: Option<Zeroizing<Vec<u8>>>,
     /// Looks until the next try, and how many it was the last time.
@@ -237,32 +237,31 @@ impl HeaderFile {
             let why = "- names no file: `cdse auth token --format header` prints the header";
             return Err(Fail::usage(why));
         }
-        check_expanded(path).map_err(|why| Fail::usage(format!("{shown} {why}")))?;
-        let ours = match private_file::read(path) {
+        check::check_expanded(path).map_err(|why| Fail::usage(format!("{shown} {why}")))?;
+        let file = PrivateFile::new(path);
+        let ours = match file.read() {
             Ok(None) => None,
             Ok(Some(text)) if START.as_bytes().starts_with(&text) || text.starts_with(START.as_bytes()) => Some(text),
             Ok(Some(_)) => return Err(refused(&shown, "is no header file")),
             Err(_) if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) => {
                 return Err(refused(&shown, "is not a regular file"));
             }
-            Err(error) if error.kind() == ErrorKind::StoreUnsafe && path.exists() => {
+            Err(error) if error.kind() == FileErrorKind::Unsafe && path.exists() => {
                 return Err(refused(&shown, "is another user's file"));
             }
             Err(error) => return Err(Fail::other(format!("{shown} cannot be used: {}", error.message()))),
         };
-        let ours = ours.map(Zeroizing::new);
-        let path = path.to_owned();
-        Ok(Self { path, ours, pause: 0, next_pause: FIRST_PAUSE, strange: 0, said: None, warned: false })
+        Ok(Self { file, ours, pause: 0, next_pause: FIRST_PAUSE, strange: 0, said: None, warned: false })
     }
 
     fn shown(&self) -> String {
-        one_line(&self.path.to_string_lossy())
+        one_line(&self.file.path().to_string_lossy())
     }
 
     fn look(&self, wanted: Option<&Zeroizing<String>>) -> Found {
-        let text = match private_file::read(&self.path) {
+        let text = match self.file.read() {
             Ok(None) => return Found::Nothing,
-            Ok(Some(text)) => Zeroizing::new(text),
+            Ok(Some(text)) => text,
             Err(error) => return Found::Strange(error.message().to_owned()),
         };
         if wanted.is_some_and(|wanted| wanted.as_bytes() == &text[..]) {
@@ -285,8 +284,8 @@ impl HeaderFile {
     }
 
     fn replace(&mut self, line: &Zeroizing<String>) -> Result<()> {
-        private_file::write(&self.path, line.as_bytes()).map_err(|error| match error.kind() {
-            ErrorKind::StoreUnsafe => Fail::unsafe_file(error.message()).hint("name a file in a folder of your own"),
+        self.file.replace(line.as_bytes()).map_err(|error| match error.kind() {
+            FileErrorKind::Unsafe => Fail::unsafe_file(error.message()).hint("name a file in a folder of your own"),
             _ => Fail::other(error.message()),
         })?;
         self.is_written(line);
@@ -295,7 +294,7 @@ impl HeaderFile {
 
     fn is_written(&mut self, line: &Zeroizing<String>) {
         self.ours = Some(Zeroizing::new(line.as_bytes().to_vec()));
-        if private_file::is_open_to_others(&self.path) && !std::mem::replace(&mut self.warned, true) {
+        if self.file.is_open_to_others() && !std::mem::replace(&mut self.warned, true) {
             output::warn(&format!(
                 "other users of this machine may be able to read {}: its file system keeps no permissions",
                 self.shown()
@@ -356,8 +355,8 @@ impl HeaderFile {
 
     /// Removes it, or, in a folder that takes no changes, empties it.
     fn take_away(&self) -> io::Result<()> {
-        fs::remove_file(&self.path).or_else(|error| {
-            let emptied = || fs::File::options().write(true).open(&self.path).and_then(|file| file.set_len(0));
+        fs::remove_file(self.file.path()).or_else(|error| {
+            let emptied = || fs::File::options().write(true).open(self.file.path()).and_then(|file| file.set_len(0));
             if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { emptied().map_err(|_| error) }
         })
     }

@@ -1,14 +1,11 @@
 //! `cdse auth list`: the accounts that are logged in here.
 
+use crate::call::Call;
+use cdse_credentials::{Source, Stored, profile_in_use};
 use serde::Serialize;
 
 use super::status::Examined;
-use crate::cli::Global;
-use crate::environment::Environment;
 use crate::fail::{Result, one_line};
-use crate::source::{self, Source};
-use crate::state::StateFolder;
-use crate::stored::{self, Stored};
 use crate::{output, table};
 
 /// The JSON shape; it is part of the interface.
@@ -24,14 +21,13 @@ struct Entry {
     problems: Vec<String>,
 }
 
-pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
-    let state = StateFolder::of(environment)?;
-    let active = Source::Profile(source::profile_in_use(global, environment)?);
-    let entry = |Stored { source, session }| {
+pub(crate) fn run(call: &Call) -> Result<()> {
+    let active = Source::Profile(profile_in_use(&call.selection, &call.environment)?);
+    let entry = |Stored { source, session, .. }| {
         let is_active = source == active;
         let report = match session {
             Ok(session) => Examined::of(source, session.as_ref()).report,
-            Err(fail) => Examined::unusable(source, &fail).report,
+            Err(error) => Examined::unusable(source, &error.into()).report,
         };
         Entry {
             profile: report.profile,
@@ -43,8 +39,8 @@ pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
             problems: report.problems,
         }
     };
-    let entries: Vec<Entry> = stored::all(&state, environment)?.into_iter().map(entry).collect();
-    if global.json {
+    let entries: Vec<Entry> = call.stored()?.into_iter().map(entry).collect();
+    if output::is_json() {
         return output::stdout(&output::json(&entries));
     }
     if entries.is_empty() {

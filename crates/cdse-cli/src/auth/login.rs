@@ -1,5 +1,8 @@
 //! `cdse auth login`: the one command that asks.
 
+use crate::call::Call;
+use crate::input;
+use cdse_credentials::{Profile, SecretCommand, StoreKind, input as check, is_same_realm, profile_in_use};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -10,14 +13,9 @@ use cdse_auth::{
 
 use super::ask;
 use super::place::Place;
-use crate::cli::Global;
-use crate::command::SecretCommand;
-use crate::environment::{Environment, check_name};
 use crate::fail::{Fail, Result};
-use crate::profile::Profile;
+use crate::output;
 use crate::prompt::Terminal;
-use crate::state::{StateFolder, StoreKind};
-use crate::{output, outside, session, source};
 
 /// Longer than this a person does not look at a login that gets nowhere.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +32,7 @@ pub(crate) struct Login {
     #[arg(long, value_name = "COMMAND")]
     password_command: Option<String>,
     /// One-time code of the second factor [env: CDSE_TOTP, CDSE_TOTP_SECRET, CDSE_TOTP_COMMAND]
-    #[arg(long, value_name = "CODE", value_parser = outside::code, conflicts_with = "totp_command")]
+    #[arg(long, value_name = "CODE", value_parser = check::code, conflicts_with = "totp_command")]
     totp: Option<Secret>,
     /// Program that prints a one-time code; it runs without a shell
     #[arg(long, value_name = "COMMAND")]
@@ -50,66 +48,91 @@ pub(crate) struct Login {
     refresh_token_stdin: bool,
     /// Where to keep the session: as the profile has it so far, else in a file; a session that is open is moved
     #[arg(long, value_name = "STORE", value_enum)]
-    store: Option<StoreKind>,
+    store: Option<Kept>,
     /// Log in although a session is open, then end that one
     #[arg(long)]
     force: bool,
 }
 
+/// Where a session is kept.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Kept {
+    /// A file of the state folder
+    File,
+    /// The keyring of the desktop session (Secret Service)
+    Keyring,
+}
+
+impl From<Kept> for StoreKind {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::File => Self::File,
+            Kept::Keyring => Self::Keyring,
+        }
+    }
+}
+
 fn parse_name(text: &str) -> Result<String, String> {
-    check_name(text).map(|()| text.to_owned())
+    check::check_name(text).map(|()| text.to_owned())
 }
 
 impl Login {
-    pub(crate) fn run(self, global: &Global, environment: &Environment) -> Result<()> {
-        if global.netrc {
+    pub(crate) fn run(self, call: &Call) -> Result<()> {
+        if call.selection.netrc {
             return Err(Fail::usage("--netrc is for commands that use a session without a login: leave it out here"));
         }
         // A person sees at once that there is no network.
-        let environment = &Environment { timeout: environment.timeout.or(Some(PATIENCE)), ..environment.clone() };
-        session::check_realm(environment)?;
-        let state = StateFolder::of(environment)?;
-        let name = source::profile_in_use(global, environment)?;
+        let timeout = call.environment.timeout;
+        let mut call = Call { selection: call.selection.clone(), environment: call.environment.clone() };
+        call.environment.timeout.get_or_insert(PATIENCE);
+        let call = &call;
+        call.environment.check_realm()?;
+        let state = call.state()?;
+        let name = profile_in_use(&call.selection, &call.environment)?;
         let before = Profile::load(&state, &name)?;
-        let kind = self.store.or_else(|| before.as_ref().map(|profile| profile.store)).unwrap_or_default();
-        let somebody = Terminal::open(global.no_input || environment.no_input).is_some();
-        let place = Place { state, name, before, kind, somebody, environment, global, warned: Cell::default() };
+        let kind = self
+            .store
+            .map(StoreKind::from)
+            .or_else(|| before.as_ref().map(|profile| profile.store))
+            .unwrap_or_default();
+        let somebody = call.terminal().is_some();
+        let place = Place { state, name, before, kind, somebody, call, timeout, warned: Cell::default() };
         if self.refresh_token_stdin {
-            let token = outside::stdin("--refresh-token-stdin")?;
-            session::check_token("--refresh-token-stdin: standard input", &token)?;
+            let token = input::stdin("--refresh-token-stdin")?;
+            check::check_token(&token)
+                .map_err(|why| Fail::usage(format!("--refresh-token-stdin: standard input {why}")))?;
             let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
             let provider = RefreshTokenAuth::new(token).with_client_id(client);
             let found = place.look(client, Grant::RefreshToken, provider.subject(), self.force)?;
             return place.open(provider, self.force, &found);
         }
         if self.client_secret_stdin {
-            let Some(client) = self.client_id.clone().or_else(|| environment.client_id.clone()) else {
+            let Some(client) = self.client_id.clone().or_else(|| call.environment.client_id.clone()) else {
                 return Err(Fail::usage("--client-secret-stdin needs --client-id"));
             };
             let found = place.look(&client, Grant::ClientCredentials, None, self.force)?;
             if found.status.refreshable && !self.force {
                 return place.already(&client, Grant::ClientCredentials, None, None, &found);
             }
-            let provider = ClientCredentialsAuth::new(client, outside::stdin("--client-secret-stdin")?);
+            let provider = ClientCredentialsAuth::new(client, input::stdin("--client-secret-stdin")?);
             return place.open(provider, self.force, &found);
         }
         self.user(&place)
     }
 
     fn user(self, place: &Place<'_>) -> Result<()> {
-        let environment = place.environment;
+        let environment = &place.call.environment;
         let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
         // Bad values are said before anything is asked.
         let password_command =
             self.password_command.as_deref().map(|text| SecretCommand::new("--password-command", text));
-        let password_command =
-            password_command.transpose().map_err(Fail::usage)?.map(|command| command.within(place.global.timeout));
+        let password_command = password_command.transpose()?.map(|command| command.within(place.timeout));
         let totp_command = self.totp_command.as_deref().map(|text| SecretCommand::new("--totp-command", text));
-        let totp_command = totp_command.transpose().map_err(Fail::usage)?;
-        let terminal = Terminal::open(place.global.no_input || environment.no_input);
+        let totp_command = totp_command.transpose()?;
+        let terminal = place.call.terminal();
 
         let given = self.username.clone().or_else(|| environment.username.clone());
-        let here = |profile: &&Profile| session::is_same_service(&profile.identity_url, session::realm(environment));
+        let here = |profile: &&Profile| is_same_realm(&profile.identity_url, environment.realm());
         let known = place.before.as_ref().filter(here);
         let same_client = |known: &Profile| self.client_id.as_ref().is_none_or(|client| *client == known.client_id);
         if let (None, Some(known), false) = (&given, known.filter(|known| same_client(known)), self.force) {
@@ -143,7 +166,7 @@ impl Login {
         // The environment's password and codes are those of its own user.
         let theirs = environment.username.as_ref().is_none_or(|name| name.to_lowercase() == username.to_lowercase());
         let password = match (&password_command, environment.password.as_ref().filter(|_| theirs), &terminal) {
-            _ if self.password_stdin => outside::stdin("--password-stdin")?,
+            _ if self.password_stdin => input::stdin("--password-stdin")?,
             (Some(command), _, _) => command.secret()?,
             (None, Some(password), _) => password.clone(),
             (None, None, _) if theirs && environment.password_command.is_some() => {
@@ -159,14 +182,11 @@ impl Login {
             }
         };
         let user = || PasswordAuth::new(username.clone(), password.clone()).with_client_id(client);
-        let environment_code =
-            environment.totp.is_some() || environment.totp_secret.is_some() || environment.totp_command.is_some();
+        let environment_code = environment.has_one_time_code();
         let (provider, with) = match (self.totp, totp_command) {
             (Some(code), _) => (user().with_code(code), With::Code),
-            (None, Some(command)) => (session::with_code_command(user(), command), With::Code),
-            (None, None) if environment_code && theirs => {
-                (session::with_environment_code(user(), environment)?, With::Code)
-            }
+            (None, Some(command)) => (command.as_code_source(user()), With::Code),
+            (None, None) if environment_code && theirs => (environment.with_one_time_code(user())?, With::Code),
             (None, None) => match (found.status.uses_one_time_code, &terminal) {
                 (Some(false), _) | (None, None) => (user(), With::NoCode),
                 (_, Some(terminal)) => match ask::code(terminal)? {
@@ -186,7 +206,7 @@ impl Login {
             Err(fail) if fail.is(ErrorKind::CredentialsRefused) => fail,
             done => return done,
         };
-        let meant = outside::suspicion(&password).map(|what| format!("the password {what}"));
+        let meant = check::suspicion(&password).map(|what| format!("the password {what}"));
         let hinted = |refused: Fail| match &meant {
             Some(meant) => refused.hint(meant),
             None => refused,

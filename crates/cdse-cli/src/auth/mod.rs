@@ -17,10 +17,9 @@ mod token;
 
 use std::process::ExitCode;
 
+use crate::call::Call;
 use clap::Subcommand;
 
-use crate::cli::Global;
-use crate::environment::Environment;
 use crate::fail::Result;
 
 #[derive(Subcommand, Debug)]
@@ -68,19 +67,19 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) fn run(self, global: &Global, environment: &Environment) -> Result<ExitCode> {
+    pub(crate) fn run(self, call: &Call) -> Result<ExitCode> {
         let done = match self {
-            Self::Login(login) => login.run(global, environment),
-            Self::Status(status) => return status.run(global, environment),
-            Self::Token(token) => token.run(global, environment),
-            Self::Refresh => refresh::run(global, environment),
-            Self::Logout(logout) => return logout.run(global, environment),
-            Self::Sessions(sessions) => sessions.run(global, environment),
-            Self::List => list::run(global, environment),
-            Self::Switch(switch) => switch.run(global, environment),
-            Self::Dir => dir::run(global, environment),
-            Self::HeaderFile(header_file) => header_file.run(global, environment),
-            Self::Doctor => return doctor::run(global, environment),
+            Self::Login(login) => login.run(call),
+            Self::Status(status) => return status.run(call),
+            Self::Token(token) => token.run(call),
+            Self::Refresh => refresh::run(call),
+            Self::Logout(logout) => return logout.run(call),
+            Self::Sessions(sessions) => sessions.run(call),
+            Self::List => list::run(call),
+            Self::Switch(switch) => switch.run(call),
+            Self::Dir => dir::run(call),
+            Self::HeaderFile(header_file) => header_file.run(call),
+            Self::Doctor => return doctor::run(call),
         };
         done.map(|()| ExitCode::SUCCESS)
     }

@@ -1,6 +1,7 @@
 //! The same session in two stores: a login with the other `--store` takes over what is stored in the first, and never leaves
 //! it to live on unnoticed.
 
+use cdse_credentials::{Name, Profile, StoreKind, StoredSessions, is_same_realm};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,7 @@ use cdse_auth::{Error, ErrorKind, Record, Slot, TokenStore, Version};
 
 use super::place::Place;
 use crate::fail::{Result, one_line};
-use crate::profile::{Name, Profile};
-use crate::session;
-use crate::state::StoreKind;
-use crate::{output, signals, stored, time};
+use crate::{output, signals, time};
 
 /// How long a move waits for an exchange of another process, unless the caller has said.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,7 +41,7 @@ pub(super) enum Fate {
 impl Elsewhere {
     /// A keyring is looked at only where the session has been in it.
     pub(super) fn find(place: &Place<'_>, wanted: &Profile) -> Result<Option<Self>> {
-        let kind = place.kind.other();
+        let kind = place.kind.opposite();
         let pointers = pointers(place, wanted, kind)?;
         let (manager, store) = place.manager(wanted.pointer(), kind)?;
         let slot = manager.as_async().slot();
@@ -83,7 +81,7 @@ impl Elsewhere {
         let _unfinished = signals::hold_the_end();
         let slot = self.manager.as_async().slot();
         let (from, to) = (records(&*self.store)?, records(store)?);
-        let patience = place.environment.timeout.unwrap_or(PATIENCE);
+        let patience = place.call.environment.timeout.unwrap_or(PATIENCE);
         let _guards = both_guards(self.kind, from, to, slot, patience)?;
         // Others may have renewed or ended it until now.
         let Some(record) = from.read(slot)?.filter(|record| record.tokens().is_some()) else { return Ok(()) };
@@ -137,10 +135,10 @@ fn pointers(place: &Place<'_>, wanted: &Profile, kind: StoreKind) -> Result<Vec<
                 && profile.client_id == wanted.client_id
                 && profile.grant == wanted.grant
                 && profile.subject == wanted.subject
-                && session::is_same_service(&profile.identity_url, &wanted.identity_url)
+                && is_same_realm(&profile.identity_url, &wanted.identity_url)
         })
     };
-    Ok(stored::profiles(&place.state)?.into_iter().filter(points).collect())
+    Ok(StoredSessions::profiles(&place.state)?.into_iter().filter(points).collect())
 }
 
 fn records(store: &dyn TokenStore) -> Result<&dyn RecordStore, Error> {
@@ -207,7 +205,7 @@ mod tests {
         let store = |name: &str| FileTokenStore::new(folder.path().join(name));
         let move_from = |kind: StoreKind| {
             for _ in 0..40 {
-                let (here, there) = (store(kind.describe()), store(kind.other().describe()));
+                let (here, there) = (store(kind.describe()), store(kind.opposite().describe()));
                 drop(both_guards(kind, &here, &there, &slot, PATIENCE).unwrap());
             }
         };

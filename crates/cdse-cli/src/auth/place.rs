@@ -1,7 +1,11 @@
 //! Opening a session, and pointing a profile to it.
 
+use crate::call::Call;
+use cdse_credentials::{Name, Profile, Selection, Source, StateFolder, StoreKind, for_login, winner};
+use cdse_files::PrivateFile;
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::{AuthProvider, Error, ErrorKind, Grant, Login as Done, Record, Status, TokenStore};
@@ -9,14 +13,8 @@ use cdse_auth::{AuthProvider, Error, ErrorKind, Grant, Login as Done, Record, St
 use serde::Serialize;
 
 use super::moving::{Elsewhere, Fate};
-use crate::cli::Global;
-use crate::environment::Environment;
 use crate::fail::{Result, one_line};
-use crate::profile::{Name, Profile};
-use crate::session;
-use crate::source::{self, Source};
-use crate::state::{StateFolder, StoreKind};
-use crate::{output, private_file, signals, time, waiting};
+use crate::{output, signals, time, waiting};
 
 /// The JSON shape; it is part of the interface.
 #[derive(Serialize, Debug)]
@@ -46,8 +44,9 @@ pub(super) struct Place<'a> {
     pub(super) kind: StoreKind,
     /// Somebody is at the terminal, and can unlock a keyring.
     pub(super) somebody: bool,
-    pub(super) environment: &'a Environment,
-    pub(super) global: &'a Global,
+    pub(super) call: &'a Call,
+    /// What `--timeout` says.
+    pub(super) timeout: Option<Duration>,
     pub(super) warned: Cell<bool>,
 }
 
@@ -62,7 +61,7 @@ pub(super) struct Found {
 
 impl Place<'_> {
     fn realm(&self) -> &str {
-        session::realm(self.environment)
+        self.call.environment.realm()
     }
 
     pub(super) fn manager(
@@ -70,7 +69,7 @@ impl Place<'_> {
         provider: impl AuthProvider + 'static,
         kind: StoreKind,
     ) -> Result<(TokenManager, Arc<dyn TokenStore>)> {
-        session::manager(provider, self.environment, &self.state, kind, self.somebody)
+        Ok(for_login(provider, &self.call.environment, &self.state, kind, self.somebody)?)
     }
 
     pub(super) fn warn_once(&self, text: &str) {
@@ -117,7 +116,7 @@ impl Place<'_> {
     }
 
     fn answer(&self, opened: bool, username: Option<String>, client: &str, status: &Status) -> Result<()> {
-        if !self.global.json {
+        if !output::is_json() {
             return Ok(());
         }
         let path = status.store.path.as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -139,9 +138,9 @@ impl Place<'_> {
         let (username, subject) = (provider.username().map(str::to_owned), provider.subject());
         let (manager, store) = self.manager(provider, self.kind)?;
         read(&*store, &manager)?;
-        Profile::check_writable(&self.state, &self.name)?;
+        Profile::file(&self.state, &self.name).check_replaceable()?;
         signals::protect(&manager);
-        let told = waiting::tell(&manager, self.global);
+        let told = waiting::tell(&manager);
         let unfinished = signals::hold_the_end();
         let profile = Profile::new(self.realm(), &client, grant, username.clone(), subject.clone(), self.kind);
         let id = || store.load().ok().flatten().and_then(|tokens| tokens.session_id().map(str::to_owned));
@@ -184,7 +183,7 @@ impl Place<'_> {
         let status = manager.status();
         output::note(&match &status.store.path {
             Some(path) => {
-                let alone = if private_file::is_open_to_others(path) { "" } else { ", readable by you alone" };
+                let alone = if PrivateFile::new(path).is_open_to_others() { "" } else { ", readable by you alone" };
                 format!("stored in {}{alone}", one_line(&path.to_string_lossy()))
             }
             None => format!("stored in {}", self.kind.describe()),
@@ -214,14 +213,12 @@ impl Place<'_> {
     }
 
     fn note_other_winner(&self) {
-        let global = Global::default();
-        match source::winner(&global, self.environment) {
+        match winner(&Selection::default(), &self.call.environment) {
             Ok(Source::Profile(name)) if name == self.name => {}
             Ok(Source::Profile(_)) => output::remark(&format!("pass --profile {} to use it", self.name)),
             Ok(other) => output::remark(&format!(
                 "{} is set and wins over this login; unset it, or pass --profile {}",
-                other.describe(),
-                self.name
+                other, self.name
             )),
             Err(_) => {}
         }

@@ -1,13 +1,11 @@
 //! `cdse auth refresh`: renew now.
 
+use crate::call::Call;
+use crate::explain::{self, explain};
+use cdse_credentials::{Mode, Name, Source};
 use serde::Serialize;
 
-use crate::cli::Global;
-use crate::environment::Environment;
 use crate::fail::{Fail, Result};
-use crate::profile::Name;
-use crate::session::Session;
-use crate::source::Source;
 use crate::{output, signals, time, waiting};
 
 /// The JSON shape; it is part of the interface.
@@ -21,30 +19,30 @@ struct Report<'a> {
     warnings: Vec<String>,
 }
 
-pub(crate) fn run(global: &Global, environment: &Environment) -> Result<()> {
-    let session = Session::open(global, environment)?;
-    if session.source == Source::AccessToken {
+pub(crate) fn run(call: &Call) -> Result<()> {
+    let session = call.open(Mode::OneShot)?;
+    if *session.source() == Source::AccessToken {
         return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is: there is nothing to renew")
             .hint("unset CDSE_ACCESS_TOKEN to renew the session that is stored"));
     }
-    signals::protect(&session.manager);
-    let told = waiting::tell(&session.manager, global);
-    let renewed = session.manager.force_refresh();
+    signals::protect(session.manager());
+    let told = waiting::tell(session.manager());
+    let renewed = session.manager().force_refresh();
     // Also one that takes longer than this caller waits is finished: its answer may be the only one.
-    let settled = session.manager.settle();
-    renewed.and(settled).map_err(|error| session.explain(error))?;
+    let settled = session.manager().settle();
+    renewed.and(settled).map_err(|error| explain(&session, error))?;
     drop(told);
-    let status = session.manager.status();
+    let status = session.manager().status();
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
-    output::note(&format!("renewed ({}): the access token is valid until {end}", session.source.describe()));
-    session.news().iter().for_each(|problem| output::warn(problem));
-    if !global.json {
+    output::note(&format!("renewed ({}): the access token is valid until {end}", session.source().to_string()));
+    explain::news(&session).iter().for_each(|problem| output::warn(problem));
+    if !output::is_json() {
         return Ok(());
     }
     output::stdout(&output::json(&Report {
-        source: session.source.describe(),
-        profile: session.source.profile().map(Name::as_str),
-        username: session.username.as_deref(),
+        source: session.source().to_string(),
+        profile: session.source().profile().map(Name::as_str),
+        username: session.username(),
         access_expires_at: status.access_expires_at.and_then(time::rfc3339),
         session_expires_at: status.session_expires_at.and_then(time::rfc3339),
         warnings: output::warnings(),

@@ -1,5 +1,8 @@
 //! `cdse auth sessions`: the account's sessions at the service, each of which takes one of its places.
 
+use crate::call::Call;
+use crate::explain::explain;
+use cdse_credentials::{Mode, Session};
 use std::time::{Duration, SystemTime};
 
 use cdse_auth::{AccountSession, TokenStore};
@@ -7,12 +10,8 @@ use clap::Subcommand;
 use clap_complete::ArgValueCandidates;
 use serde::Serialize;
 
-use crate::cli::Global;
-use crate::environment::Environment;
 use crate::fail::{Fail, Result};
-use crate::session::Session;
-use crate::state::StateFolder;
-use crate::{complete, duration, output, signals, stored, table, time, waiting};
+use crate::{complete, duration, output, signals, table, time, waiting};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
@@ -71,26 +70,28 @@ impl<'a> From<&'a AccountSession> for Shown<'a> {
 }
 
 impl Command {
-    pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<()> {
+    pub(crate) fn run(&self, call: &Call) -> Result<()> {
         if let Some(Action::Prune { older_than: Some(_), yes: false }) = self.action {
             return Err(Fail::usage("--older-than ends sessions that may still be in use somewhere: say --yes")
                 .hint("`cdse auth sessions` shows when each was used last"));
         }
-        let session = Session::open(global, environment)?;
-        signals::protect(&session.manager);
-        let told = waiting::tell(&session.manager, global);
-        let open = session.manager.sessions().map_err(|error| session.explain(error))?;
+        let session = call.open(Mode::OneShot)?;
+        signals::protect(session.manager());
+        let told = waiting::tell(session.manager());
+        let open = session.manager().sessions().map_err(|error| explain(&session, error))?;
         drop(told);
         let done = match &self.action {
-            None | Some(Action::List) => list(&open, global.json),
-            Some(Action::End { ids }) => choose(&open, ids).and_then(|chosen| end(&session, &chosen, global.json)),
+            None | Some(Action::List) => list(&open, output::is_json()),
+            Some(Action::End { ids }) => {
+                choose(&open, ids).and_then(|chosen| end(&session, &chosen, output::is_json()))
+            }
             Some(Action::Prune { older_than, .. }) => {
-                let own = stored_here(environment);
-                own.and_then(|own| end(&session, &stale(&open, *older_than, &own), global.json))
+                let own = stored_here(call);
+                own.and_then(|own| end(&session, &stale(&open, *older_than, &own), output::is_json()))
             }
         };
         // A renewal that could not be stored is tried once more: with this process it would be lost.
-        if let Err(error) = session.manager.settle() {
+        if let Err(error) = session.manager().settle() {
             output::warn(&format!("the session could not be stored: {error}"));
         }
         done
@@ -152,9 +153,10 @@ fn stale<'a>(open: &'a [AccountSession], older_than: Option<Duration>, own: &[St
 }
 
 /// The ids of the sessions that other profiles here may be using.
-fn stored_here(environment: &Environment) -> Result<Vec<String>> {
-    let stored = stored::all(&StateFolder::of(environment)?, environment)?;
-    let sessions = stored.into_iter().filter_map(|stored| stored.session.ok().flatten()?.store?.load().ok().flatten());
+fn stored_here(call: &Call) -> Result<Vec<String>> {
+    let stored = call.stored()?;
+    let sessions =
+        stored.into_iter().filter_map(|stored| stored.session.ok().flatten()?.store()?.load().ok().flatten());
     Ok(sessions.filter_map(|tokens| tokens.session_id().map(str::to_owned)).collect())
 }
 
@@ -162,10 +164,10 @@ fn end(session: &Session, chosen: &[&AccountSession], json: bool) -> Result<()> 
     let mut ended = Vec::new();
     let mut failed = None;
     for one in chosen {
-        match session.manager.end_session(&one.id) {
+        match session.manager().end_session(&one.id) {
             Ok(()) => ended.push(Shown::from(*one)),
             Err(error) => {
-                failed = Some(session.explain(error));
+                failed = Some(explain(session, error));
                 break;
             }
         }

@@ -1,18 +1,15 @@
 //! `cdse auth status`: what is known here, without asking anybody unless told to.
 
+use crate::call::Call;
+use crate::explain::explain;
+use cdse_credentials::{Mode, Session, Source, Stored, choose};
 use std::process::ExitCode;
 
 use cdse_auth::store::StoreDescription;
 use cdse_auth::{Error, ErrorKind, Grant, SessionState, Status, Verdict};
 use serde::Serialize;
 
-use crate::cli::Global;
-use crate::environment::Environment;
 use crate::fail::{Fail, Result, one_line};
-use crate::session::{Pace, Session};
-use crate::source::{self, Source};
-use crate::state::StateFolder;
-use crate::stored::{self, Stored};
 use crate::{output, signals, time, waiting};
 
 /// The JSON shape; it is part of the interface.
@@ -61,48 +58,48 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<ExitCode> {
+    pub(crate) fn run(&self, call: &Call) -> Result<ExitCode> {
         // Said before the command it is not seen by the parser's own rule.
-        if self.all && global.profile.is_some() {
+        if self.all && call.selection.profile.is_some() {
             return Err(Fail::usage("--all and --profile exclude each other"));
         }
         let found = if self.all {
-            examine_all(global, environment)?
+            examine_all(call)?
         } else {
-            let (source, session) = Session::find(global, environment)?;
+            let (source, session) = call.find()?;
             let mut examined = Examined::of(source, session.as_ref());
             if session.is_none() {
-                let folder = StateFolder::of(environment)?.path().to_string_lossy().into_owned();
+                let folder = call.state()?.path().to_string_lossy().into_owned();
                 examined.report.store = Some(Store { kind: "file", path: Some(folder) });
             }
             vec![(examined, session)]
         };
         if self.check {
             signals::protect_all(
-                found.iter().flat_map(|(_, session)| session).map(|session| session.manager.clone()).collect(),
+                found.iter().flat_map(|(_, session)| session).map(|session| session.manager().clone()).collect(),
             );
         }
         let examined = found.into_iter().map(|(examined, session)| match session {
-            Some(session) if self.check => examined.checked(&session, global),
+            Some(session) if self.check => examined.checked(&session),
             _ => examined,
         });
         let examined: Vec<Examined> = examined.collect();
-        show(&examined, self.all, global.json)
+        show(&examined, self.all)
     }
 }
 
 /// What wins, where that is not stored, and all that is stored.
-fn examine_all(global: &Global, environment: &Environment) -> Result<Vec<(Examined, Option<Session>)>> {
+fn examine_all(call: &Call) -> Result<Vec<(Examined, Option<Session>)>> {
     let mut found = Vec::new();
-    let source = source::choose(global, environment)?;
+    let source = choose(&call.selection, &call.environment)?;
     if source.profile().is_none() {
-        let session = Session::of(&source, environment, Pace::Looking)?;
+        let session = Session::of(&source, &call.environment, Mode::Inspect)?;
         found.push((Examined::of(source, session.as_ref()), session));
     }
-    for Stored { source, session } in stored::all(&StateFolder::of(environment)?, environment)? {
+    for Stored { source, session, .. } in call.stored()? {
         let entry = match session {
             Ok(session) => (Examined::of(source, session.as_ref()), session),
-            Err(fail) => (Examined::unusable(source, &fail), None),
+            Err(error) => (Examined::unusable(source, &error.into()), None),
         };
         found.push(entry);
     }
@@ -122,7 +119,7 @@ impl Examined {
         let Some(session) = session else {
             return Self { report: missing(&source), status: None, source, exit: 4 };
         };
-        let status = session.manager.status();
+        let status = session.manager().status();
         // The status only has sentences; the exit code needs to know what kind of trouble it is.
         let trouble = session.trouble();
         let report = report(session, &status, trouble.as_ref());
@@ -148,21 +145,22 @@ impl Examined {
     }
 
     /// After the service was asked. A session that is not open is not opened for it.
-    fn checked(self, session: &Session, global: &Global) -> Self {
+    fn checked(self, session: &Session) -> Self {
         let may_live = |status: &Status| status.logged_in || status.ended_by_clock;
         if !self.status.as_ref().is_some_and(may_live) || session.trouble().is_some() {
             return self;
         }
-        let told = waiting::tell(&session.manager, global);
-        let verdict = session.manager.verify();
+        let told = waiting::tell(session.manager());
+        let verdict = session.manager().verify();
         drop(told);
         // It may have been renewed.
         let mut now = Self::of(self.source, Some(session));
         match verdict {
             Ok(Verdict::Accepted { open_sessions }) => now.report.open_sessions = open_sessions,
             Ok(_) => now.unsure("the service does not tell whether it takes this token".to_owned(), 5),
+            Err(error) if error.kind() == ErrorKind::ShutDown => signals::wait_for_the_end(),
             Err(error) => {
-                let fail = session.explain(error);
+                let fail = explain(session, error);
                 match fail.exit() {
                     4 => {
                         now.report.logged_in = false;
@@ -205,7 +203,7 @@ fn missing(source: &Source) -> Report {
         username: None,
         client_id: None,
         credential: None,
-        source: source.describe(),
+        source: source.to_string(),
         reach: Vec::new(),
         access_expires_at: None,
         session_expires_at: None,
@@ -236,7 +234,7 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
             SessionState::Expired => "expired",
             SessionState::Missing => "missing",
         },
-        username: session.username.clone(),
+        username: session.username().map(str::to_owned),
         client_id: Some(status.client_id.clone()).filter(|id| !id.is_empty()),
         credential: Some(credential),
         reach: status.grant.reach().iter().map(|service| service.name()).collect(),
@@ -251,7 +249,7 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
             .map(|(until, error)| Hold { until: time::rfc3339(*until), reason: one_line(error.message()) }),
         store: Some(Store { kind, path: path.as_ref().map(|path| path.to_string_lossy().into_owned()) }),
         problems: problems(status),
-        ..missing(&session.source)
+        ..missing(session.source())
     }
 }
 
@@ -262,8 +260,8 @@ fn problems(status: &Status) -> Vec<String> {
     status.problems.iter().map(|problem| one_line(problem)).chain(by_clock).collect()
 }
 
-fn show(examined: &[Examined], all: bool, json: bool) -> Result<ExitCode> {
-    let text = if json {
+fn show(examined: &[Examined], all: bool) -> Result<ExitCode> {
+    let text = if output::is_json() {
         let reports: Vec<&Report> = examined.iter().map(|one| &one.report).collect();
         match reports.first().filter(|_| !all) {
             Some(report) => output::json(report),
@@ -302,8 +300,8 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
             format!("no session of {who} is open; the first use logs in")
         }
         (false, _) => match source {
-            Source::Profile(name) => format!("not logged in; run `{}`", source::login_command(name)),
-            _ => format!("{who} cannot be used any more; set {} anew, or unset it", source.describe()),
+            Source::Profile(name) => format!("not logged in; run `{}`", name.login_command()),
+            _ => format!("{who} cannot be used any more; set {} anew, or unset it", source.to_string()),
         },
     };
     let mut lines = vec![headline];

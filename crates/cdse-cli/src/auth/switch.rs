@@ -1,15 +1,12 @@
 //! `cdse auth switch`: which profile is meant when nobody names one.
 
+use crate::call::Call;
+use cdse_credentials::{Active, Name, Profile, Source, choose};
 use clap_complete::ArgValueCandidates;
 use serde::Serialize;
 
-use crate::cli::Global;
-use crate::environment::Environment;
 use crate::fail::{Fail, Result, one_line};
-use crate::profile::{Name, Profile};
-use crate::source::{self, Source};
-use crate::state::StateFolder;
-use crate::{active, complete, output};
+use crate::{complete, output};
 
 /// The JSON shape; it is part of the interface.
 #[derive(Serialize, Debug)]
@@ -29,33 +26,33 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<()> {
-        if global.profile.is_some() {
+    pub(crate) fn run(&self, call: &Call) -> Result<()> {
+        if call.selection.profile.is_some() {
             return Err(Fail::usage("the profile to switch to is given as NAME, not with --profile"));
         }
-        let state = StateFolder::of(environment)?;
+        let state = call.state()?;
         let Some(profile) = Profile::load(&state, &self.name)? else {
             return Err(Fail::usage(format!("there is no profile {}", self.name))
-                .hint(format!("see `cdse auth list`, or `{}`", source::login_command(&self.name))));
+                .hint(format!("see `cdse auth list`, or `{}`", self.name.login_command())));
         };
-        active::save(&state, &self.name)?;
+        Active::of(&state).save(&self.name)?;
         let who = profile.username.as_ref().unwrap_or(&profile.client_id);
         output::note(&format!("profile {} ({}) is used from now on", self.name, one_line(who)));
-        let winner = source::choose(global, environment);
+        let winner = choose(&call.selection, &call.environment);
         match &winner {
             Ok(Source::Profile(name)) if *name == self.name => {}
             Ok(Source::Profile(_)) => output::remark("CDSE_PROFILE is set and wins; unset it"),
-            Ok(other) => output::remark(&format!("{} is set and wins; unset it", other.describe())),
+            Ok(other) => output::remark(&format!("{} is set and wins; unset it", other.to_string())),
             Err(_) => {}
         }
-        if !global.json {
+        if !output::is_json() {
             return Ok(());
         }
         output::stdout(&output::json(&Report {
             profile: self.name.as_str(),
             username: profile.username.as_deref(),
             client_id: &profile.client_id,
-            source: winner.ok().map(|winner| winner.describe()),
+            source: winner.ok().map(|winner| winner.to_string()),
             warnings: output::warnings(),
         }))
     }

@@ -1,17 +1,15 @@
 //! `cdse auth token`: one line, a valid access token.
 
+use crate::call::Call;
+use crate::explain::{self, explain};
+use cdse_credentials::{Mode, Name, Session, Source};
 use std::time::{Duration, SystemTime};
 
 use cdse_auth::{DataService, Error, TokenSet};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::cli::Global;
-use crate::environment::Environment;
 use crate::fail::{Fail, Result};
-use crate::profile::Name;
-use crate::session::Session;
-use crate::source::Source;
 use crate::{duration, output, service, signals, time, waiting};
 
 #[derive(clap::Args, Debug)]
@@ -58,23 +56,23 @@ struct Described<'a> {
 }
 
 impl Token {
-    pub(crate) fn run(&self, global: &Global, environment: &Environment) -> Result<()> {
-        let format = match (self.format, global.json) {
+    pub(crate) fn run(&self, call: &Call) -> Result<()> {
+        let format = match (self.format, output::is_json()) {
             (None, false) => Format::Raw,
             (None | Some(Format::Json), true) => Format::Json,
             (Some(format), false) => format,
             (Some(_), true) => return Err(Fail::usage("--json and another --format exclude each other")),
         };
-        let session = Session::open(global, environment)?;
-        session.check_reach(self.service)?;
-        let fixed = session.source == Source::AccessToken;
+        let session = call.open(Mode::OneShot)?;
+        explain::check_reach(&session, self.service)?;
+        let fixed = *session.source() == Source::AccessToken;
         if fixed && self.force_refresh {
             return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is: it cannot be renewed")
                 .hint("unset CDSE_ACCESS_TOKEN, or leave --force-refresh out"));
         }
-        let tokens = self.tokens(&session, global, fixed).map_err(|error| session.explain(error))?;
+        let tokens = self.tokens(&session, fixed).map_err(|error| explain(&session, error))?;
         // A fixed token may not say when it ends.
-        let end = if fixed { session.manager.status().access_expires_at } else { Some(tokens.access_expires_at()) };
+        let end = if fixed { session.manager().status().access_expires_at } else { Some(tokens.access_expires_at()) };
         let expires_in = end.map(time::seconds_until);
         if let (Some(wanted), Some(left)) = (self.min_validity, expires_in)
             && i64::try_from(wanted.as_secs()).is_ok_and(|wanted| left < wanted)
@@ -89,28 +87,28 @@ impl Token {
         output::stdout(&line(&session, &tokens, format, end))
     }
 
-    fn tokens(&self, session: &Session, global: &Global, fixed: bool) -> Result<TokenSet, Error> {
+    fn tokens(&self, session: &Session, fixed: bool) -> Result<TokenSet, Error> {
         let wanted = self.min_validity.filter(|_| !fixed).unwrap_or_default();
         // Reads the store. A token that is fresh is printed without anything that could be interrupted.
-        session.say_what_was_mended();
+        explain::say_what_was_mended(session);
         let may_exchange =
-            self.force_refresh || !wanted.is_zero() || session.manager.as_async().fresh_header().is_none();
+            self.force_refresh || !wanted.is_zero() || session.manager().as_async().fresh_header().is_none();
         if !may_exchange {
             log::info!("the token is fresh");
-            return session.manager.tokens(wanted);
+            return session.manager().tokens(wanted);
         }
-        signals::protect(&session.manager);
-        let _told = waiting::tell(&session.manager, global);
-        let forced = if self.force_refresh { session.manager.force_refresh().map(drop) } else { Ok(()) };
-        let tokens = match forced.and_then(|()| session.manager.tokens(wanted)) {
+        signals::protect(session.manager());
+        let _told = waiting::tell(session.manager());
+        let forced = if self.force_refresh { session.manager().force_refresh().map(drop) } else { Ok(()) };
+        let tokens = match forced.and_then(|()| session.manager().tokens(wanted)) {
             Ok(tokens) => tokens,
             Err(error) => {
                 // A renewal that takes longer than this caller waits is finished all the same: its answer may be the only one.
-                let _ = session.manager.settle();
+                let _ = session.manager().settle();
                 return Err(error);
             }
         };
-        if let Err(error) = session.manager.settle() {
+        if let Err(error) = session.manager().settle() {
             output::warn(&format!("the token is good, but the session could not be stored: {error}"));
         }
         Ok(tokens)
@@ -129,8 +127,8 @@ fn line(session: &Session, tokens: &TokenSet, format: Format, end: Option<System
                 token_type: "Bearer",
                 expires_at: end.and_then(time::rfc3339),
                 expires_in: end.map(|end| time::seconds_until(end).max(0)),
-                username: session.username.as_deref(),
-                profile: session.source.profile().map(Name::as_str),
+                username: session.username(),
+                profile: session.source().profile().map(Name::as_str),
                 warnings: output::warnings(),
             };
             line.push_str(&output::json_line(&described));

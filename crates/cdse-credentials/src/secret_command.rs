@@ -5,20 +5,23 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use cdse_auth::{Error, ErrorKind, Secret};
+use cdse_auth::{Error, ErrorKind, PasswordAuth, Secret};
 use zeroize::Zeroizing;
 
-use crate::outside::without_line_end;
-use crate::time;
+use crate::clock;
+use crate::error::{Error as Invalid, Result as Checked};
+use crate::input;
+use crate::secret_text::without_line_end;
 
-/// Longer than this nobody waits for a secret, unless the caller has said.
+/// How long a program has, unless the caller says otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A secret is shorter.
 const LARGEST: u64 = 64 * 1024;
 
-/// A program and its arguments, split from one text as a shell would split it; nothing else of a shell happens.
+/// A program that prints a secret, and its arguments, split from one text as a shell would split it; nothing else of a shell
+/// happens. It has 60 s, unless [`within`](Self::within) says otherwise.
 #[derive(Clone, Debug)]
-pub(crate) struct SecretCommand {
+pub struct SecretCommand {
     /// The option or variable that holds it, for errors.
     name: &'static str,
     words: Vec<String>,
@@ -26,29 +29,45 @@ pub(crate) struct SecretCommand {
 }
 
 impl SecretCommand {
-    pub(crate) fn new(name: &'static str, text: &str) -> Result<Self, String> {
+    /// The program in `text`, which the option or variable `name` holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) if the text names no program.
+    pub fn new(name: &'static str, text: &str) -> Checked<Self> {
         match shlex::split(text) {
             Some(words) if words.first().is_some_and(|program| !program.is_empty()) => {
                 Ok(Self { name, words, patience: PATIENCE })
             }
-            Some(_) => Err(format!("{name} names no program")),
-            None => Err(format!("{name} has a quotation mark that is not closed")),
+            Some(_) => Err(Invalid::invalid(name, format!("{name} names no program"))),
+            None => Err(Invalid::invalid(name, format!("{name} has a quotation mark that is not closed"))),
         }
     }
 
-    /// With another patience, if there is one.
+    /// With another time limit, if there is one.
     #[must_use]
-    pub(crate) fn within(self, patience: Option<Duration>) -> Self {
+    pub fn within(self, patience: Option<Duration>) -> Self {
         Self { patience: patience.unwrap_or(self.patience), ..self }
     }
 
-    /// The option or variable that holds it.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
+    /// Makes it the source of the user's one-time codes: it is run for each login.
+    #[must_use]
+    pub fn as_code_source(self, user: PasswordAuth) -> PasswordAuth {
+        user.with_code_from(move || {
+            let text = self.secret()?;
+            input::code(text.expose()).map_err(|why| {
+                Error::new(ErrorKind::Configuration, format!("the program of {} printed no code: {why}", self.name))
+            })
+        })
     }
 
-    /// What it prints, one line end stripped.
-    pub(crate) fn secret(&self) -> Result<Secret, Error> {
+    /// Runs it, and returns what it prints, one line end stripped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] if it cannot be run, fails, takes too long or prints something that is not a secret. What
+    /// it printed is not repeated.
+    pub fn secret(&self) -> Result<Secret, Error> {
         let fail = |why: String| Error::new(ErrorKind::Configuration, format!("the program of {} {why}", self.name));
         let (program, arguments) = self.words.split_first().ok_or_else(|| fail("is missing".to_owned()))?;
         let child = Command::new(program)
@@ -76,7 +95,7 @@ impl SecretCommand {
     /// What `output`, that of the child, holds.
     fn secret_of(&self, mut child: Child, output: impl Read + Send + 'static) -> Result<Secret, Error> {
         let fail = |why: String| Error::new(ErrorKind::Configuration, format!("the program of {} {why}", self.name));
-        let begun = time::monotonic();
+        let begun = clock::monotonic();
         let (send, received) = mpsc::channel();
         // Reading is what may wait, so a thread does it.
         let reading = std::thread::Builder::new().spawn(move || {

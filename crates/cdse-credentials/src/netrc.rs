@@ -1,4 +1,4 @@
-//! User name and password from a netrc file, on request (`--netrc`).
+//! User name and password from a netrc file, on request ([`Selection::netrc`](crate::Selection::netrc)).
 
 use std::fs;
 use std::io::{self, Read};
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use cdse_auth::PasswordAuth;
 use zeroize::Zeroizing;
 
-use crate::environment::{Environment, check_name, if_unexpanded};
-use crate::fail::{Fail, Result};
-use crate::output;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::input::{check_name, if_unexpanded};
 
 /// The machine names that tools for this service look for: its domain, the identity service, the token endpoint's address.
 const MACHINES: &[&str] = &[
@@ -17,6 +17,10 @@ const MACHINES: &[&str] = &[
     "dataspace.copernicus.eu",
     "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token",
 ];
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::invalid("NETRC", message)
+}
 
 const WITHOUT: &str = "`cdse auth login` does without a netrc file";
 
@@ -31,29 +35,27 @@ pub(crate) fn path(environment: &Environment) -> Result<PathBuf> {
         .netrc
         .clone()
         .or_else(home)
-        .ok_or_else(|| Fail::usage("--netrc: there is no home folder with a netrc file: set NETRC"))
+        .ok_or_else(|| invalid("there is no home folder with a netrc file: set NETRC"))
 }
 
 /// The user of the realm's machine. The password of one service is nothing for another, so a realm of another address
-/// (`is_default: false`) has only its own names.
-pub(crate) fn user(environment: &Environment, realm: &str, is_default: bool) -> Result<PasswordAuth> {
+/// (`is_default: false`) has only its own names. With what is worth a warning.
+pub(crate) fn user(environment: &Environment, realm: &str, is_default: bool) -> Result<(PasswordAuth, Vec<String>)> {
     let path = path(environment)?;
     let shown = path.display();
     let text = read(&path).map_err(|error| {
         let unexpanded = if_unexpanded(&path);
-        Fail::usage(format!("--netrc: {shown} cannot be read: {error}{unexpanded}")).hint(WITHOUT)
+        invalid(format!("the netrc file {shown} cannot be read: {error}{unexpanded}")).with_hint(WITHOUT)
     })?;
-    warn_if_loose(&path);
     let (user, warning) = user_in(&text, &path, &machines(realm, is_default))?;
-    warning.iter().for_each(|warning| output::warn(warning));
-    Ok(user)
+    Ok((user, open_to_others(&path).into_iter().chain(warning).collect()))
 }
 
 /// A plain file and not the whole of a huge one: anything else could keep a job waiting for ever.
 fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
-        return Err(io::Error::other("it is no plain file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     // Room for the whole file: growing would leave copies of passwords behind.
     let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len().min(LARGEST)).unwrap_or(0) + 1));
@@ -71,8 +73,8 @@ fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 fn user_in(text: &[u8], path: &Path, machines: &[String]) -> Result<(PasswordAuth, Option<String>)> {
     let shown = path.display();
     let unreadable = |line: usize| {
-        Fail::usage(format!("--netrc: {shown} is no netrc file (line {line})"))
-            .hint("an entry is written: machine NAME login USER password PASSWORD")
+        invalid(format!("the netrc file {shown} cannot be understood (line {line})"))
+            .with_hint("an entry is written: machine NAME login USER password PASSWORD")
     };
     let (entries, outside) = entries(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
     let of = |machine: &str| -> Vec<&Entry> {
@@ -82,20 +84,22 @@ fn user_in(text: &[u8], path: &Path, machines: &[String]) -> Result<(PasswordAut
     let Some((machine, [entry, others @ ..])) = ours.as_ref().map(|(machine, entries)| (machine, &entries[..])) else {
         return Err(match outside.filter(|_| entries.is_empty()) {
             Some(line) => unreadable(line),
-            None => Fail::usage(format!("--netrc: {shown} names no machine {}", machines.join(" or "))).hint(WITHOUT),
+            None => {
+                invalid(format!("the netrc file {shown} names no machine {}", machines.join(" or "))).with_hint(WITHOUT)
+            }
         });
     };
     if let Some(line) = entry.odd {
         return Err(unreadable(line));
     }
     let decoded = |what: &str, word: &[u8]| {
-        let why = || format!("--netrc: the {what} of {machine} in {shown} is not valid UTF-8: save the file as UTF-8");
-        std::str::from_utf8(word).map(|word| Zeroizing::new(word.to_owned())).map_err(|_| Fail::usage(why()))
+        let why = || format!("the {what} of {machine} in {shown} is not valid UTF-8: save the file as UTF-8");
+        std::str::from_utf8(word).map(|word| Zeroizing::new(word.to_owned())).map_err(|_| invalid(why()))
     };
     let (login, password) = (decoded("login", &entry.login)?, decoded("password", &entry.password)?);
-    check_name(&login).map_err(|why| Fail::usage(format!("--netrc: the login in {shown} {why}")))?;
+    check_name(&login).map_err(|why| invalid(format!("the login in {shown} {why}")))?;
     if password.is_empty() {
-        return Err(Fail::usage(format!("--netrc: {shown} holds no password for {}", machines[0])));
+        return Err(invalid(format!("the netrc file {shown} holds no password for {}", machines[0])));
     }
     let count = 1 + others.len();
     let warning = (count > 1).then(|| format!("{shown} has {count} entries for {machine}: the first one is used"));
@@ -217,17 +221,10 @@ fn machines(realm: &str, is_default: bool) -> Vec<String> {
     names
 }
 
-#[cfg(unix)]
-fn warn_if_loose(path: &Path) {
-    use std::os::unix::fs::MetadataExt;
-
-    if fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0) {
-        output::warn(&format!("other users can read the passwords in {}: `chmod 600` it", path.display()));
-    }
+fn open_to_others(path: &Path) -> Option<String> {
+    let is_open = cdse_files::PrivateFile::new(path).is_open_to_others();
+    is_open.then(|| format!("other users can read the passwords in {}: `chmod 600` it", path.display()))
 }
-
-#[cfg(not(unix))]
-fn warn_if_loose(_: &Path) {}
 
 #[cfg(test)]
 mod tests {
@@ -244,9 +241,10 @@ mod tests {
                     assert!(user.username().is_some_and(|name| check_name(name).is_ok()));
                     "found".to_owned()
                 }
-                Err(fail) => {
-                    assert_eq!(fail.exit(), 2);
-                    let said = fail.text().split("(line ").next().unwrap_or_default();
+                Err(error) => {
+                    assert!(matches!(error, Error::InvalidConfig(_)));
+                    let message = error.message();
+                    let said = message.split("(line ").next().unwrap_or_default();
                     let names = machines("", true).join(" ");
                     for word in text.split_whitespace().filter(|word| word.len() > 8 && !names.contains(*word)) {
                         assert!(!said.contains(word), "{word} in {said}");

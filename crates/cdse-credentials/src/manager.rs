@@ -1,0 +1,141 @@
+//! Managers with the settings of the environment.
+
+use std::sync::Arc;
+
+use cdse_auth::blocking::TokenManager;
+use cdse_auth::{
+    AccessTokenAuth, AuthProvider, DEFAULT_REALM_URL, Grant, Slot, StoredSession, TokenManager as Manager,
+    TokenManagerBuilder, TokenStore, TransportConfig,
+};
+
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::session::Mode;
+use crate::state::{StateFolder, StoreKind};
+
+impl Environment {
+    /// Checks the address in `CDSE_IDENTITY_URL`: one that cannot be used is the variable's fault, not the credential's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] if it cannot be used.
+    pub fn check_realm(&self) -> Result<()> {
+        if self.identity_url.is_none() {
+            return Ok(());
+        }
+        slot(&AccessTokenAuth::new("x"), self.realm())
+            .map(drop)
+            .map_err(|error| Error::invalid("CDSE_IDENTITY_URL", format!("CDSE_IDENTITY_URL: {error}")))
+    }
+}
+
+/// Whether two addresses, however they are written, mean the same realm.
+#[must_use]
+pub fn is_same_realm(one: &str, other: &str) -> bool {
+    let slot_at = |realm| slot(&AccessTokenAuth::new("x"), realm).ok();
+    one == other || slot_at(one).is_some_and(|one| slot_at(other).is_some_and(|other| one == other))
+}
+
+/// A manager for a login, whose session is kept in its slot's store.
+///
+/// # Errors
+///
+/// [`Error::Auth`] for an address or a store that cannot be used.
+pub fn for_login(
+    provider: impl AuthProvider + 'static,
+    environment: &Environment,
+    state: &StateFolder,
+    kind: StoreKind,
+    may_unlock: bool,
+) -> Result<(TokenManager, Arc<dyn TokenStore>)> {
+    let realm = environment.realm();
+    let store = state.session(&slot(&provider, realm)?, kind, may_unlock)?;
+    Ok((build(provider, realm, environment, Some(Arc::clone(&store)), Mode::OneShot)?, store))
+}
+
+/// A manager without a session, to ask the service what it is.
+///
+/// # Errors
+///
+/// [`Error::InvalidConfig`] for an address that cannot be used.
+pub fn anonymous(environment: &Environment) -> Result<TokenManager> {
+    environment.check_realm()?;
+    build(AccessTokenAuth::new("none"), environment.realm(), environment, None, Mode::Inspect)
+}
+
+/// Reads the certificate authorities, as the first request over TLS would.
+///
+/// # Errors
+///
+/// [`Error::Auth`] if they cannot be used.
+pub fn check_authorities(environment: &Environment) -> Result<()> {
+    Ok(build(AccessTokenAuth::new("none"), DEFAULT_REALM_URL, environment, None, Mode::Inspect)?.prepare()?)
+}
+
+/// A manager of an access token alone, which it can neither renew nor store.
+///
+/// # Errors
+///
+/// [`Error::Auth`] for an address that cannot be used.
+pub fn of_access_token(token: &str, token_url: &str, environment: &Environment) -> Result<TokenManager> {
+    let builder = Manager::builder(AccessTokenAuth::new(token)).token_url(token_url);
+    with_settings(builder, environment, None, Mode::Inspect)
+}
+
+/// The slot that a provider has at a realm: the library knows how an address becomes a token endpoint.
+///
+/// # Errors
+///
+/// What is wrong with the address.
+pub fn slot(provider: &dyn AuthProvider, realm: &str) -> Result<Slot, cdse_auth::Error> {
+    let (client_id, grant, subject) = (provider.client_id().to_owned(), provider.grant(), provider.subject());
+    // A fixed access token has no fields here; as a password's its slot can be made all the same.
+    let grant = if grant == Grant::AccessToken { Grant::Password } else { grant };
+    let pointer = StoredSession::new(Slot { token_url: String::new(), client_id, grant, subject }, None);
+    Ok(Manager::builder(pointer).realm_url(realm).build()?.slot().clone())
+}
+
+pub(crate) fn build(
+    provider: impl AuthProvider + 'static,
+    realm: &str,
+    environment: &Environment,
+    store: Option<Arc<dyn TokenStore>>,
+    mode: Mode,
+) -> Result<TokenManager> {
+    with_settings(Manager::builder(provider).realm_url(realm), environment, store, mode)
+}
+
+pub(crate) fn with_settings(
+    builder: TokenManagerBuilder,
+    environment: &Environment,
+    store: Option<Arc<dyn TokenStore>>,
+    mode: Mode,
+) -> Result<TokenManager> {
+    let transport = TransportConfig::new().with_user_agent(concat!("cdse/", env!("CARGO_PKG_VERSION")));
+    #[cfg(feature = "ring")]
+    let transport = transport.with_ring();
+    let transport = match &environment.ca_bundle {
+        Some(file) => transport.with_root_certificate_file("--ca-bundle", file),
+        None => transport,
+    };
+    // Such a request may be cut off without loss; an exchange would go on, so that its answer is kept.
+    let transport = match environment.timeout.filter(|_| mode == Mode::Inspect) {
+        Some(timeout) => transport.with_timeout(timeout),
+        None => transport,
+    };
+    let builder = builder.transport(transport).one_shot(mode.is_one_shot()).keep_alive(mode.is_kept_alive());
+    let builder = match environment.timeout {
+        Some(timeout) => builder.patience(timeout),
+        None => builder,
+    };
+    let builder = match store {
+        Some(store) => {
+            if let Some(path) = store.records().and_then(|records| records.description().path) {
+                log::debug!("the session is in {}", path.display());
+            }
+            builder.store(store)
+        }
+        None => builder,
+    };
+    Ok(builder.build()?.into())
+}

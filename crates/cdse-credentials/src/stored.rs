@@ -1,0 +1,181 @@
+//! Every session that is stored here, whether a profile points to it or not.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cdse_auth::{Error, ErrorKind};
+
+use crate::environment::Environment;
+use crate::error::Result;
+use crate::name::Name;
+use crate::profile::Profile;
+use crate::session::{Mode, Session};
+use crate::source::Source;
+use crate::state::StateFolder;
+
+/// A session, or why it cannot be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Stored {
+    /// The profile that points to it, or where it was found.
+    pub source: Source,
+    /// The session, `None` where a profile points to nothing any more.
+    pub session: Result<Option<Session>>,
+}
+
+/// All sessions that are stored here.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct StoredSessions {
+    /// Profiles by name, then what no profile points to.
+    pub sessions: Vec<Stored>,
+    /// Why some may be left out.
+    pub warnings: Vec<String>,
+}
+
+impl StoredSessions {
+    /// Finds them in `state`. The credentials in `environment` have no part in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Auth`](crate::Error::Auth) if the state folder cannot be read. A session that cannot be used is no error.
+    pub fn find(state: &StateFolder, environment: &Environment) -> Result<Self> {
+        // Each profile names its own service.
+        let environment = Environment { identity_url: None, ..environment.without_credentials() };
+        let mut all = Vec::new();
+        for name in profiles(state)? {
+            let source = Source::Profile(name);
+            let session = Session::of(&source, &environment, Mode::OneShot);
+            all.push(Stored { source, session });
+        }
+        let known: Vec<Source> = all.iter().filter_map(Stored::unpointed_source).collect();
+        let mut others: Vec<Source> = session_files(state)?.into_iter().map(Source::SessionFile).collect();
+        others.retain(|source| !known.contains(source));
+        let (in_keyring, warnings) = in_keyring(state, &known)?;
+        others.extend(in_keyring);
+        for source in others {
+            match Session::of(&source, &environment, Mode::OneShot) {
+                // What a logout leaves is not a session.
+                Ok(Some(session)) if !session.holds_tokens() => {}
+                session => all.push(Stored { source, session }),
+            }
+        }
+        Ok(Self { sessions: all, warnings })
+    }
+
+    /// The names of all profiles.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Auth`](crate::Error::Auth) if the folder cannot be read.
+    pub fn profiles(state: &StateFolder) -> Result<Vec<Name>> {
+        profiles(state)
+    }
+
+    /// Removes the session files that were set aside as damaged, which may hold tokens, and returns their paths.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Auth`](crate::Error::Auth) if one cannot be removed.
+    pub fn remove_damaged(state: &StateFolder) -> Result<Vec<PathBuf>> {
+        let mut removed = Vec::new();
+        for path in entries(&state.sessions())? {
+            if path.file_name().is_some_and(|name| name.to_string_lossy().contains(".json.damaged-")) {
+                fs::remove_file(&path).map_err(|error| {
+                    let why = format!("{} may hold a token and cannot be removed: {error}", path.display());
+                    Error::new(ErrorKind::StoreUnwritable, why)
+                })?;
+                removed.push(path);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// How many session files there are, of sessions that are open or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Auth`](crate::Error::Auth) if the folder cannot be read.
+    pub fn count_records(state: &StateFolder) -> Result<usize> {
+        Ok(session_files(state)?.len())
+    }
+}
+
+impl Stored {
+    fn unpointed_source(&self) -> Option<Source> {
+        self.session.as_ref().ok()?.as_ref()?.unpointed_source()
+    }
+}
+
+pub(crate) fn profiles(state: &StateFolder) -> Result<Vec<Name>> {
+    let names = files(&state.profiles())?.into_iter();
+    let names = names.filter_map(|path| Name::parse(path.file_stem()?.to_str()?).ok());
+    // A profile may have been removed meanwhile.
+    Ok(names.filter(|name| Profile::file(state, name).path().exists()).collect())
+}
+
+pub(crate) fn session_files(state: &StateFolder) -> Result<Vec<PathBuf>> {
+    files(&state.sessions())
+}
+
+/// What the keyring holds beside what is known. One that is out of order is a warning, and hides only what is in it.
+#[cfg(feature = "keyring")]
+fn in_keyring(state: &StateFolder, known: &[Source]) -> Result<(Vec<Source>, Vec<String>)> {
+    use cdse_auth::TokenStore as _;
+    use cdse_keyring::KeyringTokenStore;
+
+    let folder = state.sessions();
+    let (mut found, mut warnings) = (Vec::new(), Vec::new());
+    for id in KeyringTokenStore::names(&folder).map_err(|error| unreadable(&folder, error))? {
+        let store = state.in_keyring(&id);
+        let source = Source::KeyringSecret(id);
+        if known.contains(&source) {
+            continue;
+        }
+        match store.load() {
+            Ok(None) => {}
+            Err(error) if cdse_keyring::is_about_keyring(&error) => {
+                warnings.push(format!("a session may be left out that no profile points to: {error}"));
+                break;
+            }
+            _ => found.push(source),
+        }
+    }
+    Ok((found, warnings))
+}
+
+#[cfg(not(feature = "keyring"))]
+#[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
+fn in_keyring(_: &StateFolder, _: &[Source]) -> Result<(Vec<Source>, Vec<String>)> {
+    Ok((Vec::new(), Vec::new()))
+}
+
+/// The JSON files of a folder, in order.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let is_record =
+        |path: &PathBuf| path.extension() == Some(OsStr::new("json")) && !path.file_name().is_some_and(is_hidden);
+    Ok(entries(folder)?.into_iter().filter(is_record).collect())
+}
+
+/// What is in a folder, in order; nothing in one that is not there.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(folder, error).into()),
+    };
+    let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    Ok(entries)
+}
+
+fn unreadable(folder: &Path, error: io::Error) -> Error {
+    let message = format!("{} cannot be read: {error}", folder.display());
+    Error::new(ErrorKind::StoreUnusable, message).with_source(error)
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
