@@ -27,11 +27,14 @@
 //! most the session's file, and runs a program only where `CDSE_PASSWORD_COMMAND` or `CDSE_TOTP_COMMAND` names one.
 
 mod active;
+mod chain;
 mod clock;
 mod environment;
 mod error;
 pub mod input;
+mod listing;
 mod manager;
+mod mode;
 mod name;
 mod netrc;
 mod profile;
@@ -44,14 +47,16 @@ mod stored;
 mod token;
 
 pub use active::Active;
+pub use chain::{choose, profile_in_use, winner};
 pub use environment::Environment;
 pub use error::{Error, InvalidConfig, NotLoggedIn, OtherService, Result};
 pub use manager::{anonymous, check_authorities, for_login, is_same_realm, of_access_token, slot};
+pub use mode::Mode;
 pub use name::Name;
 pub use profile::Profile;
 pub use secret_command::SecretCommand;
-pub use session::{Mode, Session};
-pub use source::{Selection, Source, choose, profile_in_use, winner};
+pub use session::Session;
+pub use source::{Selection, Source};
 pub use state::{StateFolder, StoreKind};
 pub use stored::{Stored, StoredSessions};
 

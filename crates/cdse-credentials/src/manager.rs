@@ -10,7 +10,7 @@ use cdse_auth::{
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::session::Mode;
+use crate::mode::Mode;
 use crate::state::{StateFolder, StoreKind};
 
 impl Environment {

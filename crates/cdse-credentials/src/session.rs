@@ -9,46 +9,20 @@ use cdse_auth::{
 };
 use cdse_files::PrivateFile;
 
+use crate::chain;
 use crate::clock;
 use crate::environment::Environment;
 use crate::error::{Error, NotLoggedIn, OtherService, Result};
 use crate::input;
+use crate::listing;
 use crate::manager::{build, is_same_realm, slot as slot_of, with_settings};
+use crate::mode::Mode;
 use crate::name::Name;
 use crate::netrc;
 use crate::profile::Profile;
-use crate::source::{self, Selection, Source};
+use crate::source::{Selection, Source};
 use crate::state::{StateFolder, StoreKind};
-use crate::stored;
 use crate::token::{check_access_token, session_id};
-
-/// What a session is opened for.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[non_exhaustive]
-pub enum Mode {
-    /// A program that runs for a while: a token is renewed ahead of its end, when it is used.
-    #[default]
-    Program,
-    /// A command that uses it once: nothing is renewed ahead.
-    OneShot,
-    /// A command that neither renews nor logs in: no program is run for a password, and [`Environment::timeout`] bounds each
-    /// request.
-    Inspect,
-    /// A program that needs a token at every moment: it is renewed whether it is used or not.
-    KeepAlive,
-    /// The same, and the session is kept in memory: it is this process's alone.
-    InMemory,
-}
-
-impl Mode {
-    pub(crate) fn is_kept_alive(self) -> bool {
-        matches!(self, Self::KeepAlive | Self::InMemory)
-    }
-
-    pub(crate) fn is_one_shot(self) -> bool {
-        matches!(self, Self::OneShot | Self::Inspect)
-    }
-}
 
 /// A session to work with: its manager, its store, and where it comes from.
 #[derive(Debug)]
@@ -102,7 +76,7 @@ impl Session {
     /// [`Error::InvalidConfig`] for a variable or file that cannot be used, [`Error::OtherService`] for a profile of another
     /// service, [`Error::Auth`] where what is stored cannot be read, or the store or the address cannot be used.
     pub fn find(selection: &Selection, environment: &Environment, mode: Mode) -> Result<(Source, Option<Self>)> {
-        let source = source::choose(selection, environment)?;
+        let source = chain::choose(selection, environment)?;
         if mode == Mode::InMemory && !source.can_log_in() && !(selection.netrc && source.profile().is_some()) {
             let message = format!("a session in memory needs credentials that log in, and the {source} has none");
             let hint = "set CDSE_USERNAME and CDSE_PASSWORD, or CDSE_CLIENT_ID and CDSE_CLIENT_SECRET";
@@ -134,8 +108,8 @@ impl Session {
             let stored = session.store.as_ref().and_then(|store| store.load().ok().flatten());
             stored.is_some_and(|tokens| tokens.session_id() == Some(id.as_str())) && session.manager.status().logged_in
         };
-        let mut sources: Vec<Source> = stored::profiles(&state).ok()?.into_iter().map(Source::Profile).collect();
-        sources.extend(stored::session_files(&state).unwrap_or_default().into_iter().map(Source::SessionFile));
+        let mut sources: Vec<Source> = listing::profiles(&state).ok()?.into_iter().map(Source::Profile).collect();
+        sources.extend(listing::session_files(&state).unwrap_or_default().into_iter().map(Source::SessionFile));
         let own =
             sources.iter().find(|source| Self::of(source, &plain, mode).ok().flatten().as_ref().is_some_and(is_own))?;
         log::info!("the token in CDSE_ACCESS_TOKEN is of the session of the {own}, which is used in its place");
@@ -400,7 +374,7 @@ fn client_store(environment: &Environment, slot: &Slot) -> Arc<dyn TokenStore> {
 
 fn profile_that_is_logged_in(environment: &Environment) -> Option<Name> {
     let plain = environment.without_credentials();
-    let name = source::profile_in_use(&Selection::default(), &plain).ok()?;
+    let name = chain::profile_in_use(&Selection::default(), &plain).ok()?;
     let session = Session::of_profile(&name, &plain, Mode::OneShot).ok()??;
     session.manager.status().logged_in.then_some(name)
 }

@@ -1,17 +1,16 @@
 //! Every session that is stored here, whether a profile points to it or not.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cdse_auth::{Error, ErrorKind};
 
 use crate::environment::Environment;
 use crate::error::Result;
+use crate::listing::{self, entries, profiles, session_files};
+use crate::mode::Mode;
 use crate::name::Name;
-use crate::profile::Profile;
-use crate::session::{Mode, Session};
+use crate::session::Session;
 use crate::source::Source;
 use crate::state::StateFolder;
 
@@ -109,17 +108,6 @@ impl Stored {
     }
 }
 
-pub(crate) fn profiles(state: &StateFolder) -> Result<Vec<Name>> {
-    let names = files(&state.profiles())?.into_iter();
-    let names = names.filter_map(|path| Name::parse(path.file_stem()?.to_str()?).ok());
-    // A profile may have been removed meanwhile.
-    Ok(names.filter(|name| Profile::file(state, name).path().exists()).collect())
-}
-
-pub(crate) fn session_files(state: &StateFolder) -> Result<Vec<PathBuf>> {
-    files(&state.sessions())
-}
-
 /// What the keyring holds beside what is known. One that is out of order is a warning, and hides only what is in it.
 #[cfg(feature = "keyring")]
 fn in_keyring(state: &StateFolder, known: &[Source]) -> Result<(Vec<Source>, Vec<String>)> {
@@ -128,7 +116,7 @@ fn in_keyring(state: &StateFolder, known: &[Source]) -> Result<(Vec<Source>, Vec
 
     let folder = state.sessions();
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
-    for id in KeyringTokenStore::names(&folder).map_err(|error| unreadable(&folder, error))? {
+    for id in KeyringTokenStore::names(&folder).map_err(|error| listing::unreadable(&folder, error))? {
         let store = state.in_keyring(&id);
         let source = Source::KeyringSecret(id);
         if known.contains(&source) {
@@ -150,32 +138,4 @@ fn in_keyring(state: &StateFolder, known: &[Source]) -> Result<(Vec<Source>, Vec
 #[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
 fn in_keyring(_: &StateFolder, _: &[Source]) -> Result<(Vec<Source>, Vec<String>)> {
     Ok((Vec::new(), Vec::new()))
-}
-
-/// The JSON files of a folder, in order.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let is_record =
-        |path: &PathBuf| path.extension() == Some(OsStr::new("json")) && !path.file_name().is_some_and(is_hidden);
-    Ok(entries(folder)?.into_iter().filter(is_record).collect())
-}
-
-/// What is in a folder, in order; nothing in one that is not there.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(folder, error).into()),
-    };
-    let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    entries.sort();
-    Ok(entries)
-}
-
-fn unreadable(folder: &Path, error: io::Error) -> Error {
-    let message = format!("{} cannot be read: {error}", folder.display());
-    Error::new(ErrorKind::StoreUnusable, message).with_source(error)
-}
-
-fn is_hidden(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".")
 }

@@ -61,8 +61,8 @@ fn cli4_netrc_with_a_second_factor_takes_its_code_from_the_environment() {
 fn cli4_a_netrc_that_cannot_be_used_is_named_and_not_shown() {
     let world = World::new();
     let call = |text: &str| with_netrc(&world, text, &["auth", "token", "--netrc"]).run().exits(2).prints_nothing();
-    call("machine 127.0.0.1 login a CANARY\n").says("is no netrc file").says("line");
-    call("CANARY\n").says("is no netrc file");
+    call("machine 127.0.0.1 login a CANARY\n").says("cannot be understood").says("line");
+    call("CANARY\n").says("cannot be understood");
     call("machine other.example login a password CANARY\n").says("names no machine 127.0.0.1");
     call("machine 127.0.0.1 password CANARY\n").says("the login in");
     call("machine 127.0.0.1 login a\n").says("no password");
@@ -73,7 +73,7 @@ fn cli4_a_netrc_that_cannot_be_used_is_named_and_not_shown() {
     world.cdse(["auth", "token", "--netrc"]).run().exits(2).says("cannot be read");
     world.cdse(["auth", "token", "--netrc"]).env("NETRC", "/nowhere").run().exits(2).says("/nowhere");
     world.cdse(["auth", "token", "--netrc"]).env("NETRC", world.home.path()).run().exits(2);
-    world.cdse(["auth", "token", "--netrc"]).env("NETRC", "/dev/zero").run().exits(2).says("no plain file");
+    world.cdse(["auth", "token", "--netrc"]).env("NETRC", "/dev/zero").run().exits(2).says("not a regular file");
     world.cdse(["auth", "login", "--netrc"]).run().exits(2).says("leave it out");
     // The service's own password is for no other address.
     let theirs = format!("machine identity.dataspace.copernicus.eu login {USER} password {PASSWORD}\n");
