@@ -2,6 +2,7 @@
 //!
 //! Everything about time in this crate goes through a [`Clock`], so that a test moves it instead of waiting.
 
+mod system;
 pub(crate) mod time;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 pub(crate) use self::time::{Millis, Now, span};
-use crate::os;
+
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, given, lock, rest, spawn, wait_for};
 
 /// The source of time. [`Clock::default`] is the system's.
@@ -29,7 +30,7 @@ impl Clock {
     #[inline(always)]
     pub(crate) fn now(&self) -> Now {
         match &self.0 {
-            Source::System => os::coarse_now(),
+            Source::System => system::coarse_now(),
             Source::Manual(manual) => manual.now(),
         }
     }
@@ -38,7 +39,7 @@ impl Clock {
     #[inline(always)]
     pub(crate) fn nanos(&self) -> (i64, i64) {
         match &self.0 {
-            Source::System => os::coarse_nanos(),
+            Source::System => system::coarse_nanos(),
             Source::Manual(manual) => manual.nanos(),
         }
     }
@@ -71,7 +72,7 @@ impl Clock {
     pub(crate) fn alarm(&self, rest: Millis, ring: impl FnOnce() + Send + 'static) -> bool {
         match &self.0 {
             Source::System => spawn("cdse-alarm", move || {
-                os::sleep(millis(rest));
+                system::sleep(millis(rest));
                 ring();
             })
             .is_ok(),
@@ -278,7 +279,7 @@ impl Timer {
     fn run(&self) {
         let mut state = lock(&self.state);
         while let Some(next) = state.due.first_entry() {
-            let left = next.key().0 - os::coarse_now().mono;
+            let left = next.key().0 - system::coarse_now().mono;
             if left <= 0 {
                 let waker = next.remove();
                 drop(state);
@@ -318,9 +319,9 @@ mod tests {
         let clock = Clock::default();
         let wall = || span(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap());
         // Coarse clocks are behind by a tick at most; another second is for a clock that is being set.
-        let before = Now { wall: wall() - 1000, mono: os::coarse_now().mono };
+        let before = Now { wall: wall() - 1000, mono: system::coarse_now().mono };
         let (now, nanos) = (clock.now(), clock.nanos());
-        let after = Now { wall: wall() + 1000, mono: os::coarse_now().mono };
+        let after = Now { wall: wall() + 1000, mono: system::coarse_now().mono };
         for (wall, mono) in [(now.wall, now.mono), (nanos.0 / 1_000_000, nanos.1 / 1_000_000)] {
             assert!((before.wall..=after.wall).contains(&wall), "{before:?} {wall} {after:?}");
             assert!((before.mono..=after.mono).contains(&mono), "{before:?} {mono} {after:?}");

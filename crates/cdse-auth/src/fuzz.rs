@@ -3,15 +3,15 @@
 
 pub use crate::endpoint::fuzz::*;
 
-use crate::clock::Now;
-use crate::plan::{Attempt, Dice, Means, Outcome, Permit, Plan, View, Want, anchor, intent, settle};
-use crate::provider::TotpSecret;
-use crate::random::Random;
-use crate::record::{Grant, Record, Sent, Slot};
-use crate::secret::{Fingerprint, Secret};
-use crate::token::{LONGEST_LIFE, TokenSet, check};
+use crate::clock::time::Now;
+use crate::endpoint::fuzz::claims;
+use crate::fuzz_support::{NOW, assert_same, assert_sentence, decide};
+use crate::manager::TokenManager;
+use crate::provider::{AccessTokenAuth, TotpSecret};
+use crate::record::Record;
+use crate::secret::Secret;
+use crate::token::{LONGEST_LIFE, check};
 
-pub(crate) const NOW: Now = Now { wall: 1_800_000_000_000, mono: 5_000_000 };
 const DAY: i64 = 24 * 3600 * 1000;
 
 /// A session file.
@@ -29,6 +29,19 @@ pub fn session_file(data: &[u8]) -> String {
     let moments = [NOW, Now { wall: NOW.wall - DAY, ..NOW }, Now { wall: NOW.wall + DAY, mono: NOW.mono + DAY }];
     let extremes = [Now { wall: 0, mono: 0 }, Now { wall: i64::MAX, mono: i64::MAX }];
     moments.into_iter().chain(extremes).map(|now| decide(&record, now)).collect()
+}
+
+/// A token, and the claims of one.
+pub fn jwt_claims(data: &[u8]) -> String {
+    let token = format!("e30.{}.c2ln", data_encoding::BASE64URL_NOPAD.encode(data));
+    let read = [token, String::from_utf8_lossy(data).into_owned()].map(|token| {
+        let read = claims(&token);
+        let manager = TokenManager::builder(AccessTokenAuth::new(Secret::new(token))).build();
+        let state = manager
+            .map_or_else(|error| format!("{:?}", error.kind()), |manager| format!("{:?}", manager.status().state));
+        read + &state
+    });
+    read.concat()
 }
 
 /// A TOTP secret: base32 or an `otpauth://` address.
@@ -49,81 +62,4 @@ pub fn otpauth_uri(data: &[u8]) -> String {
         let _ = secret.start_of(step.saturating_add(1));
     }
     secret.code(1).expose().len().to_string()
-}
-
-/// What is stored after an answer can be read again, and decided on.
-pub(crate) fn settled(plan: Plan, outcome: &Outcome) -> String {
-    let slot = Slot {
-        token_url: "https://id.example/token".to_owned(),
-        client_id: "cdse-public".to_owned(),
-        grant: Grant::Password,
-        subject: Some("user".to_owned()),
-    };
-    let mut before = Record::new(Some(slot), &Random::seeded(1));
-    before.tokens = TokenSet::new("an-access-token", std::time::Duration::from_secs(600)).ok().map(|tokens| TokenSet {
-        t0: NOW.wall - 590_000,
-        refresh_life: Some(3_600_000),
-        refresh: Some(Secret::new("a-refresh-token")),
-        ..tokens
-    });
-    let sent = match plan {
-        Plan::Login => Sent::Login,
-        _ => Sent::Refresh(Fingerprint::of("a-refresh-token")),
-    };
-    let attempt = Attempt {
-        plan,
-        sent,
-        begun: NOW,
-        explicit: false,
-        client: false,
-        code: None,
-        because: false,
-        credentials: None,
-        own_refusals: Vec::new(),
-        was: None,
-        forgive_refusal: false,
-        makes_room: false,
-    };
-    let intent = intent(&before, &attempt, "1@host");
-    let after = settle(&intent, &attempt, outcome, NOW, Dice { jitter: 1000, backoff: 750 });
-    if let Some(hold) = &after.hold {
-        assert!((NOW.wall..=NOW.wall + 3_600_000).contains(&hold.until), "nobody is held for longer than an hour");
-    }
-    assert_same(&after);
-    let held = after.hold.as_ref().map(|hold| (hold.until - NOW.wall) / 10_000);
-    format!("{held:?} {}", decide(&after, NOW))
-}
-
-fn assert_same(record: &Record) {
-    let again = Record::from_json(&record.to_json());
-    assert!(again.as_ref().is_ok_and(|again| again == record), "what was written is read again");
-}
-
-/// A sentence for people, on one line.
-pub(crate) fn assert_sentence(message: &str) {
-    assert!(!message.is_empty() && message.chars().count() < 1_000, "{message}");
-    assert!(!message.chars().any(char::is_control), "{message:?}");
-}
-
-/// Takes every decision that a record can ask for.
-fn decide(record: &Record, now: Now) -> String {
-    let view = View { record, anchor: anchor(record, now), now, skew: 30_000 };
-    assert!(view.left() <= LONGEST_LIFE);
-    let wants = [
-        Want::Fresh,
-        Want::Validity(i64::MAX),
-        Want::Not(Fingerprint::of("x")),
-        Want::Renewal { since: now.wall, not: None, after: None },
-        Want::NewSession { since: now.wall },
-    ];
-    for (want, login) in wants.iter().flat_map(|want| [(want, true), (want, false)]) {
-        let means = Means { login, ..Means::default() };
-        let permit = view.permit(want, &means, |_| true);
-        if let Permit::Held(hold) | Permit::Refused(hold) = &permit {
-            assert!(hold.until.saturating_sub(now.wall) <= 3_600_000, "no stored hold lasts longer than an hour");
-        }
-        let _ = view.satisfies(want);
-        let _ = view.offer(want, &permit, 60_000);
-    }
-    format!("{:?} ", view.state())
 }

@@ -52,8 +52,9 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzz;
+#[cfg(feature = "fuzzing")]
+mod fuzz_support;
 mod manager;
-mod os;
 mod plan;
 mod provider;
 mod random;

@@ -1,18 +1,19 @@
-//! The arguments: what exists, and what `--help` says about it.
+//! The commands: what exists, and what `--help` says about it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use cdse_credentials::Name;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::ArgValueCandidates;
 
-use crate::call::Call;
-use crate::fail::{Fail, Result};
-use crate::{auth, colour, complete, duration, help, man, output, sandbox, verbose};
+use crate::args::call::Call;
+use crate::args::early::Early;
+use crate::args::global::Global;
+use crate::args::usage;
+use crate::commands::{auth, completions, help, man, sandbox};
+use crate::report::fail::Result;
+use crate::report::{output, verbose};
 
 /// Log in once to the Copernicus Data Space Ecosystem, use the session everywhere.
 #[derive(Parser, Debug)]
@@ -40,36 +41,6 @@ const MAN: &str = "\
 To read it now:   cdse man | man -l -
 To install it:    cdse man ~/.local/share/man/man1";
 
-/// Options of every command.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Options of every command")]
-pub(crate) struct Global {
-    /// Account to use, by its profile's name; else what `auth switch` chose [env: CDSE_PROFILE]
-    #[arg(long, global = true, value_name = "NAME", value_parser = Name::parse, add = ArgValueCandidates::new(complete::profiles))]
-    pub(crate) profile: Option<Name>,
-    /// Report as JSON; errors are then one JSON object on stderr
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Where no session is stored, use the netrc file's user and password [env: NETRC]
-    #[arg(long, global = true)]
-    pub(crate) netrc: bool,
-    /// Never ask on the terminal [env: CDSE_NO_INPUT=1]
-    #[arg(long, global = true)]
-    pub(crate) no_input: bool,
-    /// Certificate authorities in PEM, beside the system's (those in SSL_CERT_FILE and SSL_CERT_DIR, if set)
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) ca_bundle: Option<PathBuf>,
-    /// Say on stderr what is decided and each request, without secrets; -vv says more [env: CDSE_LOG]
-    #[arg(long, short, global = true, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
-    /// Wait at most this long for a token, a login or another process (a login 10s, anything else 1m)
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration::parse_positive)]
-    pub(crate) timeout: Option<Duration>,
-    /// Colour messages and help: auto, always, never [env: NO_COLOR, CLICOLOR_FORCE]
-    #[arg(long, global = true, value_enum, value_name = "WHEN", hide_possible_values = true)]
-    pub(crate) color: Option<colour::When>,
-}
-
 /// Each is built when it is called, for most calls are `auth token`.
 #[derive(Subcommand, Debug)]
 #[command(defer = true)]
@@ -84,7 +55,7 @@ enum Command {
     Help(help::Command),
     /// Print what makes a shell complete commands, options, profiles and sessions
     #[command(after_help = COMPLETIONS)]
-    Completions(complete::Command),
+    Completions(completions::Command),
     /// Print the man page, or write a page per command into a folder
     #[command(after_help = MAN)]
     Man(man::Command),
@@ -114,207 +85,64 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Parsed> {
             (ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _) => {
                 parse(arguments.into_iter().chain(["--help".into()]).collect())
             }
-            _ => Err(usage(&error, &arguments)),
+            _ => Err(usage::of(&error, &Cli::command(), &arguments)),
         },
     }
 }
 
-/// What decides how help and errors look, where the arguments as a whole cannot be understood.
-#[derive(PartialEq, Eq, Default, Debug)]
-pub(crate) struct Preview {
-    pub(crate) json: bool,
-    pub(crate) color: Option<colour::When>,
-    /// The command, as far as it is one.
-    path: Vec<String>,
-}
-
-impl Preview {
-    /// Reads no further than `--`, or the name of a program to run: what follows is the program's.
-    pub(crate) fn of(arguments: &[OsString]) -> Self {
-        let mut command = Cli::command();
-        // The options of every command are known to each from then on.
-        command.build();
-        let (mut command, mut preview) = (&command, Self::default());
-        let mut words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
-        while let Some(word) = words.next() {
-            let (name, value) = word.split_once('=').map_or((&*word, None), |(name, value)| (name, Some(value)));
-            let known = command.get_arguments().find(|known| {
-                let short = |short| name.strip_prefix('-').is_some_and(|letters| letters.starts_with(short));
-                known.get_long().is_some_and(|long| name.strip_prefix("--") == Some(long))
-                    || known.get_short().is_some_and(short)
-            });
-            match known {
-                _ if word == "--" => break,
-                Some(known) => {
-                    let takes_next = known.get_action().takes_values() && value.is_none();
-                    let next = if takes_next { words.next() } else { None };
-                    match known.get_long() {
-                        Some("json") => preview.json = true,
-                        Some("color") if preview.color.is_none() => {
-                            let value = value.or(next.as_deref()).unwrap_or_default();
-                            preview.color = colour::When::from_str(value, false).ok();
-                        }
-                        _ => {}
-                    }
-                }
-                None => match command.find_subcommand(&*word) {
-                    Some(one) => {
-                        command = one;
-                        preview.path.push(word.into_owned());
-                    }
-                    None if command.get_positionals().any(clap::Arg::is_trailing_var_arg_set) => break,
-                    None => {}
-                },
-            }
-        }
-        preview
+/// How errors and colours are wanted, whether the arguments could be parsed or not.
+pub(crate) fn early(parsed: &Result<Parsed>, arguments: &[OsString]) -> Early {
+    match parsed {
+        Ok(Parsed::Run(cli)) => Early { json: cli.global.json, color: cli.global.color, path: Vec::new() },
+        Ok(Parsed::Text(_)) | Err(_) => Early::of(Cli::command(), arguments),
     }
 }
 
-/// The command that somebody may have meant: in its place, else in another group of commands; of the same name, else of a
-/// similar one.
-fn meant(word: &str, path: &[String]) -> Option<String> {
-    let mut groups = vec![path.to_vec()];
-    let mut command = Cli::command();
-    command.build();
-    collect_groups(&command, &[], &mut groups);
-    let mut similar = None;
-    for group in groups {
-        let words = ["cdse"].into_iter().chain(group.iter().map(String::as_str));
-        let error = Cli::command().try_get_matches_from(words.clone().chain([word, "--help"])).err()?;
-        let said = |name: &str| words.clone().chain([name]).collect::<Vec<_>>().join(" ");
-        match (error.kind(), error.get(ContextKind::SuggestedSubcommand)) {
-            (ErrorKind::DisplayHelp, _) => return Some(said(word)),
-            (_, Some(ContextValue::Strings(names))) if similar.is_none() => {
-                similar = names.first().map(|name| said(name));
-            }
-            (_, Some(ContextValue::String(name))) if similar.is_none() => similar = Some(said(name)),
-            _ => {}
-        }
-    }
-    similar
-}
-
-/// The commands that have commands of their own.
-fn collect_groups(command: &clap::Command, path: &[String], groups: &mut Vec<Vec<String>>) {
-    if command.has_subcommands() {
-        groups.push(path.to_vec());
-        for one in command.get_subcommands() {
-            collect_groups(one, &[path, &[one.get_name().to_owned()]].concat(), groups);
-        }
-    }
-}
-
-impl Parsed {
-    /// How it wants its errors and its colours.
-    pub(crate) fn preview(&self, arguments: &[OsString]) -> Preview {
-        match self {
-            Self::Text(_) => Preview::of(arguments),
-            Self::Run(cli) => Preview { json: cli.global.json, color: cli.global.color, path: Vec::new() },
-        }
-    }
-
-    pub(crate) fn run(self) -> Result<ExitCode> {
-        match self {
-            Self::Text(text) => output::help(&text).map(|()| ExitCode::SUCCESS),
-            Self::Run(cli) => match cli.command {
-                Command::Auth(command) => {
-                    verbose::start(cli.global.verbose)?;
-                    command.run(&Call::of(&cli.global)?)
-                }
-                Command::Sandbox(command) => command.run(cli.global.json),
-                Command::Help(command) => command.run().map(|()| ExitCode::SUCCESS),
-                Command::Completions(command) => command.run().map(|()| ExitCode::SUCCESS),
-                Command::Man(command) => command.run().map(|()| ExitCode::SUCCESS),
-            },
-        }
-    }
-}
-
-/// One sentence about arguments that cannot be used. What stood in them is not repeated: it may be a password in the
-/// wrong place.
-fn usage(error: &clap::Error, arguments: &[OsString]) -> Fail {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    // The name of an option, without what was given to it or could be.
-    let option = text(ContextKind::InvalidArg)
-        .filter(|argument| argument.starts_with('-') || argument.starts_with('<'))
-        .map(|argument| argument.split(['=', ' ']).next().unwrap_or_default().to_owned());
-    let prior = text(ContextKind::PriorArg).map(|prior| prior.split(' ').next().unwrap_or_default().to_owned());
-    let message = match (error.kind(), &option) {
-        (ErrorKind::UnknownArgument, Some(option)) if could_be_an_option(option) => {
-            format!("there is no option {option} here")
-        }
-        (ErrorKind::UnknownArgument, Some(_)) => "there is no such option here".to_owned(),
-        (ErrorKind::UnknownArgument, None) => "there is an argument too many".to_owned(),
-        (ErrorKind::InvalidSubcommand, _) => "there is no such command".to_owned(),
-        (ErrorKind::ValueValidation, Some(option)) => match std::error::Error::source(error) {
-            Some(why) => format!("{option}: {why}"),
-            None => format!("the value of {option} cannot be used"),
-        },
-        (ErrorKind::InvalidValue, Some(option))
-            if text(ContextKind::InvalidValue).is_some_and(|given| !given.is_empty()) =>
-        {
-            let names = text(ContextKind::ValidValue).unwrap_or_default();
-            format!("{option} is one of {names}")
-        }
-        (ErrorKind::InvalidValue | ErrorKind::TooFewValues, Some(option)) => format!("{option} needs a value"),
-        (ErrorKind::MissingRequiredArgument, Some(option)) => format!("{option} is missing"),
-        (ErrorKind::ArgumentConflict, Some(option)) => match prior {
-            Some(prior) if prior == *option => format!("{option} is given twice"),
-            Some(prior) => format!("{option} and {prior} exclude each other"),
-            None => format!("{option} excludes another option that was given"),
-        },
-        (ErrorKind::InvalidUtf8, _) => "an argument is not valid UTF-8".to_owned(),
-        (ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand, _) => {
-            "a command is missing".to_owned()
-        }
-        (_, Some(option)) => format!("{option} cannot be used like this"),
-        (_, None) => "the arguments cannot be used like this".to_owned(),
-    };
-    let secret = match option.as_deref() {
-        Some("--password") => Some("--password-stdin or --password-command"),
-        Some("--client-secret") => Some("--client-secret-stdin"),
-        Some("--refresh-token") => Some("--refresh-token-stdin"),
-        Some("--totp-secret") => Some("set CDSE_TOTP_SECRET"),
-        _ => None,
-    };
-    let similar = match text(ContextKind::InvalidSubcommand) {
-        Some(word) => meant(&word, &Preview::of(arguments).path).map(|command| format!("`{command}`")),
-        None => text(ContextKind::SuggestedArg),
-    };
-    Fail::usage(message).hint(match (secret, similar) {
-        (Some(instead), _) => format!("a secret is no argument, for others can see it: {instead}"),
-        (None, Some(similar)) => format!("did you mean {similar}?"),
-        (None, None) => "see `cdse --help`, or --help after the command".to_owned(),
+/// Answers a shell that asks for completions; `false` if none does.
+pub(crate) fn answer_completion() -> Result<bool> {
+    completions::answer(|| {
+        let topics = ArgValueCandidates::new(|| help::candidates(&Cli::command()));
+        Cli::command().mut_subcommand("help", |help| help.mut_arg("words", |words| words.add(topics)))
     })
 }
 
-/// What begins with a hyphen may be a password, too.
-fn could_be_an_option(text: &str) -> bool {
-    text.len() <= 24 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+impl Parsed {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Text(text) => output::help(&text)?,
+            Self::Run(cli) => match cli.command {
+                Command::Auth(command) => {
+                    verbose::start(cli.global.verbose)?;
+                    return command.run(&Call::of(&cli.global)?);
+                }
+                Command::Sandbox(command) => return command.run(),
+                Command::Help(command) => command.run(Cli::command())?,
+                Command::Completions(command) => command.run()?,
+                Command::Man(command) => command.run(Cli::command())?,
+            },
+        }
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::colour;
 
-    fn preview(line: &str) -> (bool, Option<colour::When>) {
-        let preview = Preview::of(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
-        (preview.json, preview.color)
+    fn early(line: &str) -> (bool, Option<colour::When>) {
+        let early = Early::of(Cli::command(), &line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        (early.json, early.color)
     }
 
     #[test]
     fn cli9_json_and_color_are_found_where_the_arguments_are_not_understood() {
         use colour::When::{Always, Never};
-        assert_eq!(preview("cdse auth token --color always --nonsense --json"), (true, Some(Always)));
-        assert_eq!(preview("cdse --color=never auth tokn --json"), (true, Some(Never)));
-        assert_eq!(preview("cdse sandbox run --lifetime 5m --json"), (true, None));
+        assert_eq!(early("cdse auth token --color always --nonsense --json"), (true, Some(Always)));
+        assert_eq!(early("cdse --color=never auth tokn --json"), (true, Some(Never)));
+        assert_eq!(early("cdse sandbox run --lifetime 5m --json"), (true, None));
         for odd in ["cdse", "cdse --color", "cdse --color red", "cdse --colour=never", "cdse --profile --json"] {
-            assert_eq!(preview(odd), (false, None), "{odd}");
+            assert_eq!(early(odd), (false, None), "{odd}");
         }
     }
 
@@ -328,7 +156,7 @@ mod tests {
             "cdse sandbox run --nonsense --json",
             "cdse auth token -- --json --color=never",
         ] {
-            assert_eq!(preview(line), (false, None), "{line}");
+            assert_eq!(early(line), (false, None), "{line}");
         }
     }
 

@@ -1,48 +1,33 @@
 //! `cdse`: log in once to the Copernicus Data Space Ecosystem, use the session everywhere.
 //!
-//! The command line is thin: it reads arguments and environment, decides which credential wins, and leaves tokens,
-//! renewals and storage to `cdse-auth`.
+//! The command line is thin: arguments, questions, reports and exit codes. Which credential is used is decided by
+//! `cdse-credentials`; tokens, renewals and storage are the business of `cdse-auth`.
 
-mod auth;
-mod call;
+mod args;
 mod cli;
-mod colour;
-mod complete;
-mod core_dump;
-mod duration;
-mod explain;
-mod fail;
-mod help;
-mod input;
-mod man;
-mod output;
-mod prompt;
-mod sandbox;
-mod service;
-mod signals;
-mod table;
-mod time;
-mod variables;
-mod verbose;
-mod waiting;
+mod commands;
+mod process;
+mod report;
 
 use std::process::ExitCode;
 
 use cdse_auth::ErrorKind;
-use cli::Preview;
+
+use crate::process::{hardening, signals};
+use crate::report::{colour, output};
 
 fn main() -> ExitCode {
-    core_dump::forbid();
-    match complete::answer() {
+    hardening::forbid_core_dumps();
+    match cli::answer_completion() {
         Ok(false) => {}
         Ok(true) => return ExitCode::SUCCESS,
         Err(fail) => return fail.report(),
     }
     let arguments: Vec<_> = std::env::args_os().collect();
     let parsed = cli::parse(arguments.clone());
-    let preview = parsed.as_ref().map_or_else(|_| Preview::of(&arguments), |parsed| parsed.preview(&arguments));
-    colour::decide(preview.color);
-    output::begin(preview.json);
+    let early = cli::early(&parsed, &arguments);
+    colour::decide(early.color);
+    output::begin(early.json);
     match parsed.and_then(cli::Parsed::run) {
         Ok(code) => code,
         // Only a signal shuts a manager down, and its handler ends the process with a code of its own.

@@ -1,0 +1,241 @@
+//! `cdse auth login`: the one command that asks.
+
+mod ask;
+mod open;
+mod target;
+mod transfer;
+
+use crate::args::call::Call;
+use crate::process::input;
+use crate::process::terminal::Terminal;
+use crate::report::fail::{Fail, Result};
+use crate::report::output;
+use cdse_credentials::{Profile, SecretCommand, StoreKind, input as check, is_same_realm, profile_in_use};
+use std::cell::Cell;
+use std::time::Duration;
+
+use cdse_auth::{
+    AuthProvider as _, ClientCredentialsAuth, DEFAULT_CLIENT_ID, ErrorKind, Grant, PasswordAuth, RefreshTokenAuth,
+    Secret,
+};
+
+use self::target::Target;
+
+/// Longer than this a person does not look at a login that gets nowhere.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Login {
+    /// User name, an e-mail address as a rule [env: CDSE_USERNAME]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    username: Option<String>,
+    /// Read the password from standard input; one line end is stripped [env: CDSE_PASSWORD]
+    #[arg(long, conflicts_with_all = ["password_command", "client_secret_stdin", "refresh_token_stdin"])]
+    password_stdin: bool,
+    /// Program that prints the password; it runs without a shell
+    #[arg(long, value_name = "COMMAND")]
+    password_command: Option<String>,
+    /// One-time code of the second factor [env: CDSE_TOTP, CDSE_TOTP_SECRET, CDSE_TOTP_COMMAND]
+    #[arg(long, value_name = "CODE", value_parser = check::code, conflicts_with = "totp_command")]
+    totp: Option<Secret>,
+    /// Program that prints a one-time code; it runs without a shell
+    #[arg(long, value_name = "COMMAND")]
+    totp_command: Option<String>,
+    /// OAuth client; cdse-public unless said
+    #[arg(long, value_name = "ID", value_parser = parse_name)]
+    client_id: Option<String>,
+    /// Log in as the client itself, its secret on standard input
+    #[arg(long, conflicts_with_all = ["username", "password_command", "totp", "totp_command", "refresh_token_stdin"])]
+    client_secret_stdin: bool,
+    /// Take over a session by its refresh token, on standard input
+    #[arg(long, conflicts_with_all = ["username", "password_command", "totp", "totp_command"])]
+    refresh_token_stdin: bool,
+    /// Where to keep the session: as the profile has it so far, else in a file; a session that is open is moved
+    #[arg(long, value_name = "STORE", value_enum)]
+    store: Option<Kept>,
+    /// Log in although a session is open, then end that one
+    #[arg(long)]
+    force: bool,
+}
+
+/// Where a session is kept.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Kept {
+    /// A file of the state folder
+    File,
+    /// The keyring of the desktop session (Secret Service)
+    Keyring,
+}
+
+impl From<Kept> for StoreKind {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::File => Self::File,
+            Kept::Keyring => Self::Keyring,
+        }
+    }
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    check::check_name(text).map(|()| text.to_owned())
+}
+
+impl Login {
+    pub(crate) fn run(self, call: &Call) -> Result<()> {
+        if call.selection.netrc {
+            return Err(Fail::usage("--netrc is for commands that use a session without a login: leave it out here"));
+        }
+        // A person sees at once that there is no network.
+        let timeout = call.environment.timeout;
+        let mut call = Call { selection: call.selection.clone(), environment: call.environment.clone() };
+        call.environment.timeout.get_or_insert(PATIENCE);
+        let call = &call;
+        call.environment.check_realm()?;
+        let state = call.state()?;
+        let name = profile_in_use(&call.selection, &call.environment)?;
+        let before = Profile::load(&state, &name)?;
+        let kind = self
+            .store
+            .map(StoreKind::from)
+            .or_else(|| before.as_ref().map(|profile| profile.store))
+            .unwrap_or_default();
+        let somebody = call.terminal().is_some();
+        let target = Target { state, name, before, kind, somebody, call, timeout, warned: Cell::default() };
+        if self.refresh_token_stdin {
+            let token = input::stdin("--refresh-token-stdin")?;
+            check::check_token(&token)
+                .map_err(|why| Fail::usage(format!("--refresh-token-stdin: standard input {why}")))?;
+            let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
+            let provider = RefreshTokenAuth::new(token).with_client_id(client);
+            let found = target.look(client, Grant::RefreshToken, provider.subject(), self.force)?;
+            return target.open(provider, self.force, &found);
+        }
+        if self.client_secret_stdin {
+            let Some(client) = self.client_id.clone().or_else(|| call.environment.client_id.clone()) else {
+                return Err(Fail::usage("--client-secret-stdin needs --client-id"));
+            };
+            let found = target.look(&client, Grant::ClientCredentials, None, self.force)?;
+            if found.status.refreshable && !self.force {
+                return target.already(&client, Grant::ClientCredentials, None, None, &found);
+            }
+            let provider = ClientCredentialsAuth::new(client, input::stdin("--client-secret-stdin")?);
+            return target.open(provider, self.force, &found);
+        }
+        self.user(&target)
+    }
+
+    fn user(self, target: &Target<'_>) -> Result<()> {
+        let environment = &target.call.environment;
+        let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
+        // Bad values are said before anything is asked.
+        let password_command =
+            self.password_command.as_deref().map(|text| SecretCommand::new("--password-command", text));
+        let password_command = password_command.transpose()?.map(|command| command.within(target.timeout));
+        let totp_command = self.totp_command.as_deref().map(|text| SecretCommand::new("--totp-command", text));
+        let totp_command = totp_command.transpose()?;
+        let terminal = target.call.terminal();
+
+        let given = self.username.clone().or_else(|| environment.username.clone());
+        let here = |profile: &&Profile| is_same_realm(&profile.identity_url, environment.realm());
+        let known = target.before.as_ref().filter(here);
+        let same_client = |known: &Profile| self.client_id.as_ref().is_none_or(|client| *client == known.client_id);
+        if let (None, Some(known), false) = (&given, known.filter(|known| same_client(known)), self.force) {
+            // Nobody is named, and somebody is logged in: that is who is meant.
+            let found = target.look(&known.client_id, known.grant, known.subject.clone(), false)?;
+            if found.status.refreshable {
+                let (username, subject) = (known.username.clone(), known.subject.clone());
+                return target.already(&known.client_id, known.grant, username, subject, &found);
+            }
+        }
+        let known = known.and_then(|profile| profile.username.as_deref());
+        let username = match (given, &terminal, known) {
+            (Some(username), _, _) => username,
+            (None, Some(terminal), _) => ask::username(terminal, known)?,
+            (None, None, Some(known)) => known.to_owned(),
+            (None, None, None) => {
+                return Err(Fail::usage(
+                    "there is no user name and nobody to ask: pass --username, and --password-stdin \
+                                        or --password-command",
+                )
+                .hint("CDSE_USERNAME and CDSE_PASSWORD do as well"));
+            }
+        };
+        let subject = Some(username.to_lowercase());
+        let found = target.look(client, Grant::Password, subject.clone(), self.force)?;
+        if found.status.refreshable && !self.force {
+            return target.already(client, Grant::Password, Some(username), subject, &found);
+        }
+        // Nobody types a password for a request that cannot be made.
+        found.manager.prepare()?;
+        // The environment's password and codes are those of its own user.
+        let theirs = environment.username.as_ref().is_none_or(|name| name.to_lowercase() == username.to_lowercase());
+        let password = match (&password_command, environment.password.as_ref().filter(|_| theirs), &terminal) {
+            _ if self.password_stdin => input::stdin("--password-stdin")?,
+            (Some(command), _, _) => command.secret()?,
+            (None, Some(password), _) => password.clone(),
+            (None, None, _) if theirs && environment.password_command.is_some() => {
+                environment.password_command.as_ref().map_or_else(|| Ok(Secret::new("")), SecretCommand::secret)?
+            }
+            (None, None, Some(terminal)) => ask::password(terminal, &username)?,
+            (None, None, None) => {
+                return Err(Fail::usage(
+                    "there is no password and nobody to ask: pass --password-stdin or \
+                                        --password-command",
+                )
+                .hint("CDSE_PASSWORD does as well"));
+            }
+        };
+        let user = || PasswordAuth::new(username.clone(), password.clone()).with_client_id(client);
+        let environment_code = environment.has_one_time_code();
+        let (provider, with) = match (self.totp, totp_command) {
+            (Some(code), _) => (user().with_code(code), With::Code),
+            (None, Some(command)) => (command.as_code_source(user()), With::Code),
+            (None, None) if environment_code && theirs => (environment.with_one_time_code(user())?, With::Code),
+            (None, None) => match (found.status.uses_one_time_code, &terminal) {
+                (Some(false), _) | (None, None) => (user(), With::NoCode),
+                (_, Some(terminal)) => match ask::code(terminal)? {
+                    Some(code) => (user().with_code(code), With::TypedCode(terminal)),
+                    None => (user(), With::NoCode),
+                },
+                (Some(true), None) => {
+                    return Err(Fail::usage(
+                        "this account needs a one-time code and there is nobody to ask: pass --totp or \
+                                            --totp-command",
+                    )
+                    .hint("CDSE_TOTP, CDSE_TOTP_SECRET and CDSE_TOTP_COMMAND do as well"));
+                }
+            },
+        };
+        let refused = match target.open(provider, self.force, &found) {
+            Err(fail) if fail.is(ErrorKind::CredentialsRefused) => fail,
+            done => return done,
+        };
+        let meant = check::suspicion(&password).map(|what| format!("the password {what}"));
+        let hinted = |refused: Fail| match &meant {
+            Some(meant) => refused.hint(meant),
+            None => refused,
+        };
+        match with {
+            With::Code => Err(hinted(refused)),
+            With::NoCode => {
+                let code =
+                    "if the account has a second factor, pass its code with --totp: a try without it counts as failed";
+                Err(refused.hint(meant.map_or_else(|| code.to_owned(), |meant| format!("{meant}; {code}"))))
+            }
+            With::TypedCode(terminal) => {
+                output::note("refused; the code may have run out while it was typed: try once more with a new one");
+                match ask::code(terminal)? {
+                    Some(code) => target.open(user().with_code(code), self.force, &found),
+                    None => Err(hinted(refused)),
+                }
+            }
+        }
+    }
+}
+
+/// Whether a login has a code with it, and whether it was typed a moment ago.
+enum With<'a> {
+    NoCode,
+    Code,
+    TypedCode(&'a Terminal),
+}

@@ -1,0 +1,39 @@
+//! `cdse sandbox`: the embedded identity service.
+
+mod code;
+mod demo;
+mod ending;
+mod run;
+mod serve;
+mod service;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::report::fail::Result;
+
+#[derive(Subcommand, Debug)]
+#[command(defer = true)]
+pub(crate) enum Command {
+    /// Serve until interrupted; print the environment to use it
+    #[command(after_help = serve::HELP)]
+    Serve(serve::Serve),
+    /// Run a command with a service of its own, and give back its exit code
+    Run(run::Run),
+    /// Print the one-time code of a user of the service that runs
+    Code(code::Code),
+    /// Show the whole journey, from login to logout, in the service's own figures
+    Demo(demo::Demo),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Serve(serve) => serve.run(),
+            Self::Run(run) => run.run(),
+            Self::Code(code) => code.run(),
+            Self::Demo(demo) => demo.run(),
+        }
+    }
+}

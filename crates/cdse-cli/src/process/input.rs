@@ -1,0 +1,30 @@
+//! Secrets on standard input.
+
+use std::io::{self, Read};
+
+use cdse_auth::Secret;
+use cdse_credentials::input::without_line_end;
+use zeroize::Zeroizing;
+
+use crate::report::fail::{Fail, Result};
+
+/// A secret is shorter.
+const LARGEST: u64 = 64 * 1024;
+
+/// All of standard input, one line end stripped.
+pub(crate) fn stdin(option: &str) -> Result<Secret> {
+    let mut text = Zeroizing::new(Vec::with_capacity(4096));
+    io::stdin()
+        .lock()
+        .take(LARGEST + 1)
+        .read_to_end(&mut text)
+        .map_err(|error| Fail::other(format!("standard input could not be read: {error}")))?;
+    if text.len() as u64 > LARGEST {
+        return Err(Fail::usage(format!("{option}: standard input holds far too much for a secret")));
+    }
+    let secret = without_line_end(&text).map_err(|why| Fail::usage(format!("{option}: standard input {why}")))?;
+    if secret.expose().is_empty() {
+        return Err(Fail::usage(format!("{option}: standard input is empty")));
+    }
+    Ok(secret)
+}

@@ -1,0 +1,127 @@
+//! The library's errors in the words of the command line.
+
+use cdse_auth::{DataService, Error, ErrorKind, Grant};
+use cdse_credentials::{Session, Source};
+
+use crate::report::fail::{Fail, Result};
+use crate::report::{output, time};
+
+/// A clock that is off by more than this makes codes fail (RFC 6238: a step is 30 s).
+const A_STEP: i64 = 30;
+
+/// Says before any request that this kind of credential does not reach the service.
+pub(crate) fn check_reach(session: &Session, service: Option<DataService>) -> Result<()> {
+    service.map_or(Ok(()), |service| session.check_reach(service)).map_err(|error| explain(session, error))
+}
+
+/// Reads the store, and says what was mended: permissions that let other users read it.
+pub(crate) fn say_what_was_mended(session: &Session) {
+    let mended = news(session);
+    mended.iter().filter(|problem| problem.contains("other users")).for_each(|problem| output::warn(problem));
+}
+
+/// The problems that were not there at the login, or that the login did not tell: a file system keeps no permissions for as
+/// long as it is there.
+pub(crate) fn news(session: &Session) -> Vec<String> {
+    let problems = session.manager().status().problems.into_iter();
+    problems.filter(|problem| !problem.contains("keeps no permissions")).collect()
+}
+
+/// Whose session it is, for people.
+pub(crate) fn who(session: &Session) -> String {
+    let slot = session.manager().as_async().slot();
+    match session.username() {
+        Some(name) => name.to_owned(),
+        None if slot.grant == Grant::ClientCredentials => format!("client {}", slot.client_id),
+        None => "the session".to_owned(),
+    }
+}
+
+/// What to do about a secret that was refused.
+fn about_secret(session: &Session) -> String {
+    match session.suspicion() {
+        Some((name, what)) => format!("correct them: {name} {what}"),
+        None => "correct them".to_owned(),
+    }
+}
+
+/// What a refusal may have to do with the second factor that was sent, or was not.
+fn about_second_factor(session: &Session) -> String {
+    let Some(name) = session.second_factor() else {
+        return "no second factor was sent: an account that has one needs CDSE_TOTP, CDSE_TOTP_SECRET or \
+                CDSE_TOTP_COMMAND"
+            .to_owned();
+    };
+    if name == "CDSE_TOTP" {
+        return "the code in CDSE_TOTP was sent, which works once and for half a minute: set it to a new one"
+            .to_owned();
+    }
+    // The service tells the time to anybody.
+    let clock = match session.manager().probe().ok().and_then(|probe| probe.ahead) {
+        Some(ahead) if ahead.abs() > A_STEP => {
+            let which = if ahead.is_negative() { "behind" } else { "ahead of" };
+            format!("this machine's clock is {} s {which} the service's: set it", ahead.unsigned_abs())
+        }
+        Some(_) => {
+            "this machine's clock agrees with the service's, so compare the secret with the account's".to_owned()
+        }
+        None => "`cdse auth doctor` tells whether this machine's clock is right".to_owned(),
+    };
+    format!("a code from {name} was sent: {clock}")
+}
+
+fn is_clients(session: &Session) -> bool {
+    session.manager().as_async().slot().grant == Grant::ClientCredentials
+}
+
+/// What the library says of a session, with the name of what has to be changed.
+pub(crate) fn explain(session: &Session, error: Error) -> Fail {
+    let kind = error.kind();
+    let message = error.message().to_owned();
+    let fail = Fail::from(error);
+    let login = matches!(kind, ErrorKind::ReauthRequired | ErrorKind::CredentialsRefused | ErrorKind::StoreDamaged);
+    match session.source() {
+        source if kind == ErrorKind::WrongCredential => fail.message(format!("{}: {message}", source)),
+        Source::Profile(name) if login && kind != ErrorKind::StoreDamaged && is_clients(session) => {
+            let client = session.manager().as_async().slot().client_id.clone();
+            let left = session.manager().status().access_expires_at.filter(|_| session.manager().status().logged_in);
+            let message = match left {
+                Some(end) => format!(
+                    "the token of the client {client} cannot be renewed without its secret; it is valid until {}",
+                    time::for_people(end)
+                ),
+                None => {
+                    format!("the token of the client {client} has ended; it cannot be renewed without its secret")
+                }
+            };
+            let force = if left.is_some() { " --force" } else { "" };
+            let login = name.login_command();
+            fail.message(message).hint(format!("{login} --client-id {client} --client-secret-stdin{force}"))
+        }
+        Source::Profile(name) if login => fail.hint(name.login_command()),
+        Source::AccessToken if login => {
+            let fail = fail
+                .message("the access token in CDSE_ACCESS_TOKEN has ended or was refused, and it cannot be renewed");
+            fail.hint(match session.beside() {
+                Some(name) => format!("a session is stored (profile {name}): unset CDSE_ACCESS_TOKEN to use it"),
+                None => "set CDSE_ACCESS_TOKEN to a new one, or unset it and `cdse auth login`".to_owned(),
+            })
+        }
+        Source::RefreshToken if login && kind != ErrorKind::StoreDamaged => fail
+            .message(format!("CDSE_REFRESH_TOKEN: {message}"))
+            .hint("set CDSE_REFRESH_TOKEN to a new one, or unset it and `cdse auth login`"),
+        Source::Netrc(path) if login && kind != ErrorKind::StoreDamaged => fail
+            .message(format!("--netrc: {}: {message}", path.display()))
+            .hint(format!("correct it, or `cdse auth login`; {}", about_second_factor(session))),
+        Source::User if kind == ErrorKind::CredentialsRefused => fail
+            .message(format!("CDSE_USERNAME, CDSE_PASSWORD: {message}"))
+            .hint(format!("{}; {}", about_secret(session), about_second_factor(session))),
+        Source::User if kind == ErrorKind::ReauthRequired => fail
+            .message(format!("CDSE_USERNAME: {message}"))
+            .hint("set CDSE_TOTP to a new code, or CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND once, or `cdse auth login`"),
+        Source::Client if kind == ErrorKind::CredentialsRefused => {
+            fail.message(format!("CDSE_CLIENT_ID, CDSE_CLIENT_SECRET: {message}")).hint(about_secret(session))
+        }
+        _ => fail,
+    }
+}

@@ -1,0 +1,159 @@
+//! How a command fails: one sentence, what to do about it, and the exit code.
+
+use std::process::ExitCode;
+
+use cdse_auth::{Error, ErrorKind};
+use serde::Serialize;
+
+use crate::report::exit_code;
+use crate::report::output::{self, Unwritten};
+use crate::report::text::one_line;
+
+pub(crate) type Result<T, E = Fail> = std::result::Result<T, E>;
+
+/// A failure as it is reported. It holds no secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Fail {
+    code: &'static str,
+    exit: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+/// The JSON shape; it is part of the interface.
+#[derive(Serialize, Debug)]
+struct Object {
+    error: Described,
+    /// What was warned of before.
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize, Debug)]
+struct Described {
+    code: &'static str,
+    exit: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Fail {
+    /// A bad argument or environment value.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: "usage", exit: 2, message: message.into(), hint: None }
+    }
+
+    /// Something that no other code tells apart.
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self { code: "other", exit: 1, message: message.into(), hint: None }
+    }
+
+    /// A file that is not touched, for it may be somebody's.
+    pub(crate) fn unsafe_file(message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::StoreUnsafe, message).into()
+    }
+
+    /// What to do about it, in place of what was said before.
+    #[must_use]
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn message(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
+    /// With another exit code, as `env` has for a command that cannot be started.
+    #[must_use]
+    pub(crate) fn exit_with(self, exit: u8) -> Self {
+        Self { exit, ..self }
+    }
+
+    pub(crate) fn is(&self, kind: ErrorKind) -> bool {
+        self.code == kind.code()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub(crate) fn exit(&self) -> u8 {
+        self.exit
+    }
+
+    /// Writes it to stderr: for people, or as one JSON object.
+    pub(crate) fn report(&self) -> ExitCode {
+        let message = one_line(&self.message);
+        let hint = self.hint.as_deref().map(one_line);
+        if output::is_json() {
+            let error = Described { code: self.code, exit: self.exit, message, hint };
+            output::stderr(&output::json_line(&Object { error, warnings: output::warnings() }));
+        } else {
+            output::line("error", &message);
+            if let Some(hint) = hint {
+                output::line("hint", &hint);
+            }
+        }
+        ExitCode::from(self.exit)
+    }
+}
+
+impl From<Error> for Fail {
+    fn from(error: Error) -> Self {
+        let kind = error.kind();
+        let advice = if cdse_keyring::is_about_keyring(&error) { Some(KEYRING.to_owned()) } else { hint(kind) };
+        let hint = match (error.hint(), advice) {
+            (Some(hint), Some(advice)) => Some(format!("{hint}; {advice}")),
+            (hint, advice) => hint.map(str::to_owned).or(advice),
+        };
+        Self { code: kind.code(), exit: exit_code::of(kind), message: error.message().to_owned(), hint }
+    }
+}
+
+impl From<cdse_credentials::Error> for Fail {
+    fn from(error: cdse_credentials::Error) -> Self {
+        use cdse_credentials::Error as Chain;
+        let (message, hint) = (error.message(), error.hint());
+        match error {
+            Chain::Auth(error) => error.into(),
+            Chain::NotLoggedIn(_) | Chain::OtherService(_) => {
+                Self { hint, ..Error::new(ErrorKind::ReauthRequired, message).into() }
+            }
+            // What is set wrong, and what a newer chain may find.
+            _ => Self { hint, ..Self::usage(message) },
+        }
+    }
+}
+
+impl From<Unwritten> for Fail {
+    fn from(error: Unwritten) -> Self {
+        Self::other(error.to_string())
+    }
+}
+
+impl From<cdse_files::Error> for Fail {
+    fn from(error: cdse_files::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+const KEYRING: &str = "`cdse auth login` at a terminal has the keyring ask to be unlocked; `cdse auth login --store file` keeps \
+                       the session in a file";
+
+fn hint(kind: ErrorKind) -> Option<String> {
+    let hint = match kind {
+        ErrorKind::StoreUnwritable | ErrorKind::StoreUnsafe | ErrorKind::StoreNewer | ErrorKind::StoreUnusable => {
+            "CDSE_STATE_DIR names another state folder; it must be your own, on a disk of this machine"
+        }
+        ErrorKind::SessionLimit => {
+            "end one that is not needed: `cdse auth sessions` where somebody is still logged in, or your account's pages"
+        }
+        ErrorKind::UnknownAuthority => "--ca-bundle FILE trusts the authorities in a file beside those that are known",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}

@@ -1,0 +1,76 @@
+//! What `-v`, `-vv` and `CDSE_LOG` have said on stderr: what was decided, and each request. Nothing that is said holds a secret.
+
+use std::env;
+use std::str::FromStr as _;
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use serde::Serialize;
+
+use crate::report::fail::{Fail, Result};
+use crate::report::text::one_line;
+use crate::report::{output, time};
+
+struct Stderr;
+
+static STDERR: Stderr = Stderr;
+
+/// With `--json`, a line of its own.
+#[derive(Serialize, Debug)]
+struct Line {
+    log: Logged,
+}
+
+#[derive(Serialize, Debug)]
+struct Logged {
+    time: String,
+    level: String,
+    message: String,
+}
+
+/// From now on it is said. Without `-v` and `CDSE_LOG` nothing is set up. `-v` wins.
+pub(crate) fn start(verbose: u8) -> Result<()> {
+    let level = match verbose {
+        0 => match env::var("CDSE_LOG") {
+            Ok(level) if !level.is_empty() => LevelFilter::from_str(&level)
+                .map_err(|_| Fail::usage("CDSE_LOG must be off, error, warn, info, debug or trace"))?,
+            Err(env::VarError::NotUnicode(_)) => {
+                return Err(Fail::usage("CDSE_LOG must be off, error, warn, info, debug or trace"));
+            }
+            // Without it only the library's warnings are said, as warnings.
+            _ => LevelFilter::Warn,
+        },
+        1 => LevelFilter::Info,
+        _ => LevelFilter::Debug,
+    };
+    if level != LevelFilter::Off && log::set_logger(&STDERR).is_ok() {
+        log::set_max_level(level);
+    }
+    Ok(())
+}
+
+impl Log for Stderr {
+    /// What other libraries tell is not known to be without secrets.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("cdse")
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        if record.level() <= Level::Warn {
+            output::warn(&record.args().to_string());
+            return;
+        }
+        let moment = format!("{:.3}", time::now());
+        let (level, message) = (record.level().as_str().to_ascii_lowercase(), record.args().to_string());
+        if output::is_json() {
+            let logged = Logged { time: moment, level, message: one_line(&message) };
+            output::stderr(&output::json_line(&Line { log: logged }));
+        } else {
+            output::line(&level, &format!("{moment} {message}"));
+        }
+    }
+
+    fn flush(&self) {}
+}
