@@ -242,6 +242,6 @@ mod tests {
         let error = error.with_hint("log in").with_source(fmt::Error);
         assert_eq!(error.to_string(), "the session has ended; log in");
         assert_eq!((error.message(), error.hint()), ("the session has ended", Some("log in")));
-        assert!(std::error::Error::source(&error).is_some_and(|source| source.is::<fmt::Error>()));
+        assert!(std::error::Error::source(&error).unwrap().is::<fmt::Error>());
     }
 }

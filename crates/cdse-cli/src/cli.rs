@@ -102,7 +102,10 @@ pub(crate) fn early(parsed: &Result<Parsed>, arguments: &[OsString]) -> Early {
 pub(crate) fn answer_completion() -> Result<bool> {
     completions::answer(|| {
         let topics = ArgValueCandidates::new(|| help::candidates(&Cli::command()));
-        Cli::command().mut_subcommand("help", |help| help.mut_arg("words", |words| words.add(topics)))
+        // What is deferred is not there before.
+        let mut command = Cli::command();
+        command.build();
+        command.mut_subcommand("help", |help| help.mut_arg("words", |words| words.add(topics)))
     })
 }
 

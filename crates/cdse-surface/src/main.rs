@@ -17,7 +17,7 @@ const CHOSEN: &[&str] = &[
     // Secrets that are wiped, taken over and handed out without a copy.
     "zeroize::Zeroizing",
 ];
-const OURS: &[&str] = &["alloc", "cdse_auth", "core", "std"];
+const OURS: &[&str] = &["alloc", "cdse_auth", "cdse_credentials", "cdse_files", "core", "std"];
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -81,7 +81,7 @@ pub(crate) fn explain(session: &Session, error: Error) -> Fail {
     let fail = Fail::from(error);
     let login = matches!(kind, ErrorKind::ReauthRequired | ErrorKind::CredentialsRefused | ErrorKind::StoreDamaged);
     match session.source() {
-        source if kind == ErrorKind::WrongCredential => fail.message(format!("{}: {message}", source)),
+        source if kind == ErrorKind::WrongCredential => fail.message(format!("{source}: {message}")),
         Source::Profile(name) if login && kind != ErrorKind::StoreDamaged && is_clients(session) => {
             let client = session.manager().as_async().slot().client_id.clone();
             let left = session.manager().status().access_expires_at.filter(|_| session.manager().status().logged_in);

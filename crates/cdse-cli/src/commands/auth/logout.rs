@@ -67,7 +67,7 @@ impl Command {
         }
         let ended = self.one(&source, session.as_ref(), call)?;
         if ended.is_none() {
-            output::note(&format!("not logged in ({}): nothing to do", source.to_string()));
+            output::note(&format!("not logged in ({source}): nothing to do"));
         }
         report(ended.into_iter().collect())?;
         Ok(ExitCode::SUCCESS)
@@ -87,7 +87,7 @@ impl Command {
             match done {
                 Ok(done) => ended.extend(done),
                 Err(fail) => {
-                    let why = format!("{}: {}", source.to_string(), fail.text());
+                    let why = format!("{}: {}", source, fail.text());
                     match failed {
                         None => failed = Some(fail.message(why)),
                         Some(_) => output::warn(&why),
@@ -155,7 +155,7 @@ impl Command {
     fn say(&self, source: &Source, others: &[Name], session: &Session, end: Option<SystemTime>) {
         let who = one_line(&explain::who(session));
         let places: Vec<String> = others.iter().map(|name| format!(", profile {name}")).collect();
-        let place = format!("{}{}", source.to_string(), places.concat());
+        let place = format!("{}{}", source, places.concat());
         if self.local {
             let end = end
                 .map_or_else(|| "until it ends by itself".to_owned(), |end| format!("until {}", time::for_people(end)));
@@ -166,10 +166,7 @@ impl Command {
             output::note(&format!("logged out: {who} ({place})"));
         }
         if source.can_log_in() {
-            output::remark(&format!(
-                "the credentials are still in the {}, and the next use logs in again",
-                source.to_string()
-            ));
+            output::remark(&format!("the credentials are still in the {source}, and the next use logs in again"));
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(call: &Call) -> Result<()> {
     drop(told);
     let status = session.manager().status();
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
-    output::note(&format!("renewed ({}): the access token is valid until {end}", session.source().to_string()));
+    output::note(&format!("renewed ({}): the access token is valid until {end}", session.source()));
     explain::news(&session).iter().for_each(|problem| output::warn(problem));
     if !output::is_json() {
         return Ok(());

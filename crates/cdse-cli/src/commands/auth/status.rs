@@ -302,7 +302,7 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
         }
         (false, _) => match source {
             Source::Profile(name) => format!("not logged in; run `{}`", name.login_command()),
-            _ => format!("{who} cannot be used any more; set {} anew, or unset it", source.to_string()),
+            _ => format!("{who} cannot be used any more; set {source} anew, or unset it"),
         },
     };
     let mut lines = vec![headline];

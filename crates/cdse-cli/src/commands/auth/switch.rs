@@ -43,7 +43,7 @@ impl Command {
         match &winner {
             Ok(Source::Profile(name)) if *name == self.name => {}
             Ok(Source::Profile(_)) => output::remark("CDSE_PROFILE is set and wins; unset it"),
-            Ok(other) => output::remark(&format!("{} is set and wins; unset it", other.to_string())),
+            Ok(other) => output::remark(&format!("{other} is set and wins; unset it")),
             Err(_) => {}
         }
         if !output::is_json() {
