@@ -4,18 +4,20 @@
 //! input as a new seed when the function answers something that it has not answered before. The same seeds, number of runs
 //! and `CDSE_FUZZ_SEED` give the same inputs.
 
+mod files;
 mod mutate;
+mod report;
 mod watch;
 
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
-use std::fs;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use files::{keep, seeds};
 use mutate::Mutator;
+use report::report;
 use watch::Watch;
 
 /// So many runs, unless `CDSE_FUZZ_SECONDS` says how long.
@@ -81,37 +83,6 @@ impl<T: Hash, C: Fn(&[u8]) -> T> Fuzzer<'_, C> {
     }
 }
 
-/// Writes an input that must be looked at to a file, and says which.
-fn keep(target: &str, input: &[u8]) {
-    let mut hasher = DefaultHasher::new();
-    input.hash(&mut hasher);
-    let folder = root().join("target/fuzz");
-    let file = folder.join(format!("{target}-{:016x}", hasher.finish()));
-    let kept = fs::create_dir_all(&folder).and_then(|()| fs::write(&file, input));
-    report(&match kept {
-        Ok(()) => format!("fuzz {target}: the input is in {}; a copy in fuzz/seeds/{target} keeps it", file.display()),
-        Err(error) => format!("fuzz {target}: the input {input:?} could not be kept: {error}"),
-    });
-}
-
-fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let folder = root().join("fuzz/seeds").join(target);
-    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    files.sort();
-    let read = |file: &PathBuf| fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let seeds: Vec<_> = files.iter().map(read).collect();
-    assert!(!seeds.is_empty(), "{} is empty", folder.display());
-    seeds
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 fn setting(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
@@ -120,9 +91,4 @@ fn setting(name: &str) -> Option<u64> {
 #[expect(clippy::disallowed_methods, reason = "how long to go on is asked of the real clock")]
 fn now() -> Instant {
     Instant::now()
-}
-
-#[expect(clippy::print_stderr, reason = "for whoever runs a test by hand")]
-fn report(line: &str) {
-    eprintln!("{line}");
 }

@@ -3,6 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::files::keep;
+use crate::report::report;
+
 /// No input takes so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -49,8 +52,8 @@ fn watch(target: &str, seen: &Mutex<Seen>) {
             return;
         }
         if let Some(input) = seen.input.as_ref().filter(|_| runs == Some(seen.runs)) {
-            crate::keep(target, input);
-            crate::report(&format!("fuzz {target}: it hangs"));
+            keep(target, input);
+            report(&format!("fuzz {target}: it hangs"));
             std::process::exit(101);
         }
         runs = Some(seen.runs);

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::contents::Realm;
 use super::session::{Kind, Session};
-use super::{Realm, Seconds};
+use super::time::Seconds;
 use crate::config::KeycloakVersion;
 
 /// How long Keycloak remembers an offline session that nobody uses, unless told otherwise.

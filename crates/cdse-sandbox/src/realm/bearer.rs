@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::claims::{Owner, Profile, ServiceAccount};
+use super::contents::Realm;
 use super::session::Session;
 use super::tables::AccessToken;
-use super::{Realm, Seconds};
+use super::time::Seconds;
 
 /// Why an access token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

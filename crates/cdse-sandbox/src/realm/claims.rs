@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Seconds;
+use super::time::Seconds;
 
 /// What every token says.
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! Brute-force protection.
 
-use super::Seconds;
+use super::time::Seconds;
 use crate::config::BruteForce;
 
 /// After this long without a failure the count begins anew.

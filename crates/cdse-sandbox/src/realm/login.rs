@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::client::ClientIndex;
+use super::contents::Realm;
 use super::mint::TokenAnswer;
+use super::refusal::Refusal;
 use super::scope::Scope;
 use super::session::{Kind, Session};
+use super::time::Seconds;
 use super::user::{CodeCheck, UserIndex};
-use super::{Realm, Refusal, Seconds};
 use crate::config::KeycloakVersion;
 
 /// A password grant, as its form fields say it.

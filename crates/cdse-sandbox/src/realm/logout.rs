@@ -1,7 +1,9 @@
 //! Logging out with a refresh token.
 
 use super::client::ClientIndex;
-use super::{Realm, Refusal, Seconds};
+use super::contents::Realm;
+use super::refusal::Refusal;
+use super::time::Seconds;
 
 impl Realm {
     /// Ends the session of a refresh token, which may be used up, expired, stale or offline; says whether it was still open.

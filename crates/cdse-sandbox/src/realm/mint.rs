@@ -9,11 +9,13 @@ use super::claims::{
     ServiceAccount, SessionNames,
 };
 use super::client::ClientIndex;
+use super::contents::Realm;
 use super::jwt::{self, Algorithm};
+use super::refusal::Refusal;
 use super::scope::Scope;
 use super::session::{Kind, Session};
 use super::tables::{AccessToken, RefreshToken};
-use super::{Issue, Realm, Refusal, Seconds};
+use super::time::{Issue, Seconds};
 use crate::config::{KeycloakVersion, Rotation};
 use crate::random;
 

@@ -1,10 +1,12 @@
 //! The refresh grant.
 
 use super::client::ClientIndex;
+use super::contents::Realm;
 use super::mint::TokenAnswer;
+use super::refusal::Refusal;
 use super::session::Kind;
 use super::tables::RefreshToken;
-use super::{Realm, Refusal, Seconds};
+use super::time::Seconds;
 use crate::config::Rotation;
 
 impl Realm {

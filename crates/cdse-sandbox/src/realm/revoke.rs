@@ -1,8 +1,10 @@
 //! Token revocation (RFC 7009).
 
 use super::client::ClientIndex;
+use super::contents::Realm;
+use super::refusal::Refusal;
 use super::session::{Kind, Session};
-use super::{Realm, Refusal, Seconds};
+use super::time::Seconds;
 use crate::config::KeycloakVersion;
 
 impl Realm {

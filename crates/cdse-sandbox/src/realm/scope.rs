@@ -1,6 +1,6 @@
 //! The `scope` parameter.
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// Client scopes that every token has, asked for or not.
 const DEFAULT: [&str; 6] = ["profile", "email", "roles", "web-origins", "acr", "basic"];

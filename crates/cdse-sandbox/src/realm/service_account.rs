@@ -1,9 +1,11 @@
 //! The client-credentials grant.
 
 use super::client::ClientIndex;
+use super::contents::Realm;
 use super::mint::TokenAnswer;
+use super::refusal::Refusal;
 use super::scope::Scope;
-use super::{Realm, Refusal, Seconds};
+use super::time::Seconds;
 
 impl Realm {
     /// An access token for a client's own account. There is no session and no refresh token.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::client::ClientIndex;
 use super::session::Kind;
+use super::time::{Issue, Seconds};
 use super::user::UserIndex;
-use super::{Issue, Seconds};
 
 #[derive(Clone, Debug)]
 pub(super) struct AccessToken {

@@ -1,17 +1,17 @@
-//! Users, and the codes of their second factor.
+//! One user, and the codes of the second factor.
 
 use std::io;
 
 use totp_rs::{Builder, Secret, Totp};
 
 use super::lockout::Lockout;
-use super::{Realm, Seconds};
+use super::time::Seconds;
 use crate::config::User;
 use crate::random;
 
 /// A user's place in the realm's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UserIndex(usize);
+pub(super) struct UserIndex(pub(super) usize);
 
 #[derive(Debug)]
 pub(super) struct UserRecord {
@@ -55,6 +55,11 @@ impl UserRecord {
             None => CodeCheck::Accepted,
         }
     }
+
+    /// The code of the step that `now` is in.
+    pub(super) fn code(&self, now: Seconds) -> Option<String> {
+        Some(self.totp.as_ref()?.totp.generate(now).to_string())
+    }
 }
 
 impl SecondFactor {
@@ -71,46 +76,5 @@ impl SecondFactor {
         }
         self.used.push(step);
         CodeCheck::Accepted
-    }
-}
-
-impl Realm {
-    pub(super) fn user(&self, UserIndex(index): UserIndex) -> &UserRecord {
-        &self.users[index]
-    }
-
-    pub(super) fn user_mut(&mut self, UserIndex(index): UserIndex) -> &mut UserRecord {
-        &mut self.users[index]
-    }
-
-    pub(super) fn find_user(&self, username: &str) -> Option<UserIndex> {
-        let username = username.to_lowercase();
-        self.users.iter().position(|record| record.user.username.to_lowercase() == username).map(UserIndex)
-    }
-
-    /// The user that a program without further knowledge logs in as: the first who can with a password alone.
-    pub(crate) fn default_user(&self) -> Option<&User> {
-        self.users
-            .iter()
-            .map(|record| &record.user)
-            .find(|user| user.enabled && !user.required_action && user.totp_secret.is_none())
-    }
-
-    pub(crate) fn set_password(&mut self, username: &str, password: &str) {
-        if let Some(user) = self.find_user(username) {
-            password.clone_into(&mut self.user_mut(user).user.password);
-        }
-    }
-
-    pub(crate) fn set_enabled(&mut self, username: &str, enabled: bool) {
-        if let Some(user) = self.find_user(username) {
-            self.user_mut(user).user.enabled = enabled;
-        }
-    }
-
-    /// The code of the step that `now` is in.
-    pub(crate) fn totp_code(&self, now: Seconds, username: &str) -> Option<String> {
-        let factor = self.user(self.find_user(username)?).totp.as_ref()?;
-        Some(factor.totp.generate(now).to_string())
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::answer::Answer;
 use super::super::received::Received;
-use super::method_not_allowed;
+use super::method::method_not_allowed;
 use crate::config::KeycloakVersion;
 use crate::realm::AccountSession;
 use crate::state::Core;

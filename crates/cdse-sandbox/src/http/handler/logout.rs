@@ -5,7 +5,7 @@ use hyper::Method;
 use super::super::answer::{Answer, FRAMES};
 use super::super::received::Received;
 use super::super::refusal;
-use super::method_not_allowed;
+use super::method::method_not_allowed;
 use crate::config::KeycloakVersion;
 use crate::random;
 use crate::realm::Refusal;

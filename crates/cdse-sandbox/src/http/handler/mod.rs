@@ -4,6 +4,7 @@ mod account;
 mod device;
 mod discovery;
 mod logout;
+mod method;
 pub(crate) mod resource;
 mod revoke;
 mod token;
@@ -12,7 +13,6 @@ mod userinfo;
 use super::answer::Answer;
 use super::received::Received;
 use super::route::Route;
-use crate::config::KeycloakVersion;
 use crate::state::Core;
 
 /// The service's own answer to a request.
@@ -33,17 +33,4 @@ pub(super) fn answer(core: &mut Core, route: Route<'_>, origin: &str, request: &
         Route::Unknown | Route::Control(_) => Answer::prose(404, "Unable to find matching target resource method"),
     };
     answer.guarded(version)
-}
-
-fn method_not_allowed(version: KeycloakVersion, request: &Received) -> Answer {
-    match version {
-        KeycloakVersion::V26 => Answer::prose(405, "HTTP 405 Method Not Allowed"),
-        KeycloakVersion::V21 => {
-            let method = request.method();
-            Answer::prose(
-                405,
-                &format!("RESTEASY003650: No resource method found for {method}, return 405 with Allow header"),
-            )
-        }
-    }
 }

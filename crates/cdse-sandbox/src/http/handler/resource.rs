@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::answer::Answer;
 use super::super::received::Received;
-use super::method_not_allowed;
+use super::method::method_not_allowed;
 use crate::random;
 use crate::realm::BearerRefusal;
 use crate::state::Core;

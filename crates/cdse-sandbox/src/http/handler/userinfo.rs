@@ -5,7 +5,7 @@ use hyper::header::WWW_AUTHENTICATE;
 
 use super::super::answer::Answer;
 use super::super::received::Received;
-use super::method_not_allowed;
+use super::method::method_not_allowed;
 use crate::config::KeycloakVersion;
 use crate::realm::{BearerRefusal, Realm};
 use crate::state::Core;
