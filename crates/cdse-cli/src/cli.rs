@@ -51,9 +51,9 @@ enum Command {
     /// A local identity service to try things on, without an account
     #[command(subcommand)]
     Sandbox(sandbox::Command),
-    /// Explain a command or a topic
+    /// Show help for a command or a topic
     Help(help::Command),
-    /// Print what makes a shell complete commands, options, profiles and sessions
+    /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS)]
     Completions(completions::Command),
     /// Print the man page, or write a page per command into a folder

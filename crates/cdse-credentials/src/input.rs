@@ -54,13 +54,13 @@ pub fn suspicion(secret: &Secret) -> Option<&'static str> {
     let text = secret.expose();
     let quoted = ['"', '\'', '`', '“', '‘', '„', '«'];
     if text.chars().count() > 1 && text.starts_with(quoted) && !text.ends_with(char::is_alphanumeric) {
-        return Some("stands in quotation marks, which are part of it");
+        return Some("is in quotation marks, which are part of it");
     }
     if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
-        return Some("begins or ends with a blank, which is part of it");
+        return Some("begins or ends with a space, which is part of it");
     }
     let odd = |c: char| c.is_whitespace() && c != ' ';
-    text.chars().any(odd).then_some("holds a blank that is none of the space bar's")
+    text.chars().any(odd).then_some("contains an unusual space character")
 }
 
 /// A one-time code as people write it: `123456`, `123 456`.

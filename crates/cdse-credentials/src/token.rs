@@ -40,7 +40,7 @@ pub(crate) fn check_access_token(token: &Secret) -> Result<()> {
         )),
         Some("ID") => Err(Error::invalid(
             "CDSE_ACCESS_TOKEN",
-            "CDSE_ACCESS_TOKEN holds an ID token, which says who somebody is and opens nothing; set it to an access token",
+            "CDSE_ACCESS_TOKEN holds an ID token, which identifies a user and gives no access; set it to an access token",
         )),
         _ => Ok(()),
     }

@@ -14,10 +14,10 @@ use crate::report::colour;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// Account to use, by its profile's name; else what `auth switch` chose [env: CDSE_PROFILE]
+    /// Profile to use. Defaults to the choice of `auth switch` [env: CDSE_PROFILE]
     #[arg(long, global = true, value_name = "NAME", value_parser = Name::parse, add = ArgValueCandidates::new(candidates::profiles))]
     pub(crate) profile: Option<Name>,
-    /// Report as JSON; errors are then one JSON object on stderr
+    /// Print JSON; an error is one JSON object on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Where no session is stored, use the netrc file's user and password [env: NETRC]
@@ -29,13 +29,13 @@ pub(crate) struct Global {
     /// Certificate authorities in PEM, beside the system's (those in SSL_CERT_FILE and SSL_CERT_DIR, if set)
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ca_bundle: Option<PathBuf>,
-    /// Say on stderr what is decided and each request, without secrets; -vv says more [env: CDSE_LOG]
+    /// Log decisions and requests to stderr, without secrets; -vv logs more [env: CDSE_LOG]
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Wait at most this long for a token, a login or another process (a login 10s, anything else 1m)
+    /// Longest wait for a token, a login or another process. Defaults to 10s for a login, else 1m
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration::parse_positive)]
     pub(crate) timeout: Option<Duration>,
-    /// Colour messages and help: auto, always, never [env: NO_COLOR, CLICOLOR_FORCE]
+    /// When to use colour: auto, always, never [env: NO_COLOR, CLICOLOR_FORCE]
     #[arg(long, global = true, value_enum, value_name = "WHEN", hide_possible_values = true)]
     pub(crate) color: Option<colour::When>,
 }

@@ -7,6 +7,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 pub(crate) fn parser() -> impl TypedValueParser<Value = DataService> {
     let names = DataService::ALL.iter().map(|service| service.name());
     PossibleValuesParser::new(names).try_map(|name| {
-        DataService::ALL.iter().find(|service| service.name() == name).copied().ok_or("there is no such service")
+        DataService::ALL.iter().find(|service| service.name() == name).copied().ok_or("unknown service")
     })
 }

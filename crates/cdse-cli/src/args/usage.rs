@@ -22,27 +22,27 @@ pub(crate) fn of(error: &clap::Error, command: &clap::Command, arguments: &[OsSt
     let prior = text(ContextKind::PriorArg).map(|prior| prior.split(' ').next().unwrap_or_default().to_owned());
     let message = match (error.kind(), &option) {
         (ErrorKind::UnknownArgument, Some(option)) if could_be_an_option(option) => {
-            format!("there is no option {option} here")
+            format!("unexpected option {option}")
         }
-        (ErrorKind::UnknownArgument, Some(_)) => "there is no such option here".to_owned(),
-        (ErrorKind::UnknownArgument, None) => "there is an argument too many".to_owned(),
-        (ErrorKind::InvalidSubcommand, _) => "there is no such command".to_owned(),
+        (ErrorKind::UnknownArgument, Some(_)) => "unexpected option".to_owned(),
+        (ErrorKind::UnknownArgument, None) => "unexpected argument".to_owned(),
+        (ErrorKind::InvalidSubcommand, _) => "unknown command".to_owned(),
         (ErrorKind::ValueValidation, Some(option)) => match std::error::Error::source(error) {
             Some(why) => format!("{option}: {why}"),
-            None => format!("the value of {option} cannot be used"),
+            None => format!("invalid value for {option}"),
         },
         (ErrorKind::InvalidValue, Some(option))
             if text(ContextKind::InvalidValue).is_some_and(|given| !given.is_empty()) =>
         {
             let names = text(ContextKind::ValidValue).unwrap_or_default();
-            format!("{option} is one of {names}")
+            format!("{option} must be one of {names}")
         }
         (ErrorKind::InvalidValue | ErrorKind::TooFewValues, Some(option)) => format!("{option} needs a value"),
         (ErrorKind::MissingRequiredArgument, Some(option)) => format!("{option} is missing"),
         (ErrorKind::ArgumentConflict, Some(option)) => match prior {
             Some(prior) if prior == *option => format!("{option} is given twice"),
-            Some(prior) => format!("{option} and {prior} exclude each other"),
-            None => format!("{option} excludes another option that was given"),
+            Some(prior) => format!("{option} and {prior} cannot be used together"),
+            None => format!("{option} cannot be used together with another option that was given"),
         },
         (ErrorKind::InvalidUtf8, _) => "an argument is not valid UTF-8".to_owned(),
         (ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand, _) => {
@@ -65,7 +65,7 @@ pub(crate) fn of(error: &clap::Error, command: &clap::Command, arguments: &[OsSt
         None => text(ContextKind::SuggestedArg),
     };
     Fail::usage(message).hint(match (secret, similar) {
-        (Some(instead), _) => format!("a secret is no argument, for others can see it: {instead}"),
+        (Some(instead), _) => format!("other users can see arguments, so a secret cannot be one: {instead}"),
         (None, Some(similar)) => format!("did you mean {similar}?"),
         (None, None) => "see `cdse --help`, or --help after the command".to_owned(),
     })

@@ -2,6 +2,7 @@
 
 use clap::error::ErrorKind;
 use clap_complete::CompletionCandidate;
+use textwrap::Options;
 
 use crate::args::variables::VARIABLES;
 use crate::report::exit_code::EXIT_CODES;
@@ -126,7 +127,7 @@ impl Command {
             _ => {
                 let topics: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
                 let hint = format!("see `cdse --help`; the topics are {}", topics.join(", "));
-                Err(Fail::usage("there is no such command or topic").hint(hint))
+                Err(Fail::usage("unknown command or topic").hint(hint))
             }
         }
     }
@@ -176,14 +177,5 @@ fn listed(term: &str, text: &str) -> String {
 
 /// Lines that fit, each with an indent.
 fn wrapped(text: &str, indent: &str) -> String {
-    let mut lines = vec![indent.to_owned()];
-    for word in text.split(' ') {
-        let last = lines.last_mut().filter(|line| line.len() + 1 + word.len() <= WIDTH);
-        match last {
-            Some(line) if line.len() > indent.len() => *line = format!("{line} {word}"),
-            Some(line) => line.push_str(word),
-            None => lines.push(format!("{indent}{word}")),
-        }
-    }
-    lines.join("\n")
+    textwrap::fill(text, Options::new(WIDTH).initial_indent(indent).subsequent_indent(indent))
 }

@@ -5,16 +5,16 @@ use cdse_auth::ErrorKind;
 /// The exit codes and what they mean, for `cdse help exit-codes`.
 pub(crate) const EXIT_CODES: &[(&str, &str)] = &[
     ("0", "success"),
+    ("1", "another error: configuration, an untrusted certificate, an invalid response, a damaged session file"),
+    ("2", "an invalid argument or environment variable, such as a certificate file or a proxy that cannot be used"),
+    ("4", "login required: no session, an expired session, refused credentials, a locked account"),
+    ("5", "try again later: network error, lost response, 429, 5xx, a lock held by another process"),
+    ("6", "the account has reached its limit of open sessions"),
     (
-        "1",
-        "something else: configuration, a certificate that is not trusted, an answer that is none, a damaged session file",
+        "7",
+        "refused for safety: another owner, a symbolic link, a store that cannot be written or is of a newer version",
     ),
-    ("2", "a bad argument or environment value, such as a file of authorities or a proxy that cannot be used"),
-    ("4", "log in (again): no session, an ended one, refused credentials, a blocked account"),
-    ("5", "try again later: network, a lost answer, 429, 5xx, a lock that was waited for"),
-    ("6", "a limit: the account has as many sessions open as it may"),
-    ("7", "refused for safety: a foreign owner, a symbolic link, a store that cannot be written or is newer"),
-    ("8", "the wrong kind of credential for this service"),
+    ("8", "this kind of credential does not reach the service"),
     ("128 + n", "ended by signal n"),
 ];
 

@@ -107,7 +107,7 @@ impl From<Error> for Fail {
         let kind = error.kind();
         let advice = if cdse_keyring::is_about_keyring(&error) { Some(KEYRING.to_owned()) } else { hint(kind) };
         let hint = match (error.hint(), advice) {
-            (Some(hint), Some(advice)) => Some(format!("{hint}; {advice}")),
+            (Some(hint), Some(advice)) => Some(format!("{hint}, or {advice}")),
             (hint, advice) => hint.map(str::to_owned).or(advice),
         };
         Self { code: kind.code(), exit: exit_code::of(kind), message: error.message().to_owned(), hint }
@@ -141,18 +141,18 @@ impl From<cdse_files::Error> for Fail {
     }
 }
 
-const KEYRING: &str = "`cdse auth login` at a terminal has the keyring ask to be unlocked; `cdse auth login --store file` keeps \
-                       the session in a file";
+const KEYRING: &str = "run `cdse auth login` at a terminal to unlock the keyring, or `cdse auth login --store file` to keep the \
+                       session in a file";
 
 fn hint(kind: ErrorKind) -> Option<String> {
     let hint = match kind {
         ErrorKind::StoreUnwritable | ErrorKind::StoreUnsafe | ErrorKind::StoreNewer | ErrorKind::StoreUnusable => {
-            "CDSE_STATE_DIR names another state folder; it must be your own, on a disk of this machine"
+            "set CDSE_STATE_DIR to a folder of your own on a local disk"
         }
         ErrorKind::SessionLimit => {
-            "end one that is not needed: `cdse auth sessions` where somebody is still logged in, or your account's pages"
+            "end a session that is not needed: `cdse auth sessions` on a machine that is logged in, or your account page"
         }
-        ErrorKind::UnknownAuthority => "--ca-bundle FILE trusts the authorities in a file beside those that are known",
+        ErrorKind::UnknownAuthority => "pass --ca-bundle FILE to trust the authorities in a file as well",
         _ => return None,
     };
     Some(hint.to_owned())

@@ -61,11 +61,11 @@ fn watch(manager: &TokenManager, over: &AtomicBool, terminal: bool) {
                 if !terminal {
                     let cause = waiting.cause.to_string();
                     if waited >= A_WHILE && !logged.contains(&cause) {
-                        output::note(&format!("waiting for {} (at most {left} s) …", one_line(&cause)));
+                        output::note(&format!("Waiting for {} (at most {left} s) …", one_line(&cause)));
                         logged.push(cause);
                     }
                 } else if waited >= A_MOMENT {
-                    passing::show(&fitting(&format!("waiting for {} (at most {left} s) …", waiting.cause)));
+                    passing::show(&fitting(&format!("Waiting for {} (at most {left} s) …", waiting.cause)));
                 }
             }
             None => {

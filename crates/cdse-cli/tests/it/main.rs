@@ -1,7 +1,6 @@
 //! The command line against the embedded service, through the real binary.
 //!
-//! Tests are named by the rule they hold: `cli1` to `cli12` are the rules of the command line, `x1` and `x2` those of
-//! sessions that processes share.
+//! Tests are named by the rule they hold (docs/rules.md).
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test whose help cannot go on has failed")]
@@ -18,6 +17,7 @@ mod input;
 mod journey;
 mod keyring;
 mod killed;
+mod library;
 mod messages;
 mod netrc;
 mod network;

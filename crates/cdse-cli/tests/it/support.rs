@@ -68,7 +68,16 @@ impl World {
 
     /// A call of the binary with an environment of its own.
     pub(crate) fn cdse<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Call {
-        let call = Call::new(BINARY, arguments).env("HOME", self.home.path());
+        self.call(Path::new(BINARY), arguments)
+    }
+
+    /// A call of another program with the same environment.
+    pub(crate) fn program(&self, program: &Path) -> Call {
+        self.call(program, [""; 0])
+    }
+
+    fn call<S: AsRef<OsStr>>(&self, program: &Path, arguments: impl IntoIterator<Item = S>) -> Call {
+        let call = Call::new(program, arguments).env("HOME", self.home.path());
         let call = call.env("CDSE_STATE_DIR", self.state()).env("CDSE_IDENTITY_URL", self.sandbox.realm_url());
         Call { state: self.state(), ..call }
     }
@@ -142,7 +151,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn new<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn new<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = S>) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let prints_token = command.get_args().any(|argument| argument == "token");

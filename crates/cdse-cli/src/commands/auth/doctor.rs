@@ -180,7 +180,7 @@ impl Doctor<'_> {
         };
         self.say("credential", State::Ok, format!("from the {}", kind_of(&source)));
         let Some(session) = session else {
-            return self.say("session", State::Warning, "nobody is logged in; run `cdse auth login`");
+            return self.say("session", State::Warning, "not logged in; run `cdse auth login`");
         };
         if let Some(error) = session.trouble() {
             return self.problem("session", &error.into());
@@ -257,7 +257,7 @@ impl Doctor<'_> {
             }
             match address_of(&value) {
                 Some(shown) => self.say("proxy", State::Ok, format!("{name} is {shown}")),
-                None => self.say("proxy", State::Warning, format!("{name} is set, and is no address of a proxy")),
+                None => self.say("proxy", State::Warning, format!("{name} is not a valid proxy address")),
             }
         }
     }

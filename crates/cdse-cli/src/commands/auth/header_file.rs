@@ -35,13 +35,13 @@ const STRANGE: u32 = 12;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
-    /// File to write; readable by you alone, replaced as a whole
+    /// File to write; only you can read it, and it is replaced atomically
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Stay, and replace the file with each renewal; it is removed at the end
+    /// Keep running, replace the file at each renewal, and remove it at the end
     #[arg(long)]
     watch: bool,
-    /// Keep the session in memory: it is this process's alone, and is ended with it
+    /// Keep the session in memory, for this process alone, and end it with the process
     #[arg(long, value_name = "STORE", value_enum, requires = "watch")]
     store: Option<KeptIn>,
     /// Fail, before any request, unless this kind of credential reaches the service
@@ -244,7 +244,7 @@ impl HeaderFile {
         let ours = match file.read() {
             Ok(None) => None,
             Ok(Some(text)) if START.as_bytes().starts_with(&text) || text.starts_with(START.as_bytes()) => Some(text),
-            Ok(Some(_)) => return Err(refused(&shown, "is no header file")),
+            Ok(Some(_)) => return Err(refused(&shown, "is not a header file")),
             Err(_) if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) => {
                 return Err(refused(&shown, "is not a regular file"));
             }

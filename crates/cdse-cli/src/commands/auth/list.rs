@@ -45,7 +45,7 @@ pub(crate) fn run(call: &Call) -> Result<()> {
         return Ok(output::stdout(&output::json(&entries))?);
     }
     if entries.is_empty() {
-        output::note("nobody is logged in; run `cdse auth login`");
+        output::note("not logged in; run `cdse auth login`");
         return Ok(());
     }
     let row = |entry: &Entry| {

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
-    /// Every session that is stored here, also one that no profile points to
+    /// All sessions that are stored here, including those without a profile
     #[arg(long, conflicts_with = "profile")]
     all: bool,
     /// Remove the session here without telling the service: it stays open there until it ends by itself
@@ -52,15 +52,17 @@ impl Command {
     pub(crate) fn run(&self, call: &Call) -> Result<ExitCode> {
         // Said before the command it is not seen by the parser's own rule.
         if self.all && call.selection.profile.is_some() {
-            return Err(Fail::usage("--all and --profile exclude each other"));
+            return Err(Fail::usage("--all and --profile cannot be used together"));
         }
         if self.all {
             return self.all(call);
         }
         let (source, session) = call.find()?;
         if source == Source::AccessToken {
-            return Err(Fail::usage("CDSE_ACCESS_TOKEN is nobody's session here: there is nothing to log out")
-                .hint("unset CDSE_ACCESS_TOKEN to log out the session that is stored"));
+            return Err(Fail::usage(
+                "CDSE_ACCESS_TOKEN is not a session that is stored here: there is nothing to log out",
+            )
+            .hint("unset CDSE_ACCESS_TOKEN to log out the session that is stored"));
         }
         if let Some(session) = &session {
             signals::protect(session.manager());
@@ -102,7 +104,7 @@ impl Command {
             return Err(fail);
         }
         if ended.is_empty() {
-            output::note("nobody is logged in: nothing to do");
+            output::note("not logged in: nothing to do");
         }
         left(&call.state()?)?;
         report(ended)?;
@@ -124,7 +126,7 @@ impl Command {
         let others = others(source, session, call);
         if !self.all && !others.is_empty() {
             let names = others.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
-            output::warn(&format!("the same session is used by the profile {names}, which will be logged out, too"));
+            output::warn(&format!("the profile {names} uses the same session and is logged out, too"));
         }
         if !self.local {
             // What would keep the service from being told for a reason that can be mended at once.
@@ -160,7 +162,7 @@ impl Command {
             let end = end
                 .map_or_else(|| "until it ends by itself".to_owned(), |end| format!("until {}", time::for_people(end)));
             output::note(&format!(
-                "removed here: {who} ({place}); the session stays open at the service {end}, and keeps its place there"
+                "removed here: {who} ({place}); the session stays open at the service {end}, and counts towards the limit"
             ));
         } else {
             output::note(&format!("logged out: {who} ({place})"));

@@ -23,34 +23,34 @@ use clap::Subcommand;
 pub(crate) enum Command {
     /// Log in; asks on the terminal for what is missing
     ///
-    /// The session is stored for this machine alone. Do not copy the state folder to another one: where refresh tokens work
-    /// once, the two copies end each other's session. Log in there too, or give it a CDSE_ACCESS_TOKEN.
+    /// The session is stored for this machine alone. Do not copy the state folder to another machine: where refresh tokens
+    /// work once, the two copies end each other's session. Log in there too, or set CDSE_ACCESS_TOKEN there.
     Login(login::Login),
     /// Show who is logged in, from where, and until when; makes no request by itself
     ///
-    /// The exit code is 0 if a token can be had without anybody logging in (credentials in the environment that have not
-    /// been used yet can), and 4 if not. With --check it is 5 if the service does not tell.
+    /// The exit code is 0 if a token is available without a login, which includes credentials in the environment that were
+    /// not used yet, and 4 if not. With --check it is 5 if the service cannot be asked.
     Status(status::Command),
     /// Print a valid access token
     ///
-    /// One that is due is renewed first. It comes from --profile, else from credentials in the environment, else from the
-    /// stored session (see `cdse help credentials`). Nothing is asked: without a login the exit code is 4.
+    /// An expiring token is renewed first. The credential is that of --profile, else of the environment, else the stored
+    /// session (see `cdse help credentials`). Without a login the exit code is 4; nothing is asked.
     Token(token::Token),
     /// Renew the access token now
     Refresh,
     /// End the session at the service, then remove it here
     ///
-    /// It is removed here even if the service cannot be reached; the exit code is 5 then. A token in CDSE_ACCESS_TOKEN is
-    /// no session: with it the exit code is 2.
+    /// It is removed here even if the service cannot be reached; the exit code is then 5. With CDSE_ACCESS_TOKEN, which is
+    /// not a session, the exit code is 2.
     Logout(logout::Command),
     /// Show and end the account's sessions at the service
     ///
-    /// An account may hold a limited number of them (100 at the Copernicus Data Space Ecosystem), and a session keeps its
-    /// place until it ends.
+    /// The number of open sessions of an account is limited (100 at the Copernicus Data Space Ecosystem), and a session counts
+    /// until it ends.
     Sessions(sessions::Command),
     /// Show the accounts that are logged in here
     List,
-    /// Choose the profile that is used when nobody names one
+    /// Choose the default profile
     Switch(switch::Command),
     /// Print the folder where sessions are stored [env: CDSE_STATE_DIR]
     Dir,
@@ -58,7 +58,7 @@ pub(crate) enum Command {
     ///
     /// GDAL reads it with GDAL_HTTP_HEADER_FILE=PATH, curl with -H @PATH.
     HeaderFile(header_file::Command),
-    /// Look for what keeps a login from working; prints no secret, name or account
+    /// Check what can keep a login from working; prints no secret, name or account
     Doctor,
 }
 

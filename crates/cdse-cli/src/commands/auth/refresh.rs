@@ -22,7 +22,7 @@ struct Report<'a> {
 pub(crate) fn run(call: &Call) -> Result<()> {
     let session = call.open(Mode::OneShot)?;
     if *session.source() == Source::AccessToken {
-        return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is: there is nothing to renew")
+        return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is and cannot be renewed")
             .hint("unset CDSE_ACCESS_TOKEN to renew the session that is stored"));
     }
     signals::protect(session.manager());

@@ -23,7 +23,7 @@ pub(crate) struct Command {
 #[derive(Subcommand, Debug)]
 #[command(defer = true)]
 enum Action {
-    /// Show the account's open sessions, whoever opened them (the default)
+    /// Show all open sessions of the account (the default)
     List,
     /// End sessions by their ids
     End {
@@ -31,11 +31,11 @@ enum Action {
         #[arg(value_name = "ID", required = true, add = ArgValueCandidates::new(candidates::sessions))]
         ids: Vec<String>,
     },
-    /// End sessions that nobody can use any more but that keep their places
+    /// End sessions that are of no use but count towards the limit
     ///
-    /// Those are the ones without a client, as they are left when a one-time refresh token was used twice.
+    /// These sessions have no client left, as happens when a one-time refresh token is used twice.
     Prune {
-        /// Also those that were not used for this long (2h, 1d); needs --yes
+        /// Also sessions that were not used for this long (2h, 1d); requires --yes
         #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
         older_than: Option<Duration>,
         /// End sessions that may still be in use somewhere
@@ -125,11 +125,11 @@ fn choose<'a>(open: &'a [AccountSession], ids: &[String]) -> Result<Vec<&'a Acco
     let mut chosen: Vec<&AccountSession> = Vec::new();
     for id in ids {
         let Some(session) = open.iter().find(|session| session.id == *id) else {
-            return Err(Fail::usage("one of the ids is no open session of this account; nothing was ended")
+            return Err(Fail::usage("one of the ids is not an open session of this account; no session was ended")
                 .hint("`cdse auth sessions` shows them"));
         };
         if session.current {
-            return Err(Fail::usage("one of the ids is the session in use here; nothing was ended")
+            return Err(Fail::usage("one of the ids is the session in use here; no session was ended")
                 .hint("`cdse auth logout` ends it"));
         }
         if !chosen.contains(&session) {

@@ -53,7 +53,7 @@ pub(crate) struct Command {
     /// Ask the service whether it takes the token, and how many sessions the account has open
     #[arg(long)]
     check: bool,
-    /// Every session that is stored here, also one that no profile points to
+    /// All sessions that are stored here, including those without a profile
     #[arg(long, conflicts_with = "profile")]
     all: bool,
 }
@@ -62,7 +62,7 @@ impl Command {
     pub(crate) fn run(&self, call: &Call) -> Result<ExitCode> {
         // Said before the command it is not seen by the parser's own rule.
         if self.all && call.selection.profile.is_some() {
-            return Err(Fail::usage("--all and --profile exclude each other"));
+            return Err(Fail::usage("--all and --profile cannot be used together"));
         }
         let found = if self.all {
             examine_all(call)?
@@ -271,7 +271,7 @@ fn show(examined: &[Examined], all: bool) -> Result<ExitCode> {
     } else {
         let texts = examined.iter().map(|one| for_people(&one.report, one.status.as_ref(), &one.source));
         let texts: Vec<String> = texts.collect();
-        if texts.is_empty() { "nobody is logged in; run `cdse auth login`\n".to_owned() } else { texts.join("\n") }
+        if texts.is_empty() { "not logged in; run `cdse auth login`\n".to_owned() } else { texts.join("\n") }
     };
     output::stdout(&text)?;
     // Each must be usable; the first that is not tells how.
@@ -302,7 +302,7 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
         }
         (false, _) => match source {
             Source::Profile(name) => format!("not logged in; run `{}`", name.login_command()),
-            _ => format!("{who} cannot be used any more; set {source} anew, or unset it"),
+            _ => format!("{who} cannot be used any more; set {source} to a new value, or unset it"),
         },
     };
     let mut lines = vec![headline];
@@ -321,7 +321,7 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
         line("access token", status.access_expires_at.map(|at| format!("until {}", time::for_people(at))));
         line(
             "session",
-            status.session_expires_at.map(|at| format!("until {}, if nobody renews it", time::for_people(at))),
+            status.session_expires_at.map(|at| format!("until {}, unless it is renewed", time::for_people(at))),
         );
         line("login needed", status.login_needed_by.map(|at| format!("by {}", time::for_people(at))));
         line("open sessions", report.open_sessions.map(|open| format!("{open} in this account")));

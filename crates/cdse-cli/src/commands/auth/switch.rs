@@ -38,12 +38,12 @@ impl Command {
         };
         Active::of(&state).save(&self.name)?;
         let who = profile.username.as_ref().unwrap_or(&profile.client_id);
-        output::note(&format!("profile {} ({}) is used from now on", self.name, one_line(who)));
+        output::note(&format!("switched to profile {} ({})", self.name, one_line(who)));
         let winner = choose(&call.selection, &call.environment);
         match &winner {
             Ok(Source::Profile(name)) if *name == self.name => {}
-            Ok(Source::Profile(_)) => output::remark("CDSE_PROFILE is set and wins; unset it"),
-            Ok(other) => output::remark(&format!("{other} is set and wins; unset it")),
+            Ok(Source::Profile(_)) => output::remark("CDSE_PROFILE is set and takes precedence; unset it"),
+            Ok(other) => output::remark(&format!("{other} is set and takes precedence; unset it")),
             Err(_) => {}
         }
         if !output::is_json() {

@@ -18,13 +18,13 @@ pub(crate) struct Token {
     /// A token that is valid for at least this long, or the longest that the service gives (90s, 5m, 1h30m)
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     min_validity: Option<Duration>,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
     /// Fail, before any request, unless this kind of credential reaches the service
     #[arg(long = "for", value_name = "SERVICE", value_parser = service::parser())]
     service: Option<DataService>,
-    /// Renew the token whatever is known of it
+    /// Renew the token even if it is valid
     #[arg(long)]
     force_refresh: bool,
 }
@@ -62,13 +62,13 @@ impl Token {
             (None, false) => Format::Raw,
             (None | Some(Format::Json), true) => Format::Json,
             (Some(format), false) => format,
-            (Some(_), true) => return Err(Fail::usage("--json and another --format exclude each other")),
+            (Some(_), true) => return Err(Fail::usage("--json and another --format cannot be used together")),
         };
         let session = call.open(Mode::OneShot)?;
         explain::check_reach(&session, self.service)?;
         let fixed = *session.source() == Source::AccessToken;
         if fixed && self.force_refresh {
-            return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is: it cannot be renewed")
+            return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is and cannot be renewed")
                 .hint("unset CDSE_ACCESS_TOKEN, or leave --force-refresh out"));
         }
         let tokens = self.tokens(&session, fixed).map_err(|error| explain(&session, error))?;
@@ -78,10 +78,13 @@ impl Token {
         if let (Some(wanted), Some(left)) = (self.min_validity, expires_in)
             && i64::try_from(wanted.as_secs()).is_ok_and(|wanted| left < wanted)
         {
-            let why =
-                if fixed { "nothing renews the one in CDSE_ACCESS_TOKEN" } else { "it is as new as can be had now" };
+            let why = if fixed {
+                "a token in CDSE_ACCESS_TOKEN is not renewed"
+            } else {
+                "the service issues none that is valid for longer"
+            };
             output::warn(&format!(
-                "this token is valid for {left} s, and not for the {} s that were asked for: {why}",
+                "this token is valid for {left} s, not for the requested {} s: {why}",
                 wanted.as_secs()
             ));
         }

@@ -19,11 +19,11 @@ pub(crate) enum Command {
     /// Serve until interrupted; print the environment to use it
     #[command(after_help = serve::HELP)]
     Serve(serve::Serve),
-    /// Run a command with a service of its own, and give back its exit code
+    /// Run a command with its own service, and return its exit code
     Run(run::Run),
     /// Print the one-time code of a user of the service that runs
     Code(code::Code),
-    /// Show the whole journey, from login to logout, in the service's own figures
+    /// Show the main job, from login to logout, with the service's own counters
     Demo(demo::Demo),
 }
 

@@ -11,22 +11,22 @@ use crate::report::fail::{Fail, Result};
 
 #[derive(Args, Debug)]
 pub(super) struct Behaviour {
-    /// Port on 127.0.0.1; a free one unless said
+    /// Port on 127.0.0.1. Defaults to a free port
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
     /// Refresh tokens work once, and using one again ends the session
     #[arg(long)]
     rotation: bool,
-    /// How long access tokens live (default 10m)
+    /// Lifetime of access tokens. Defaults to 10m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
     lifetime: Option<Duration>,
-    /// How long a session lives that nobody uses (default 1h)
+    /// Idle lifetime of a session. Defaults to 1h
     #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
     idle_lifetime: Option<Duration>,
-    /// How long a session lives at all (default 10h)
+    /// Maximum lifetime of a session. Defaults to 10h
     #[arg(long, value_name = "DURATION", value_parser = duration::parse_positive)]
     max_lifetime: Option<Duration>,
-    /// How many sessions a user may have open (default 100)
+    /// Open sessions per user. Defaults to 100
     #[arg(long, value_name = "N")]
     session_limit: Option<usize>,
 }

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Login {
-    /// User name, an e-mail address as a rule [env: CDSE_USERNAME]
+    /// User name, usually an e-mail address [env: CDSE_USERNAME]
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     username: Option<String>,
     /// Read the password from standard input; one line end is stripped [env: CDSE_PASSWORD]
@@ -41,7 +41,7 @@ pub(crate) struct Login {
     /// Program that prints a one-time code; it runs without a shell
     #[arg(long, value_name = "COMMAND")]
     totp_command: Option<String>,
-    /// OAuth client; cdse-public unless said
+    /// OAuth client. Defaults to cdse-public
     #[arg(long, value_name = "ID", value_parser = parse_name)]
     client_id: Option<String>,
     /// Log in as the client itself, its secret on standard input
@@ -50,10 +50,10 @@ pub(crate) struct Login {
     /// Take over a session by its refresh token, on standard input
     #[arg(long, conflicts_with_all = ["username", "password_command", "totp", "totp_command"])]
     refresh_token_stdin: bool,
-    /// Where to keep the session: as the profile has it so far, else in a file; a session that is open is moved
+    /// Where to keep the session. Defaults to where the profile keeps it now, else a file; an open session is moved
     #[arg(long, value_name = "STORE", value_enum)]
     store: Option<Kept>,
-    /// Log in although a session is open, then end that one
+    /// Log in even if a session is open, then end the old session
     #[arg(long)]
     force: bool,
 }
@@ -154,10 +154,10 @@ impl Login {
             (None, None, Some(known)) => known.to_owned(),
             (None, None, None) => {
                 return Err(Fail::usage(
-                    "there is no user name and nobody to ask: pass --username, and --password-stdin \
+                    "no user name, and no terminal to ask on: pass --username, and --password-stdin \
                                         or --password-command",
                 )
-                .hint("CDSE_USERNAME and CDSE_PASSWORD do as well"));
+                .hint("or set CDSE_USERNAME and CDSE_PASSWORD"));
             }
         };
         let subject = Some(username.to_lowercase());
@@ -179,10 +179,10 @@ impl Login {
             (None, None, Some(terminal)) => ask::password(terminal, &username)?,
             (None, None, None) => {
                 return Err(Fail::usage(
-                    "there is no password and nobody to ask: pass --password-stdin or \
+                    "no password, and no terminal to ask on: pass --password-stdin or \
                                         --password-command",
                 )
-                .hint("CDSE_PASSWORD does as well"));
+                .hint("or set CDSE_PASSWORD"));
             }
         };
         let user = || PasswordAuth::new(username.clone(), password.clone()).with_client_id(client);
@@ -199,10 +199,10 @@ impl Login {
                 },
                 (Some(true), None) => {
                     return Err(Fail::usage(
-                        "this account needs a one-time code and there is nobody to ask: pass --totp or \
+                        "this account needs a one-time code, and there is no terminal to ask on: pass --totp or \
                                             --totp-command",
                     )
-                    .hint("CDSE_TOTP, CDSE_TOTP_SECRET and CDSE_TOTP_COMMAND do as well"));
+                    .hint("or set CDSE_TOTP, CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND"));
                 }
             },
         };
@@ -223,7 +223,7 @@ impl Login {
                 Err(refused.hint(meant.map_or_else(|| code.to_owned(), |meant| format!("{meant}; {code}"))))
             }
             With::TypedCode(terminal) => {
-                output::note("refused; the code may have run out while it was typed: try once more with a new one");
+                output::note("refused; the code may have expired while you typed it: try again with a new one");
                 match ask::code(terminal)? {
                     Some(code) => target.open(user().with_code(code), self.force, &found),
                     None => Err(hinted(refused)),

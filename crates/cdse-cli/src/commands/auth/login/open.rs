@@ -184,7 +184,7 @@ impl Target<'_> {
             Ok(Source::Profile(name)) if name == self.name => {}
             Ok(Source::Profile(_)) => output::remark(&format!("pass --profile {} to use it", self.name)),
             Ok(other) => output::remark(&format!(
-                "{} is set and wins over this login; unset it, or pass --profile {}",
+                "{} is set and takes precedence over this login; unset it, or pass --profile {}",
                 other, self.name
             )),
             Err(_) => {}
@@ -211,12 +211,12 @@ fn until(status: &Status) -> String {
         );
     }
     match (status.login_needed_by, status.session_expires_at) {
-        (Some(end), _) => format!("the session ends at {}; by then log in again", time::for_people(end)),
+        (Some(end), _) => format!("the session ends at {}; log in again by then", time::for_people(end)),
         (None, Some(end)) => format!(
-            "the session ends at {} unless it is used before; each renewal moves that, up to a limit that the service does \
-             not tell",
+            "the session ends at {} unless it is used before; each renewal extends it, up to a limit that the service does \
+             not announce",
             time::for_people(end)
         ),
-        (None, None) => "the service named no end of the session; it may end it at any time".to_owned(),
+        (None, None) => "the service gave no expiry for the session; it may end it at any time".to_owned(),
     }
 }
