@@ -62,6 +62,7 @@ mod record;
 mod secret;
 pub mod store;
 mod sync;
+pub mod text;
 mod token;
 
 pub use clock::{Clock, ManualClock};

@@ -109,10 +109,7 @@ impl Grant {
             return Ok(());
         }
         let names: Vec<&str> = self.reach().iter().map(|service| service.name()).collect();
-        let why = format!(
-            "an OAuth client's token does not reach {service}, only {}; log in as a user for that",
-            names.join(", ")
-        );
-        Err(Error::new(ErrorKind::WrongCredential, why))
+        let why = format!("an OAuth client's token does not reach {service}, only {}", names.join(", "));
+        Err(Error::new(ErrorKind::WrongCredential, why).with_hint("log in as a user"))
     }
 }

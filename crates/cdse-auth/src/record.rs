@@ -211,7 +211,11 @@ pub(crate) struct Hold {
     pub(crate) since: Millis,
     pub(crate) class: Known<Class>,
     pub(crate) kind: Known<ErrorKind>,
+    #[serde(deserialize_with = "sentence")]
     pub(crate) message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
     /// How an older version held whoever has these credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<CredentialMark>,
@@ -229,7 +233,11 @@ pub(crate) struct Refused {
 impl Hold {
     /// What failed.
     pub(crate) fn reason(&self) -> Error {
-        Error::new(self.kind(), self.message.clone())
+        let error = Error::new(self.kind(), self.message.clone());
+        match &self.hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
     }
 
     /// A word that is not known is of a failure that passes.
@@ -240,17 +248,23 @@ impl Hold {
     /// Why nothing is sent, for a caller that came at `came` (wall clock): what failed and when, and when the next try
     /// is due.
     pub(crate) fn error(&self, now: Millis, came: Millis) -> Error {
-        let what = self.message.trim_end_matches("; try again later");
         let (ago, left) = (seconds(now.saturating_sub(self.since)), seconds(self.until.saturating_sub(now)));
-        let why = if self.until <= now {
-            self.message.clone()
+        let reason = self.reason();
+        if self.until <= now {
+            reason.or_try_later()
         } else if self.since >= came {
-            format!("{what}; the next try is due in {left} s")
+            reason.retold(|what| format!("{what}; the next try is due in {left} s"))
         } else {
-            format!("{what} ({ago} s ago); nothing was sent now, the next try is due in {left} s")
-        };
-        Error::new(self.kind(), why)
+            reason.retold(|what| format!("{what} ({ago} s ago); nothing was sent now, the next try is due in {left} s"))
+        }
     }
+}
+
+/// Older versions stored one piece of advice within the sentence.
+fn sentence<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let mut text = String::deserialize(deserializer)?;
+    text.truncate(text.trim_end_matches("; try again later").len());
+    Ok(text)
 }
 
 /// Whole seconds, rounded up.
@@ -370,7 +384,7 @@ impl Record {
         struct Schema {
             schema: u32,
         }
-        let damaged = |_| Error::new(ErrorKind::StoreDamaged, "it is no session record");
+        let damaged = |_| Error::new(ErrorKind::StoreDamaged, "it is not a session record");
         let Schema { schema } = serde_json::from_slice(text).map_err(damaged)?;
         if schema > Self::SCHEMA {
             let why = format!("it has schema {schema}, and this version knows {}", Self::SCHEMA);
@@ -456,6 +470,17 @@ mod tests {
             let read = Record::from_json(text(schema).as_bytes());
             assert_eq!(read.err().map(|error| error.kind()), kind, "{schema}");
         }
+    }
+
+    #[test]
+    fn s2_a_hold_keeps_its_hint_and_one_of_an_older_version_is_read() {
+        let older = r#"{"until":9000,"since":1,"class":"unsent","kind":"network","message":"lost; try again later"}"#;
+        let mut hold: Hold = serde_json::from_str(older).unwrap();
+        assert_eq!(hold.error(2000, 2).to_string(), "lost (2 s ago); nothing was sent now, the next try is due in 7 s");
+        hold.hint = Some("check the proxy".to_owned());
+        let hold: Hold = serde_json::from_value(serde_json::to_value(&hold).unwrap()).unwrap();
+        assert_eq!(hold.error(2000, 1).to_string(), "lost; the next try is due in 7 s; check the proxy");
+        assert_eq!(hold.error(9000, 1).to_string(), "lost; check the proxy");
     }
 
     #[test]

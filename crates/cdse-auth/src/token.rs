@@ -175,7 +175,7 @@ pub(crate) fn check(access: &Secret) -> Result<()> {
     if !access.expose().is_empty() && access.expose().bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(());
     }
-    let why = "the access token holds characters that no HTTP header may carry; it was not used";
+    let why = "the access token has characters that an HTTP header must not contain; it was not used";
     Err(Error::new(ErrorKind::MalformedAnswer, why))
 }
 

@@ -416,9 +416,9 @@ fn s2_what_stands_in_the_way_is_named() {
     };
     for (prepare, kind, said) in [
         (&(|path: &Path| filled(path, 0)) as &dyn Fn(&Path), ErrorKind::StoreDamaged, "it is empty"),
-        (&|path: &Path| filled(path, 1), ErrorKind::StoreDamaged, "it is no session record"),
-        (&|path: &Path| filled(path, 1 << 20), ErrorKind::StoreDamaged, "it is no session record"),
-        (&|path: &Path| filled(path, (1 << 20) + 1), ErrorKind::StoreDamaged, "it is far too large"),
+        (&|path: &Path| filled(path, 1), ErrorKind::StoreDamaged, "it is not a session record"),
+        (&|path: &Path| filled(path, 1 << 20), ErrorKind::StoreDamaged, "it is not a session record"),
+        (&|path: &Path| filled(path, (1 << 20) + 1), ErrorKind::StoreDamaged, "it is too large"),
         (&|path: &Path| fs::write(path.parent().unwrap(), "").unwrap(), ErrorKind::StoreUnsafe, "is not a folder"),
     ] {
         let error = found(prepare);

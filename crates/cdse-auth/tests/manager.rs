@@ -945,7 +945,7 @@ fn e3_settings_that_cannot_be_used_are_found_before_anything_is_sent() {
     let prepared = |transport: TransportConfig| {
         let builder = TokenManager::builder(user()).realm_url("https://identity.example/realms/x");
         let manager: blocking::TokenManager = builder.transport(transport).build().unwrap().into();
-        manager.prepare().map_err(|error| (error.kind(), error.message().to_owned()))
+        manager.prepare().map_err(|error| (error.kind(), error.to_string()))
     };
     let transport = || TransportConfig::new().with_proxy(Proxy::None);
     let (kind, said) = prepared(transport().with_root_certificate_file("--ca-bundle", "missing.pem")).unwrap_err();

@@ -362,8 +362,7 @@ impl PrivateFile {
         prefix.push(".");
         let mut names = tempfile::Builder::new();
         let names = names.prefix(&prefix).suffix(".tmp").rand_bytes(12);
-        self.steps
-            .take(FileOperation::CreateTemporary, || names.make_in(self.folder(), |path| os::create_private(path)))
+        self.steps.take(FileOperation::CreateTemporary, || names.make_in(self.folder(), os::create_private))
     }
 
     fn write_and_rename(&self, contents: &[u8]) -> io::Result<()> {

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cdse_auth::store::{Commit, Guard, RecordStore, StoreDescription};
+use cdse_auth::text::printable;
 use cdse_auth::{Error, ErrorKind, FileTokenStore, Random, Record, Result, Slot, TokenSet, TokenStore, Version};
 
 use crate::call::within;
 use crate::service::{Attributes, Place, Service};
-use crate::trouble::{Trouble, cleaned};
+use crate::trouble::{LONGEST, Trouble};
 
 /// Longer than this a keyring that asks nobody needs for nothing.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -162,7 +163,7 @@ impl KeyringTokenStore {
                 Place::Collection(_) => Ok(None),
             }
         });
-        match text.map_err(|trouble| trouble.unusable())? {
+        match text.map_err(Trouble::unusable)? {
             Some(text) => self.parse(&text).map(Some),
             None => Ok(None),
         }
@@ -170,15 +171,14 @@ impl KeyringTokenStore {
 
     fn parse(&self, text: &[u8]) -> Result<Record> {
         Record::from_json(text).map_err(|error| {
-            let why = if error.kind() == ErrorKind::StoreNewer {
-                format!(
-                    "was written by a newer version ({error}); it was left untouched: update this program, or keep the \
-                     session in a file"
-                )
+            let of_secret =
+                |why: String| Error::new(error.kind(), format!("the secret '{}' in the keyring {why}", self.label()));
+            if error.kind() == ErrorKind::StoreNewer {
+                of_secret(format!("was written by a newer version ({error}); it was not changed"))
+                    .with_hint("update this program, or keep the session in a file")
             } else {
-                format!("is damaged: {}", if text.is_empty() { "it is empty" } else { error.message() })
-            };
-            Error::new(error.kind(), format!("the secret '{}' of the keyring {why}", self.label()))
+                of_secret(format!("is damaged: {}", if text.is_empty() { "it is empty" } else { error.message() }))
+            }
         })
     }
 
@@ -190,7 +190,7 @@ impl KeyringTokenStore {
                 Place::Collection(collection) => service.create(&collection, &label, &attributes, &text).await,
             }
         });
-        written.map_err(|trouble| trouble.unwritable())
+        written.map_err(Trouble::unwritable)
     }
 
     fn commit_over(&self, stored: Option<&Record>, base: Option<Version>, record: &Record) -> Result<Commit> {
@@ -206,7 +206,7 @@ impl KeyringTokenStore {
     }
 
     fn label(&self) -> String {
-        cleaned(&self.0.label)
+        printable(&self.0.label, LONGEST)
     }
 }
 
@@ -266,13 +266,12 @@ impl RecordStore for KeyringTokenStore {
         match record.as_ref().and_then(Record::slot) {
             Some(other) if other != slot => {
                 let why = format!(
-                    "the secret '{}' of the keyring holds the session of another account ({}, client {}); it was left \
-                     untouched: use another name",
+                    "the secret '{}' in the keyring holds the session of another account ({}, client {}); it was not changed",
                     self.label(),
-                    cleaned(other.subject.as_deref().unwrap_or("no user")),
-                    cleaned(&other.client_id)
+                    printable(other.subject.as_deref().unwrap_or("no user"), LONGEST),
+                    printable(&other.client_id, LONGEST)
                 );
-                Err(Error::new(ErrorKind::StoreUnsafe, why))
+                Err(Error::new(ErrorKind::StoreUnsafe, why).with_hint("use another name"))
             }
             _ => Ok(record),
         }
@@ -303,7 +302,7 @@ impl RecordStore for KeyringTokenStore {
             attributes.insert("name", name);
             service.rename(&item, &label, &attributes).await
         });
-        renamed.map_err(|trouble| trouble.unwritable())?;
+        renamed.map_err(Trouble::unwritable)?;
         Ok(Some(aside.into()))
     }
 

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::answer::Answer;
 use super::exchange::Service;
 use crate::clock::Millis;
-use crate::error::{Error, ErrorKind, Result, cleaned};
+use crate::error::{Error, ErrorKind, Result};
+use crate::text::printable;
 
 /// What the identity service says to who asks without a credential.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,18 +29,15 @@ pub(super) struct Document {
 
 pub(super) fn document(answer: &Answer) -> Result<Document> {
     serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {
-        let why = format!(
-            "the identity service answered {} and no discovery document: check the realm's address and the proxy",
-            answer.status
-        );
-        Error::new(ErrorKind::MalformedAnswer, why)
+        let why = format!("the identity service answered {} without a discovery document", answer.status);
+        Error::new(ErrorKind::MalformedAnswer, why).with_hint("check the address of the realm and the proxy")
     })
 }
 
 impl Service {
     /// Reads the discovery document.
     pub(crate) fn probe(&self, now: impl Fn() -> Millis) -> Result<Probe> {
-        let (answer, date) = self.discovery().map_err(|failure| failure.error)?;
+        let (answer, date) = self.discovery().map_err(|failure| failure.error.or_try_later())?;
         read(&answer, date.as_deref(), now())
     }
 }
@@ -51,5 +49,5 @@ pub(super) fn read(answer: &Answer, date: Option<&str>, now: Millis) -> Result<P
     let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let ours = UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
     let ahead = service_time.map(|theirs| seconds(ours).cast_signed() - seconds(theirs).cast_signed());
-    Ok(Probe { issuer: cleaned(&document.issuer, 200), service_time, ahead })
+    Ok(Probe { issuer: printable(&document.issuer, 200), service_time, ahead })
 }

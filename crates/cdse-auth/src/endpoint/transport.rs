@@ -133,9 +133,11 @@ impl TransportConfig {
             Some(proxy) => builder.proxy(proxy),
             None => builder,
         };
-        let http = builder
-            .build()
-            .map_err(|_| unusable("the HTTP client cannot be set up; check the proxy and the user agent"))?;
+        let http = builder.build().map_err(|error| {
+            Error::new(ErrorKind::Transport, "the HTTP client cannot be set up")
+                .with_hint("check the proxy and the user agent")
+                .with_source(error)
+        })?;
         Ok(Client { http, route })
     }
 
@@ -143,7 +145,9 @@ impl TransportConfig {
         let provider = self.crypto.provider()?;
         let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| unusable(&format!("TLS cannot be set up: {error}")))?;
+            .map_err(|error| {
+                Error::new(ErrorKind::Transport, format!("TLS cannot be set up: {error}")).with_source(error)
+            })?;
         if plain {
             // Reading the system's certificates costs milliseconds, and no certificate will be asked for.
             return Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth());
@@ -159,10 +163,6 @@ impl TransportConfig {
 pub(super) struct Client {
     pub(super) http: reqwest::Client,
     pub(super) route: Option<Route>,
-}
-
-fn unusable(why: &str) -> Error {
-    Error::new(ErrorKind::Transport, why)
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl TokenManager {
                 return Ok(answer);
             }
         }
-        let why = "the account API refuses this token; it may lack the roles of the account";
+        let why = "the account API refuses this token: it may lack the roles of the account";
         Err(Error::new(ErrorKind::StillRefused, why))
     }
 }

@@ -343,7 +343,7 @@ impl<'a> Exchanges<'a> {
             Class::Unsent if !failure.error.is_transient() => Err(failure.error.clone()),
             // A code that was given cannot be sent again.
             Class::Unsent if login && matches!(self.core.provider.code_source(), CodeSource::Given(_)) => {
-                Err(failure.error.clone())
+                Err(failure.error.clone().or_try_later())
             }
             Class::Unsent | Class::Dead => Ok(Turn::Again),
             Class::Lost if !login => {
@@ -401,7 +401,7 @@ pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
     match saved? {
         Commit::Done => Ok(()),
         Commit::Moved => {
-            let why = "what the last renewal brought could not be stored, and the store holds something else by now";
+            let why = "the token of the last renewal could not be stored, and the store has another record by now";
             Err(Error::new(ErrorKind::StoreUnwritable, why))
         }
     }

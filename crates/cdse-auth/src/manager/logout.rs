@@ -151,7 +151,7 @@ pub(super) fn is_private(core: &Core) -> bool {
 /// An error for a manager that has nothing to log in with.
 pub(super) fn check_login(core: &Core, want: &Want) -> Result<()> {
     if core.slot.grant == Grant::AccessToken && want.is_explicit_login() {
-        let why = "a fixed access token is used as it is: there is nothing to log in with";
+        let why = "a fixed access token is used as it is, and cannot log in";
         return Err(Error::new(ErrorKind::Configuration, why));
     }
     Ok(())

@@ -228,14 +228,14 @@ pub(super) fn was_sent(shared: &Shared, record: &Record, code: &UsedCode) -> boo
 }
 
 pub(super) fn shut_down() -> Error {
-    Error::new(ErrorKind::ShutDown, "the token manager was shut down; make a new one")
+    Error::new(ErrorKind::ShutDown, "the token manager was shut down").with_hint("make a new one")
 }
 
 pub(super) fn defect() -> Error {
-    let why = "what was asked for failed for a reason that is a defect of this program; please report it";
-    Error::new(ErrorKind::Configuration, why)
+    Error::new(ErrorKind::Configuration, "the call failed because of a defect in this program")
+        .with_hint("please report it")
 }
 
 pub(super) fn logged_out() -> Error {
-    Error::new(ErrorKind::ReauthRequired, "you logged out; log in again")
+    Error::new(ErrorKind::ReauthRequired, "you logged out").with_hint("log in again")
 }

@@ -34,7 +34,7 @@ impl fmt::Display for WaitCause {
         match self {
             Self::Lock(Some(holder)) => write!(f, "process {holder}, which has the session's lock"),
             Self::Lock(None) => f.write_str("another process, which has the session's lock"),
-            Self::Hold(error) => write!(f, "the next try ({error})"),
+            Self::Hold(error) => write!(f, "the next try ({})", error.message()),
             Self::Code => f.write_str("the next one-time code"),
             Self::Service => f.write_str("the identity service"),
         }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use cdse_files::PrivateFile;
 
 use super::{Commit, Guard, RecordStore, StoreDescription, TokenStore};
-use crate::error::{Error, ErrorKind, Result, cleaned};
+use crate::error::{Error, ErrorKind, Result};
 use crate::random::Random;
 use crate::record::{Record, Slot, Version};
 use crate::sync::Arc;
+use crate::text::printable;
 use crate::token::TokenSet;
 
 /// A record is some 4 kB; a larger file is not a record.
@@ -77,7 +78,7 @@ impl FileTokenStore {
     fn read_any(&self) -> Result<Option<Record>> {
         let text = match self.0.file.read() {
             Err(error) if error.kind() == cdse_files::ErrorKind::TooLarge => {
-                return Err(self.damaged("it is far too large"));
+                return Err(self.damaged("it is too large"));
             }
             read => read?,
         };
@@ -87,7 +88,7 @@ impl FileTokenStore {
             Err(error) if error.kind() == ErrorKind::StoreNewer => {
                 let path = self.path().display();
                 let why =
-                    format!("the session file {path} was written by a newer version ({error}); it was left untouched");
+                    format!("the session file {path} was written by a newer version ({error}); it was not changed");
                 Err(Error::new(ErrorKind::StoreNewer, why).with_hint("update this program, or use another folder"))
             }
             Err(_) if text.is_empty() => Err(self.damaged("it is empty")),
@@ -153,10 +154,10 @@ impl RecordStore for FileTokenStore {
         match record.as_ref().and_then(Record::slot) {
             Some(other) if other != slot => {
                 let why = format!(
-                    "{} holds the session of another account ({}, client {}); it was left untouched",
+                    "{} holds the session of another account ({}, client {}); it was not changed",
                     self.path().display(),
-                    cleaned(other.subject.as_deref().unwrap_or("no user"), 80),
-                    cleaned(&other.client_id, 80)
+                    printable(other.subject.as_deref().unwrap_or("no user"), 80),
+                    printable(&other.client_id, 80)
                 );
                 Err(Error::new(ErrorKind::StoreUnsafe, why).with_hint("move it away, or use another file"))
             }
@@ -177,7 +178,7 @@ impl RecordStore for FileTokenStore {
     }
 
     fn guard_holder(&self, _: &Slot) -> Option<String> {
-        self.0.file.lock_holder().map(|note| cleaned(&note, 200))
+        self.0.file.lock_holder().map(|note| printable(&note, 200))
     }
 
     fn set_aside(&self, slot: &Slot) -> Result<Option<PathBuf>> {
