@@ -55,6 +55,7 @@ pub mod fuzz;
 mod manager;
 mod os;
 mod plan;
+mod problem;
 mod provider;
 mod random;
 mod reach;
@@ -72,6 +73,7 @@ pub use endpoint::{AccountSession, DEFAULT_REALM_URL, Probe, Proxy, TransportCon
 pub use error::{Error, ErrorKind, Result};
 pub use http::HeaderValue;
 pub use manager::{Login, SessionState, Status, TokenManager, TokenManagerBuilder, Verdict, WaitCause, Waiting};
+pub use problem::{Problem, ProblemKind};
 pub use provider::{
     Ability, AccessTokenAuth, AuthProvider, ClientCredentialsAuth, CodeSource, DEFAULT_CLIENT_ID, GrantData,
     OneTimeCode, PasswordAuth, RefreshTokenAuth, StoredSession, TotpSecret,

@@ -656,7 +656,7 @@ fn m8_a_token_that_could_not_be_saved_is_served_and_saved_later() {
     until("it was sent", || world.sandbox.counters().refreshes_ok == 1);
     store.set_faults([(cdse_auth::store::FileOperation::Write, 28)]);
     let header = renewal.join().unwrap().expect("the token is used");
-    assert!(manager.status().problems.iter().any(|problem| problem.contains("could not be stored")));
+    assert!(manager.status().problems.iter().any(|problem| problem.text().contains("could not be stored")));
     store.set_faults([]);
     world.advance(100);
     manager.force_refresh().unwrap();

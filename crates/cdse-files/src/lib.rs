@@ -25,6 +25,7 @@ mod lock;
 mod operation;
 mod os;
 mod private_file;
+mod warning;
 
 pub use error::{Error, ErrorKind, Result};
 pub use lock::Lock;
@@ -32,3 +33,4 @@ pub use lock::Lock;
 pub use operation::{Fault, FileOperation};
 pub use os::host_name;
 pub use private_file::PrivateFile;
+pub use warning::{Warning, WarningKind};

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{self, Lock};
 use crate::operation::{FileOperation, Steps};
 use crate::os;
+use crate::warning::{Warning, WarningKind};
 
 /// Unless [`PrivateFile::with_limit`] says otherwise.
 const LIMIT: u64 = 64 * 1024;
@@ -43,7 +44,7 @@ pub struct PrivateFile {
 /// What was noticed, and not told yet.
 #[derive(Default)]
 struct Warnings {
-    texts: Vec<String>,
+    found: Vec<Warning>,
     /// Others can put files into the folder.
     open_folder: bool,
     /// The file system keeps no permissions.
@@ -233,21 +234,22 @@ impl PrivateFile {
 
     /// What was noticed since the last call and is no reason to fail: permissions that were corrected, a folder that others
     /// can write, a file system that keeps no permissions (told once), a disk that cannot be synced.
-    pub fn take_warnings(&self) -> Vec<String> {
+    pub fn take_warnings(&self) -> Vec<Warning> {
         let mut found = self.warnings();
-        let mut warnings = std::mem::take(&mut found.texts);
+        let mut warnings = std::mem::take(&mut found.found);
         let folder = self.folder().display();
         if found.no_permissions {
             // The folder is open as well then, and nothing can be done about either.
             if !std::mem::replace(&mut found.said_no_permissions, true) {
-                warnings.push(format!(
+                let text = format!(
                     "the file system of {folder} keeps no permissions: other users of this machine may be able to read the \
                      files in it; use a folder on a disk that keeps them"
-                ));
+                );
+                warnings.push(Warning::new(WarningKind::NoPermissions, text));
             }
         } else if std::mem::take(&mut found.open_folder) {
-            warnings
-                .push(format!("other users can put files into {folder}; `chmod go-w` it, or use a folder of your own"));
+            let text = format!("other users can put files into {folder}; `chmod go-w` it, or use a folder of your own");
+            warnings.push(Warning::new(WarningKind::OpenFolder, text));
         }
         warnings
     }
@@ -276,8 +278,8 @@ impl PrivateFile {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn warn(&self, text: String) {
-        self.warnings().texts.push(text);
+    fn warn(&self, kind: WarningKind, text: String) {
+        self.warnings().found.push(Warning::new(kind, text));
     }
 
     fn beside(&self, before: &str, after: &str) -> PathBuf {
@@ -298,12 +300,21 @@ impl PrivateFile {
         if self.own_folder && os::is_open_to_others(metadata) {
             match os::close_to_others(file, metadata) {
                 Ok(after) if os::is_open_to_others(&after) => self.warnings().no_permissions = true,
-                Ok(_) => self.warn(format!(
-                    "other users could read {}: its permissions were corrected; if others use this machine, log out and in \
-                     again",
-                    path.display()
-                )),
-                Err(error) => self.warn(format!("other users can read {}: {error}", path.display())),
+                Ok(_) => {
+                    let text = format!(
+                        "other users could read {}: its permissions were corrected; if others use this machine, log out and \
+                         in again",
+                        path.display()
+                    );
+                    self.warn(WarningKind::PermissionsCorrected, text);
+                }
+                Err(error) => {
+                    let text = format!(
+                        "other users can read {}, and its permissions cannot be corrected: {error}",
+                        path.display()
+                    );
+                    self.warn(WarningKind::OpenFile, text);
+                }
             }
         }
         Ok(())
@@ -387,10 +398,13 @@ impl PrivateFile {
     fn sync_folder(&self) {
         let folder = self.folder();
         match self.steps.take(FileOperation::SyncFolder, || os::sync_folder(folder)) {
-            Err(error) if !os::has_no_folder_sync(&error) => self.warn(format!(
-                "{} could not be synced ({error}): a power cut may bring older contents back; check the disk",
-                folder.display()
-            )),
+            Err(error) if !os::has_no_folder_sync(&error) => {
+                let text = format!(
+                    "{} could not be synced ({error}): a power cut may bring older contents back; check the disk",
+                    folder.display()
+                );
+                self.warn(WarningKind::NotSynced, text);
+            }
             _ => {}
         }
     }

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cdse_auth::store::{Commit, Guard, RecordStore, StoreDescription};
+use cdse_auth::store::{Commit, Guard, Holder, RecordStore, StoreDescription};
 use cdse_auth::text::printable;
-use cdse_auth::{Error, ErrorKind, FileTokenStore, Random, Record, Result, Slot, TokenSet, TokenStore, Version};
+use cdse_auth::{
+    Error, ErrorKind, FileTokenStore, Problem, Random, Record, Result, Slot, TokenSet, TokenStore, Version,
+};
 
 use crate::call::within;
 use crate::service::{Attributes, Place, Service};
@@ -285,7 +287,7 @@ impl RecordStore for KeyringTokenStore {
         self.0.lock.try_guard(slot)
     }
 
-    fn guard_holder(&self, slot: &Slot) -> Option<String> {
+    fn guard_holder(&self, slot: &Slot) -> Option<Holder> {
         self.0.lock.guard_holder(slot)
     }
 
@@ -306,7 +308,7 @@ impl RecordStore for KeyringTokenStore {
         Ok(Some(aside.into()))
     }
 
-    fn take_warnings(&self) -> Vec<String> {
+    fn take_warnings(&self) -> Vec<Problem> {
         self.0.lock.take_warnings()
     }
 

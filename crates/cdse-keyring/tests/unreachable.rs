@@ -127,7 +127,7 @@ fn s3_the_lock_file_is_closed_to_others_and_names_its_holder() {
     let held = open().try_guard(&contract::slot()).unwrap().expect("nobody holds it");
     assert!(open().try_guard(&contract::slot()).unwrap().is_none());
     let holder = open().guard_holder(&contract::slot()).unwrap();
-    assert!(holder.starts_with(&format!("{}@", std::process::id())), "{holder}");
+    assert!(holder.process.starts_with(&format!("{}@", std::process::id())), "{holder}");
     let lock = folder.path().join("sessions/session.keyring.lock");
     assert_eq!(fs::metadata(lock).unwrap().permissions().mode() & 0o777, 0o600);
     drop(held);

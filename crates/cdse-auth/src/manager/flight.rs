@@ -16,7 +16,7 @@
 //! 10 end the session that was replaced
 //! ```
 
-use super::core::{Core, Holder};
+use super::core::Core;
 use super::exchange::{Exchanges, Turn, end_orphans};
 use super::explain;
 use super::shared::{Basis, End, EndedFlight, RunningFlight, Seen, Shared, defect, note, shut_down, was_sent};
@@ -24,10 +24,12 @@ use super::waiting::WaitCause;
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Permit, Plan, State, View, Want};
+use crate::problem::{Problem, ProblemKind};
 use crate::provider::{CodeSource, GIVEN_LIFE};
 use crate::record::{Grant, Hold, Known, UsedCode};
-use crate::store::Commit;
+use crate::store::{Commit, Holder};
 use crate::sync::{Arc, lock, spawn};
+use crate::token::moment;
 
 /// How soon whoever sleeps looks at the store again while somebody is at an exchange, and otherwise.
 const SOON: Millis = 250;
@@ -373,11 +375,11 @@ impl Flight<'_> {
     fn guard_is_taken(&self, wants: &[Want], until: Millis) -> Result<Turn> {
         let holder = self.core.guard_holder();
         let named = match &holder {
-            Some(Holder { who, since: Some(since) }) => {
-                let length = (self.core.clock.now().wall / 1000).saturating_sub(*since).max(0);
-                format!(" ({who}, for {length} s)")
+            Some(Holder { process, since: Some(since) }) => {
+                let length = moment(self.core.clock.now().wall).duration_since(*since).unwrap_or_default();
+                format!(" ({process}, for {} s)", length.as_secs())
             }
-            Some(Holder { who, since: None }) => format!(" ({who})"),
+            Some(Holder { process, since: None }) => format!(" ({process})"),
             None => String::new(),
         };
         let why = format!("another process{named} holds the session's lock");
@@ -389,7 +391,7 @@ impl Flight<'_> {
         }
         self.core.blocked_by(Some(error));
         self.core.waits_for(
-            WaitCause::Lock(holder.map(|holder| holder.who)),
+            WaitCause::Lock(holder.map(|holder| holder.process)),
             now.wall.saturating_add(until.saturating_sub(now.mono)),
         );
         self.core.clock.pause(self.core.random.between(10, 250));
@@ -410,7 +412,7 @@ impl Flight<'_> {
         let aside = aside.map_or_else(String::new, |path| format!("; it was set aside as {}", path.display()));
         let found = error.clone().retold(|what| format!("{what}{aside}"));
         if want.is_explicit_login() && guard.is_some() {
-            note(&mut self.core.shared(), found.message().to_owned());
+            note(&mut self.core.shared(), Problem::new(ProblemKind::Store, found.message()));
             return self.core.look();
         }
         Err(found.with_hint("log in again"))

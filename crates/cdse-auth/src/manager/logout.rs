@@ -65,7 +65,7 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
                 drop(section);
                 let (holder, now) = (core.guard_holder(), core.clock.now());
                 core.waits_for(
-                    WaitCause::Lock(holder.map(|holder| holder.who)),
+                    WaitCause::Lock(holder.map(|holder| holder.process)),
                     now.wall.saturating_add(until.saturating_sub(now.mono)),
                 );
                 core.clock.pause(core.random.between(10, 100));

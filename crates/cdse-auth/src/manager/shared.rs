@@ -7,6 +7,7 @@ use super::waiting::Waiting;
 use crate::clock::{Millis, Now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Want;
+use crate::problem::Problem;
 use crate::record::{Hold, Known, Record, UsedCode, Version};
 use crate::secret::Secret;
 use crate::sync::{Arc, Condvar, MutexGuard};
@@ -47,7 +48,7 @@ pub(super) struct Shared {
     pub(super) orphans: Vec<Secret>,
     /// Codes that were sent from here: never again, whatever is stored.
     pub(super) sent_codes: Vec<UsedCode>,
-    pub(super) problems: Vec<String>,
+    pub(super) problems: Vec<Problem>,
     pub(super) waiting: Option<Waiting>,
 }
 
@@ -216,7 +217,7 @@ impl End {
     }
 }
 
-pub(super) fn note(shared: &mut Shared, problem: String) {
+pub(super) fn note(shared: &mut Shared, problem: Problem) {
     if !shared.problems.contains(&problem) {
         shared.problems.push(problem);
     }

@@ -4,6 +4,7 @@ use super::core::Core;
 use crate::endpoint::jwt_times;
 use crate::error::Error;
 use crate::plan::State;
+use crate::problem::{Problem, ProblemKind};
 use crate::record::Grant;
 use crate::store::StoreDescription;
 use crate::token::{TokenSet, moment};
@@ -49,8 +50,8 @@ pub struct Status {
     pub uses_one_time_code: Option<bool>,
     /// The store, and whether other processes share the session through it.
     pub store: StoreDescription,
-    /// What was noticed, a sentence each.
-    pub problems: Vec<String>,
+    /// What was noticed and is no reason to fail.
+    pub problems: Vec<Problem>,
 }
 
 /// What a caller would get.
@@ -74,13 +75,18 @@ pub(super) fn status(core: &Core) -> Status {
     let view = core.view(&seen, now);
     let (record, tokens) = (&seen.record, seen.record.tokens.as_ref());
     let mut problems = shared.problems.clone();
-    problems.extend(looked.err().map(|error| error.message().to_owned()));
-    problems.extend(shared.unsaved.as_ref().map(|unsaved| format!("the session is in memory only: {}", unsaved.error)));
+    problems.extend(looked.err().map(|error| Problem::new(ProblemKind::Store, error.message())));
+    if let Some(unsaved) = &shared.unsaved {
+        let text = format!("the session is in memory only: {}", unsaved.error);
+        problems.push(Problem::new(ProblemKind::Unsaved, text));
+    }
     if let Some(mark) = record.mark.as_ref().filter(|mark| mark.lost) {
-        problems.push(format!("the answer to a request of {} is not known", mark.by));
+        let text = format!("the answer to a request of process {} was lost", mark.by);
+        problems.push(Problem::new(ProblemKind::AnswerLost, text));
     }
     if let Some(dead) = &record.dead {
-        problems.push(format!("the identity service has ended the session ({})", dead.words));
+        let text = format!("the identity service has ended the session ({})", dead.words);
+        problems.push(Problem::new(ProblemKind::SessionEnded, text));
     }
     Status {
         username: core.provider.username().map(str::to_owned),

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use cdse_files::PrivateFile;
 
-use super::{Commit, Guard, RecordStore, StoreDescription, TokenStore};
+use super::{Commit, Guard, Holder, RecordStore, StoreDescription, TokenStore};
 use crate::error::{Error, ErrorKind, Result};
+use crate::problem::Problem;
 use crate::random::Random;
 use crate::record::{Record, Slot, Version};
 use crate::sync::Arc;
@@ -177,8 +179,12 @@ impl RecordStore for FileTokenStore {
         Ok(self.0.file.try_lock()?.map(|lock| Box::new(FileGuard(lock)) as Box<dyn Guard>))
     }
 
-    fn guard_holder(&self, _: &Slot) -> Option<String> {
-        self.0.file.lock_holder().map(|note| printable(&note, 200))
+    fn guard_holder(&self, _: &Slot) -> Option<Holder> {
+        let note = printable(&self.0.file.lock_holder()?, 200);
+        let mut words = note.split_whitespace();
+        let process = words.next()?;
+        let seconds = words.next().and_then(|since| since.parse().ok()).map(Duration::from_secs);
+        Some(Holder::new(process, seconds.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))))
     }
 
     fn set_aside(&self, slot: &Slot) -> Result<Option<PathBuf>> {
@@ -189,8 +195,8 @@ impl RecordStore for FileTokenStore {
         Ok(Some(self.0.file.set_aside(&format!(".damaged-{:08x}", self.0.random.u64() >> 32))?))
     }
 
-    fn take_warnings(&self) -> Vec<String> {
-        self.0.file.take_warnings()
+    fn take_warnings(&self) -> Vec<Problem> {
+        self.0.file.take_warnings().into_iter().map(Problem::from).collect()
     }
 
     fn description(&self) -> StoreDescription {
@@ -203,7 +209,7 @@ impl RecordStore for FileTokenStore {
 struct FileGuard(#[expect(dead_code, reason = "it is held")] cdse_files::Lock);
 
 impl Guard for FileGuard {
-    fn holds_for(&self, _: std::time::Duration) -> bool {
+    fn holds_for(&self, _: Duration) -> bool {
         true
     }
 }

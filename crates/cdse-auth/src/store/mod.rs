@@ -15,6 +15,7 @@ mod memory;
 mod simple;
 
 use std::fmt;
+use std::time::SystemTime;
 
 #[cfg(feature = "testing")]
 pub use cdse_files::{Fault, FileOperation};
@@ -23,6 +24,7 @@ pub use memory::MemoryTokenStore;
 pub(crate) use simple::SimpleStore;
 
 use crate::error::Result;
+use crate::problem::Problem;
 use crate::record::{Record, Slot, Version};
 use crate::token::TokenSet;
 
@@ -103,8 +105,8 @@ pub trait RecordStore: Send + Sync {
     /// [`StoreUnusable`](crate::ErrorKind::StoreUnusable) where no guard can be had at all.
     fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>>;
 
-    /// Who holds the guard, for people: `pid@host`, and since when. `None` if nobody does, or nobody knows.
-    fn guard_holder(&self, slot: &Slot) -> Option<String> {
+    /// The process that holds the guard, if one does and the store knows which.
+    fn guard_holder(&self, slot: &Slot) -> Option<Holder> {
         let _ = slot;
         None
     }
@@ -119,8 +121,8 @@ pub trait RecordStore: Send + Sync {
         Ok(None)
     }
 
-    /// What the store has noticed and mended since it was asked last, a sentence each.
-    fn take_warnings(&self) -> Vec<String> {
+    /// What the store has noticed or mended since the last call.
+    fn take_warnings(&self) -> Vec<Problem> {
         Vec::new()
     }
 
@@ -132,6 +134,29 @@ pub trait RecordStore: Send + Sync {
 pub trait Guard: fmt::Debug + Send {
     /// Whether the guard will still be held for `length`.
     fn holds_for(&self, length: std::time::Duration) -> bool;
+}
+
+/// The process that holds a guard. `Display` shows the process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Holder {
+    /// `pid@host`.
+    pub process: String,
+    /// Since when, where that is known.
+    pub since: Option<SystemTime>,
+}
+
+impl Holder {
+    /// The process `pid@host`.
+    pub fn new(process: impl Into<String>, since: Option<SystemTime>) -> Self {
+        Self { process: process.into(), since }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.process)
+    }
 }
 
 /// What became of a commit.

@@ -243,7 +243,7 @@ fn s3_the_death_of_the_holder_frees_the_lock() {
     let taken = || records.try_guard(&contract::slot()).unwrap().is_none();
     let theirs = format!("{}@", holder.id());
     // Only looked at: whoever tries for the lock has it for a moment, and could keep the other from it.
-    let named = || records.guard_holder(&contract::slot()).is_some_and(|name| name.starts_with(&theirs));
+    let named = || records.guard_holder(&contract::slot()).is_some_and(|holder| holder.process.starts_with(&theirs));
     for _ in 0..30_000 {
         if named() {
             break;
