@@ -27,7 +27,7 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The kinds of failure. Whether waiting helps is decided here, once: [`ErrorKind::is_transient`].
+/// The kinds of failure. [`is_transient`](ErrorKind::is_transient) says whether waiting helps.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -42,22 +42,21 @@ pub enum ErrorKind {
     ReauthRequired,
     /// The service still refuses a token that was renewed a moment ago.
     StillRefused,
-    /// This kind of credential does not reach that service, whoever holds it.
+    /// This kind of credential does not reach that service.
     WrongCredential,
     /// The service asks for fewer requests (429).
     RateLimited,
-    /// The service is out of order for the moment (5xx).
+    /// The service is temporarily unavailable (5xx), or something else answers in its place.
     ServiceUnavailable,
     /// The service was not reached, or its answer was lost on the way.
     Network,
     /// Address, client id or settings are wrong; waiting does not help.
     Configuration,
-    /// The proxy or the certificate authorities that were named cannot be used, or there is no cryptography for TLS; nothing
-    /// was sent.
+    /// The configured proxy or certificate authorities cannot be used, or there is no cryptography for TLS; nothing was sent.
     Transport,
-    /// The certificate of the service, or of the proxy, is from an authority that is not known here; nothing was sent.
+    /// The certificate of the service, or of the proxy, was issued by an unknown authority; nothing was sent.
     UnknownAuthority,
-    /// The service answered something that is no token answer.
+    /// The service sent an invalid response.
     MalformedAnswer,
     /// The session store cannot be written (read-only, full, no permission).
     StoreUnwritable,
@@ -76,7 +75,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without any change here.
     #[must_use]
     pub fn is_transient(self) -> bool {
         matches!(self, Self::RateLimited | Self::ServiceUnavailable | Self::Network | Self::LockWait)
@@ -153,7 +152,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without any change here.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind().is_transient()

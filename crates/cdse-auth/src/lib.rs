@@ -1,11 +1,11 @@
 //! Valid access tokens for the Copernicus Data Space Ecosystem (CDSE).
 //!
-//! One question is answered here for everything above: *what is a valid `Authorization` header right now?*
+//! This crate answers one question: *what is a valid `Authorization` header right now?*
 //!
 //! | part | what it does |
 //! |---|---|
 //! | [`AuthProvider`] | says how the first token is obtained; makes no request |
-//! | [`TokenManager`] | owns the exchange, every renewal, and the logout; [`blocking`] has the same for plain threads |
+//! | [`TokenManager`] | owns the exchange, every renewal, and the logout; [`blocking`] has it for plain threads |
 //! | [`TokenStore`] | keeps the session: in memory (the default), or in a file for all processes of a user |
 //!
 //! Any number of tasks, threads and processes that share a session cause one request per renewal. A renewal runs on a
@@ -33,7 +33,7 @@
 //! [`CryptoProvider`](https://docs.rs/rustls/0.23/rustls/crypto/struct.CryptoProvider.html) that is installed as the
 //! process's default, else the one that the features of `rustls` 0.23 name (its own default is `aws_lc_rs`), and installs
 //! none itself. A program that has neither enables the feature `ring` here; without it the first request fails with
-//! [`ErrorKind::Transport`], and says so, a request without TLS, too.
+//! [`ErrorKind::Transport`], even one without TLS.
 //!
 //! The feature also enables that of `rustls`. A program that has `aws_lc_rs` as well has two then, and `rustls` asks it to
 //! install one of them before it makes connections of its own; for those of the library the feature decides.

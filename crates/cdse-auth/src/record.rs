@@ -16,7 +16,7 @@ use crate::token::TokenSet;
 pub enum Grant {
     /// Resource owner password credentials (RFC 6749 §4.3).
     Password,
-    /// A refresh token given from outside (RFC 6749 §6).
+    /// A given refresh token (RFC 6749 §6).
     RefreshToken,
     /// Client credentials (RFC 6749 §4.4).
     ClientCredentials,
@@ -35,8 +35,7 @@ pub struct Slot {
     pub client_id: String,
     /// The grant that opened the session.
     pub grant: Grant,
-    /// The user name in lower case, or the fingerprint of a refresh token given from outside; `None` for a machine
-    /// client.
+    /// The user name in lower case, or the fingerprint of a given refresh token; `None` for an OAuth client.
     pub subject: Option<String>,
 }
 
@@ -297,7 +296,7 @@ pub(crate) struct Worked {
 pub struct Version {
     /// Random at creation.
     pub lineage: u64,
-    /// Goes up by one with every commit.
+    /// Increases by one with every commit.
     pub generation: u64,
 }
 
@@ -330,15 +329,14 @@ impl Record {
         }
     }
 
-    /// What a store keeps for tokens that come without a record ([`TokenStore::save`](crate::TokenStore::save)): a session
-    /// of its own.
+    /// The record of tokens that come without one ([`TokenStore::save`](crate::TokenStore::save)): a session of its own.
     #[must_use]
     pub fn of_tokens(slot: Option<Slot>, tokens: TokenSet, random: &Random) -> Self {
         Self { tokens: Some(tokens), ..Self::new(slot, random) }
     }
 
-    /// What takes its place when the tokens are removed ([`TokenStore::clear`](crate::TokenStore::clear)): no token, and
-    /// word of that it was meant.
+    /// The record that replaces this one when the tokens are removed ([`TokenStore::clear`](crate::TokenStore::clear)): it has
+    /// no tokens, and is marked as logged out.
     #[must_use]
     pub fn cleared(&self) -> Self {
         Self { tokens: None, out: true, ..self.next() }
@@ -378,7 +376,7 @@ impl Record {
     /// # Errors
     ///
     /// [`ErrorKind::StoreNewer`] for a schema above [`Record::SCHEMA`], [`ErrorKind::StoreDamaged`] for anything else
-    /// that is no record. Neither shows anything of the text.
+    /// that is not a record. Neither error shows any of the text.
     pub fn from_json(text: &[u8]) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Schema {

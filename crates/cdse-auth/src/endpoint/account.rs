@@ -14,22 +14,22 @@ use crate::text::printable;
 /// How much of a text of the service is kept.
 const WORDS: usize = 200;
 
-/// An open session of an account, as the identity service tells it. Each takes one of the account's places.
+/// An open session of an account, as the identity service describes it. The service limits how many an account may have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct AccountSession {
-    /// Its name, which is `session_state` in token answers.
+    /// Its id, which is `session_state` in token answers.
     pub id: String,
-    /// Whether it is the session of the token that was asked with.
+    /// Whether it is the session of the token in the request.
     pub current: bool,
     /// When it was opened.
     pub started_at: Option<SystemTime>,
-    /// When a token of it was obtained last.
+    /// When its last token was obtained.
     pub last_access_at: Option<SystemTime>,
     /// When it ends at the latest.
     pub expires_at: Option<SystemTime>,
-    /// The OAuth clients that use it. None are left once a one-time refresh token was used twice: nobody can use such a
-    /// session any more, and it keeps its place.
+    /// The OAuth clients that use it. Empty after a one-time refresh token was used twice: such a session can no longer be
+    /// used, but counts towards the limit until it ends.
     pub clients: Vec<String>,
     /// The address that it was used from, as the service saw it.
     pub ip: Option<String>,

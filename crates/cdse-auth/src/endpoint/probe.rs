@@ -1,4 +1,4 @@
-//! Whether the identity service is there, for who looks into a problem.
+//! Whether the identity service is there, for diagnosis.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,13 +10,13 @@ use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::printable;
 
-/// What the identity service says to who asks without a credential.
+/// What the identity service tells without a credential.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Probe {
-    /// The realm as the service names itself (OpenID Connect Discovery §3).
+    /// The service's name for the realm (OpenID Connect Discovery §3).
     pub issuer: String,
-    /// What the service takes for the time of day, to the second.
+    /// The time by the service's clock, to the second.
     pub service_time: Option<SystemTime>,
     /// How many seconds this machine's clock is ahead of that; negative: behind.
     pub ahead: Option<i64>,

@@ -16,8 +16,8 @@ use crate::sync::Arc;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// HTTP settings of a manager. The library builds its own client from them, for redirects, idle connections and cookies
-/// are a client's settings, and each of the three could give a credential away or send it twice.
+/// HTTP settings of a manager. The library builds its own client from them, because redirects, idle connections and cookies
+/// are settings of a client, and each of the three could give a credential away or send it twice.
 ///
 /// ```
 /// use cdse_auth::{Proxy, TransportConfig};
@@ -60,7 +60,7 @@ impl TransportConfig {
         self
     }
 
-    /// With certificate authorities beside the system's, in PEM.
+    /// With certificate authorities in addition to the system's, in PEM.
     ///
     /// # Errors
     ///
@@ -70,8 +70,8 @@ impl TransportConfig {
         Ok(self)
     }
 
-    /// With the certificate authorities of a file beside the system's, in PEM. The file is read when the first request is
-    /// made; a failure then ([`ErrorKind::Transport`]) calls it by `name`, such as that of an option or a setting.
+    /// With the certificate authorities of a file in addition to the system's, in PEM. The file is read when the first request
+    /// is made; an error then ([`ErrorKind::Transport`]) calls it by `name`, such as the name of an option or a setting.
     #[must_use]
     pub fn with_root_certificate_file(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         self.authorities.add_file(name.into(), path.into());
@@ -94,8 +94,8 @@ impl TransportConfig {
         self
     }
 
-    /// With another limit for one whole exchange. Defaults to 20 s, and is never more. A connection that takes 5 s, or half of
-    /// that limit, is given up: then nothing was sent.
+    /// With another limit for one whole exchange. Defaults to 20 s, which is also the maximum. A connection that takes longer
+    /// than 5 s, or than half of the limit, is given up before anything is sent.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(Duration::from_millis(EXCHANGE.unsigned_abs()));

@@ -21,7 +21,7 @@ pub enum CodeSource<'a> {
     Given(&'a OneTimeCode),
     /// Generated, one login per time step.
     Totp(&'a TotpSecret),
-    /// Somebody is asked.
+    /// A user is asked.
     Asked(&'a (dyn Fn() -> Result<Secret> + Send + Sync)),
 }
 

@@ -35,14 +35,14 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// When what is stored cannot be read; never merely because there is nothing.
+    /// When the stored tokens cannot be read; that there are none is not an error.
     fn load(&self) -> Result<Option<TokenSet>>;
 
     /// Keeps the tokens in place of anything stored before.
     ///
     /// # Errors
     ///
-    /// When they could not be kept; what was stored before is then still there.
+    /// When they could not be stored; what was stored before is then still there.
     fn save(&self, tokens: &TokenSet) -> Result<()>;
 
     /// Removes any stored tokens.
@@ -52,7 +52,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     /// When they could not be removed.
     fn clear(&self) -> Result<()>;
 
-    /// The full contract, for a store that keeps it.
+    /// The larger contract, if the store keeps it.
     fn records(&self) -> Option<&dyn RecordStore> {
         None
     }
@@ -80,7 +80,7 @@ impl<S: TokenStore + ?Sized> TokenStore for std::sync::Arc<S> {
 pub trait RecordStore: Send + Sync {
     /// The record of `slot`, or `None` when there is none.
     ///
-    /// Readers see a record as it was committed: never a part of one, and never nothing while one is being replaced.
+    /// Readers see a whole record, as it was committed: the old one or the new one while it is being replaced.
     ///
     /// # Errors
     ///
@@ -89,20 +89,20 @@ pub trait RecordStore: Send + Sync {
 
     /// Replaces the record of `slot`, atomically and durably, if what is stored is `base` (`None`: nothing).
     ///
-    /// Two commits that race on one base: exactly one of them is done where the [`Guard`] is held; without it the later
-    /// one may win, and the generation tells.
+    /// Of two commits on one base exactly one is done if the [`Guard`] is held; without it the later one may win, which the
+    /// generation shows.
     ///
     /// # Errors
     ///
-    /// [`StoreUnwritable`](crate::ErrorKind::StoreUnwritable) when the store does not take it; what was stored before
-    /// is then still there.
+    /// [`StoreUnwritable`](crate::ErrorKind::StoreUnwritable) when it could not be stored; what was stored before is then
+    /// still there.
     fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit>;
 
     /// Tries to become the one process that exchanges tokens for `slot`. It does not wait.
     ///
     /// # Errors
     ///
-    /// [`StoreUnusable`](crate::ErrorKind::StoreUnusable) where no guard can be had at all.
+    /// [`StoreUnusable`](crate::ErrorKind::StoreUnusable) where guards do not work at all.
     fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>>;
 
     /// The process that holds the guard, if one does and the store knows which.
@@ -111,7 +111,8 @@ pub trait RecordStore: Send + Sync {
         None
     }
 
-    /// Moves a damaged record out of the way, under the guard, and says where to. `None` if the store has no such thing.
+    /// Moves a damaged record out of the way, under the guard, and returns where it is now. `None` if there is none, or the
+    /// store cannot do that.
     ///
     /// # Errors
     ///
@@ -165,16 +166,16 @@ impl fmt::Display for Holder {
 pub enum Commit {
     /// The record is stored.
     Done,
-    /// Something else than the base is stored: read again.
+    /// What is stored is not the base: read it again.
     Moved,
 }
 
-/// A store, for people and for `status`.
+/// What a store is, for [`Status`](crate::Status).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoreDescription {
     /// `memory`, `file`, or the store's own name.
     pub kind: &'static str,
-    /// Where it is, if it is somewhere.
+    /// Its path, if it has one.
     pub path: Option<std::path::PathBuf>,
     /// Whether several processes share one session through it. `false`: single flight within this process only.
     pub shared: bool,
