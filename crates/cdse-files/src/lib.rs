@@ -1,8 +1,8 @@
 //! Private files: readable by their owner alone, replaced as a whole, locked between processes.
 //!
 //! A program that keeps a secret in a file has to get many small things right: the permissions under any umask, symbolic
-//! links and FIFOs in the file's place, a folder that belongs to somebody else (`sudo`), a power cut in the middle of a
-//! write, network file systems whose locks keep nobody out. [`PrivateFile`] does all of them in one place.
+//! links and FIFOs in the file's place, a folder that belongs to another user (`sudo`), a power cut in the middle of a write,
+//! network file systems whose locks do not work between machines. [`PrivateFile`] does all of them in one place.
 //!
 //! ```
 //! use cdse_files::PrivateFile;

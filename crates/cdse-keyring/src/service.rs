@@ -1,7 +1,7 @@
 //! The calls of the Secret Service API (freedesktop.org, draft 0.2) that a store needs.
 //!
-//! Secrets go over the session bus as they are (algorithm `plain`): whoever can listen there is this user, and can ask the
-//! keyring itself.
+//! Secrets go over the session bus as they are (algorithm `plain`): only programs of this user can listen there, and these can
+//! ask the keyring itself.
 
 use std::collections::HashMap;
 use std::future::poll_fn;

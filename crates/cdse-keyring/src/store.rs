@@ -20,7 +20,7 @@ use crate::call::within;
 use crate::service::{Attributes, Place, Service};
 use crate::trouble::{LONGEST, Trouble};
 
-/// Longer than this a keyring that asks nobody needs for nothing.
+/// A keyring that does not have to ask its user answers sooner.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// What the name of a lock file ends with.
@@ -28,14 +28,13 @@ const LOCK: &str = ".keyring.lock";
 
 /// Keeps one session in the keyring of the desktop; any number of processes may use it at the same time.
 ///
-/// The secret is found by the name and the folder, so that two folders are two sessions, as with files; and what guards it
-/// is `<name>.keyring.lock` in that folder, for a keyring has no locks. The folder must be on a file system with locks.
-/// Creating the value touches neither the folder nor the bus.
+/// The secret is found by the name and the folder, so that two folders have two sessions, as with files. A keyring has no
+/// locks, so the guard is the file `<name>.keyring.lock` in that folder, which must be on a file system with locks. Creating
+/// the value touches neither the folder nor the bus.
 ///
-/// Each call of the keyring has a limit of 3 s ([`with_time_limit`](Self::with_time_limit)), and a commit makes two. None
-/// asks anybody to unlock the keyring
-/// unless [`with_unlock_prompt`](Self::with_unlock_prompt) says so. A keyring that does not answer, is locked or is not
-/// there is an error; the session is kept nowhere else.
+/// Each call of the keyring has a limit of 3 s ([`with_time_limit`](Self::with_time_limit)), and a commit makes two calls. The
+/// user is not asked to unlock the keyring, except with [`with_unlock_prompt`](Self::with_unlock_prompt). A keyring that does
+/// not answer, is locked or is not there is an error; the session is not kept anywhere else.
 #[derive(Clone)]
 pub struct KeyringTokenStore(Arc<Inner>);
 
@@ -60,38 +59,37 @@ impl KeyringTokenStore {
         Self(Arc::new(Inner { folder, name, label, lock, bus: None, limit: LIMIT, unlock: None }))
     }
 
-    /// What the keyring's manager shows it as.
+    /// The label that the keyring's manager shows.
     #[must_use]
     pub fn with_label(self, label: impl Into<String>) -> Self {
         self.with(|inner| inner.label = label.into())
     }
 
-    /// How long one call may take: 3 s unless said.
+    /// How long one call may take. Defaults to 3 s.
     #[must_use]
     pub fn with_time_limit(self, limit: Duration) -> Self {
         self.with(|inner| inner.limit = limit)
     }
 
-    /// Where the keyring is locked it may ask its user to unlock it, who has this long. For programs with somebody in front
-    /// of them.
+    /// Lets a locked keyring ask its user to unlock it, and waits this long. For interactive programs.
     #[must_use]
     pub fn with_unlock_prompt(self, patience: Duration) -> Self {
         self.with(|inner| inner.unlock = Some(patience))
     }
 
-    /// The bus at this D-Bus address in place of the session's own.
+    /// The bus at this D-Bus address in place of the session bus.
     #[must_use]
     pub fn with_bus(self, address: impl Into<String>) -> Self {
         self.with(|inner| inner.bus = Some(address.into()))
     }
 
-    /// The lock file. It is there as soon as the session was used once, and is never deleted.
+    /// The lock file. It is created at the first use of the session and never deleted.
     #[must_use]
     pub fn lock_path(&self) -> PathBuf {
         self.0.folder.join(format!("{}{LOCK}", self.0.name))
     }
 
-    /// The names of the sessions that were used with this folder, whatever the keyring still holds of them.
+    /// The names of the sessions that were used with this folder, whether or not the keyring still has them.
     ///
     /// # Errors
     ///

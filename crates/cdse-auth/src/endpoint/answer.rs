@@ -268,7 +268,7 @@ fn invalid_grant(grant_type: GrantType, words: &str) -> (Class, Error) {
         return (Class::Dead, error.with_hint("log in again"));
     }
     let why = "user name, password or one-time code were refused (the service does not say which); repeated refusals lock \
-               the account for a short time, without a message";
+               the account for a minute or more";
     let hint = "check them; after two refusals wait a minute before the next try";
     (Class::Refused, Error::new(ErrorKind::CredentialsRefused, why).with_hint(hint))
 }

@@ -69,8 +69,8 @@ impl FileTokenStore {
         self.0.file.set_faults(faults);
     }
 
-    /// From now on `watcher` is told of each operation before it is done, in place of any that was told before. What it
-    /// returns is the error number of the system that the operation fails with (feature `testing`).
+    /// From now on calls `watcher`, in place of any other, before each operation. An error number of the system that it returns
+    /// makes the operation fail (feature `testing`).
     #[cfg(feature = "testing")]
     pub fn watch(&self, watcher: impl FnMut(cdse_files::FileOperation) -> Option<i32> + Send + 'static) {
         self.0.file.watch(watcher);
