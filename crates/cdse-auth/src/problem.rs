@@ -45,6 +45,20 @@ impl Problem {
         Self { kind, text: text.into() }
     }
 
+    /// A warning about the file of a store.
+    pub(crate) fn of_file(warning: &cdse_files::Warning) -> Self {
+        use cdse_files::WarningKind as File;
+        let kind = match warning.kind() {
+            File::NoPermissions => ProblemKind::NoPermissions,
+            File::OpenFolder => ProblemKind::OpenFolder,
+            File::PermissionsCorrected => ProblemKind::PermissionsCorrected,
+            File::OpenFile => ProblemKind::OpenFile,
+            File::NotSynced => ProblemKind::NotDurable,
+            _ => ProblemKind::Other,
+        };
+        Self::new(kind, warning.to_string())
+    }
+
     /// What it is about.
     #[must_use]
     pub fn kind(&self) -> ProblemKind {
@@ -61,20 +75,5 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-impl From<cdse_files::Warning> for Problem {
-    fn from(warning: cdse_files::Warning) -> Self {
-        use cdse_files::WarningKind as File;
-        let kind = match warning.kind() {
-            File::NoPermissions => ProblemKind::NoPermissions,
-            File::OpenFolder => ProblemKind::OpenFolder,
-            File::PermissionsCorrected => ProblemKind::PermissionsCorrected,
-            File::OpenFile => ProblemKind::OpenFile,
-            File::NotSynced => ProblemKind::NotDurable,
-            _ => ProblemKind::Other,
-        };
-        Self::new(kind, warning.to_string())
     }
 }

@@ -196,7 +196,7 @@ impl RecordStore for FileTokenStore {
     }
 
     fn take_warnings(&self) -> Vec<Problem> {
-        self.0.file.take_warnings().into_iter().map(Problem::from).collect()
+        self.0.file.take_warnings().iter().map(Problem::of_file).collect()
     }
 
     fn description(&self) -> StoreDescription {
