@@ -1,7 +1,7 @@
-//! The same manager for plain threads: the same names, each call blocks until it has its answer.
+//! The manager for plain threads: the methods have the same names, and each call blocks until it has its result.
 //!
-//! It needs no runtime and starts none. Inside an async task use [`crate::TokenManager`] instead, for a blocked task
-//! blocks its thread.
+//! It needs no runtime and starts none. Inside an async task use [`crate::TokenManager`] instead: a blocking call there blocks
+//! the thread of the task.
 //!
 //! ```no_run
 //! use cdse_auth::{PasswordAuth, blocking::TokenManager};
@@ -36,7 +36,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::new`](crate::TokenManager::new).
     pub fn new(provider: impl AuthProvider + 'static) -> Result<Self> {
         crate::TokenManager::new(provider).map(Self)
     }
@@ -51,7 +51,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::authorization_header`](crate::TokenManager::authorization_header).
     #[inline(always)]
     pub fn authorization_header(&self) -> Result<HeaderValue> {
         self.0.fresh_header_or(|| self.wait_for_header())
@@ -66,7 +66,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::header_for`](crate::TokenManager::header_for).
     pub fn header_for(&self, min_validity: Duration) -> Result<HeaderValue> {
         block_on(self.0.header_for(min_validity))
     }
@@ -75,7 +75,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::tokens`](crate::TokenManager::tokens).
     pub fn tokens(&self, min_validity: Duration) -> Result<TokenSet> {
         block_on(self.0.tokens(min_validity))
     }
@@ -84,7 +84,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::force_refresh`](crate::TokenManager::force_refresh).
     pub fn force_refresh(&self) -> Result<HeaderValue> {
         block_on(self.0.force_refresh())
     }
@@ -93,7 +93,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::force_refresh_after`](crate::TokenManager::force_refresh_after).
     pub fn force_refresh_after(&self, refused: &HeaderValue) -> Result<HeaderValue> {
         block_on(self.0.force_refresh_after(refused))
     }
@@ -102,7 +102,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::login`](crate::TokenManager::login).
     pub fn login(&self) -> Result<Login> {
         block_on(self.0.login())
     }
@@ -111,7 +111,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::force_login`](crate::TokenManager::force_login).
     pub fn force_login(&self) -> Result<()> {
         block_on(self.0.force_login())
     }
@@ -120,7 +120,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::logout`](crate::TokenManager::logout).
     pub fn logout(&self) -> Result<()> {
         block_on(self.0.logout())
     }
@@ -129,7 +129,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::sessions`](crate::TokenManager::sessions).
     pub fn sessions(&self) -> Result<Vec<AccountSession>> {
         block_on(self.0.sessions())
     }
@@ -138,7 +138,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::end_session`](crate::TokenManager::end_session).
     pub fn end_session(&self, id: &str) -> Result<()> {
         block_on(self.0.end_session(id))
     }
@@ -147,7 +147,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::verify`](crate::TokenManager::verify).
     pub fn verify(&self) -> Result<Verdict> {
         block_on(self.0.verify())
     }
@@ -156,7 +156,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::probe`](crate::TokenManager::probe).
     pub fn probe(&self) -> Result<Probe> {
         block_on(self.0.probe())
     }
@@ -165,7 +165,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::clear`](crate::TokenManager::clear).
     pub fn clear(&self) -> Result<()> {
         block_on(self.0.clear())
     }
@@ -174,7 +174,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::shutdown`](crate::TokenManager::shutdown).
     pub fn shutdown(&self) -> Result<()> {
         block_on(self.0.shutdown())
     }
@@ -183,7 +183,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::settle`](crate::TokenManager::settle).
     pub fn settle(&self) -> Result<()> {
         block_on(self.0.settle())
     }
@@ -192,7 +192,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`TokenManager::prepare`](crate::TokenManager::prepare).
     pub fn prepare(&self) -> Result<()> {
         self.0.prepare()
     }

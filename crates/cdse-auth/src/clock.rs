@@ -139,7 +139,7 @@ fn millis(length: Millis) -> Duration {
 // A notification that comes between a waiter's look at the clock and its wait is caught by looking again.
 const MANUAL_RECHECK: Millis = 5;
 
-/// A clock that stands still until it is moved: for testing what is done about time.
+/// A clock that stands still until it is moved, for tests.
 ///
 /// ```
 /// use std::time::Duration;
@@ -212,28 +212,28 @@ impl ManualClock {
         Self(Arc::new(Manual { state: given::Plain::new(state) }))
     }
 
-    /// The clock to give to what is tested.
+    /// The clock for the code under test.
     #[must_use]
     pub fn clock(&self) -> Clock {
         Clock(Source::Manual(Arc::clone(&self.0)))
     }
 
-    /// Both clocks go on by `by`.
+    /// Moves both clocks forward by `by`.
     pub fn advance(&self, by: Duration) {
         self.0.step(span(by), span(by));
     }
 
-    /// The wall clock alone is set forward or back by `seconds`.
+    /// Sets the wall clock alone forward or back by `seconds`.
     pub fn set_wall(&self, seconds: i64) {
         self.0.step(seconds * 1000, 0);
     }
 
-    /// The machine sleeps: the wall clock goes on, the monotonic one stands.
+    /// The machine sleeps: the wall clock goes on, the monotonic one does not.
     pub fn suspend(&self, by: Duration) {
         self.0.step(span(by), 0);
     }
 
-    /// What the wall clock says.
+    /// The time of the wall clock.
     #[must_use]
     pub fn wall(&self) -> std::time::SystemTime {
         let now = given::lock(&self.0.state).now.wall;

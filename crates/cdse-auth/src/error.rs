@@ -27,7 +27,7 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The kinds of failure. Whether waiting helps is decided here, once: [`ErrorKind::is_transient`].
+/// The kinds of failure. [`is_transient`](ErrorKind::is_transient) says whether waiting helps.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -42,22 +42,21 @@ pub enum ErrorKind {
     ReauthRequired,
     /// The service still refuses a token that was renewed a moment ago.
     StillRefused,
-    /// This kind of credential does not reach that service, whoever holds it.
+    /// This kind of credential does not reach that service.
     WrongCredential,
     /// The service asks for fewer requests (429).
     RateLimited,
-    /// The service is out of order for the moment (5xx).
+    /// The service is temporarily unavailable (5xx), or something else answers in its place.
     ServiceUnavailable,
     /// The service was not reached, or its answer was lost on the way.
     Network,
     /// Address, client id or settings are wrong; waiting does not help.
     Configuration,
-    /// The proxy or the certificate authorities that were named cannot be used, or there is no cryptography for TLS; nothing
-    /// was sent.
+    /// The configured proxy or certificate authorities cannot be used, or there is no cryptography for TLS; nothing was sent.
     Transport,
-    /// The certificate of the service, or of the proxy, is from an authority that is not known here; nothing was sent.
+    /// The certificate of the service, or of the proxy, was issued by an unknown authority; nothing was sent.
     UnknownAuthority,
-    /// The service answered something that is no token answer.
+    /// The service sent an invalid response.
     MalformedAnswer,
     /// The session store cannot be written (read-only, full, no permission).
     StoreUnwritable,
@@ -76,7 +75,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without any change here.
     #[must_use]
     pub fn is_transient(self) -> bool {
         matches!(self, Self::RateLimited | Self::ServiceUnavailable | Self::Network | Self::LockWait)
@@ -130,13 +129,30 @@ impl Error {
         Self(Arc::new(Inner { source: Some(Arc::new(source)), ..Arc::unwrap_or_clone(self.0) }))
     }
 
+    /// The same failure as part of another: kind, hint and source stay.
+    pub(crate) fn retold(self, tell: impl FnOnce(&str) -> String) -> Self {
+        let message = tell(self.message());
+        Self(Arc::new(Inner { message, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// The same failure as one of another kind.
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        Self(Arc::new(Inner { kind, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// With the advice to try later, where waiting helps and nothing else is known to. A hold says when the next try is due; this
+    /// is for a failure without one.
+    pub(crate) fn or_try_later(self) -> Self {
+        if self.is_transient() && self.hint().is_none() { self.with_hint("try again later") } else { self }
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether the same call can succeed later without anybody changing anything.
+    /// Whether the same call can succeed later without any change here.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind().is_transient()
@@ -198,30 +214,9 @@ impl std::error::Error for Error {
     }
 }
 
-/// Text of the service or of a file, made fit to show: control characters become spaces, and at most `most` characters
-/// are kept.
-pub(crate) fn cleaned(text: &str, most: usize) -> String {
-    let fit = |c: char| if c.is_control() || is_format(c) { ' ' } else { c };
-    let mut shown: String = text.chars().map(fit).take(most).collect();
-    shown.truncate(shown.trim_end().len());
-    shown
-}
-
-// Characters that reorder or hide what a terminal shows around them.
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn e5_text_of_the_service_is_cleaned() {
-        assert_eq!(cleaned("a\u{1b}[31mb\r\nc\u{202e}d\u{9b}e\u{e0041}f", 200), "a [31mb  c d e f");
-        assert_eq!(cleaned(&"x".repeat(500), 200).len(), 200);
-    }
 
     #[test]
     fn e1_only_what_passes_by_itself_is_transient() {
@@ -242,6 +237,18 @@ mod tests {
         let error = error.with_hint("log in").with_source(fmt::Error);
         assert_eq!(error.to_string(), "the session has ended; log in");
         assert_eq!((error.message(), error.hint()), ("the session has ended", Some("log in")));
-        assert!(std::error::Error::source(&error).unwrap().is::<fmt::Error>());
+        assert!(std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<fmt::Error>));
+        let error = error.retold(|message| format!("status: {message}")).with_kind(ErrorKind::StillRefused);
+        assert_eq!(error.to_string(), "status: the session has ended; log in");
+        assert!(error.kind() == ErrorKind::StillRefused && std::error::Error::source(&error).is_some());
+    }
+
+    #[test]
+    fn e5_the_advice_to_wait_is_for_what_passes_by_itself() {
+        let hint = |kind| Error::new(kind, "x").or_try_later().hint().map(str::to_owned);
+        assert_eq!(hint(ErrorKind::Network).as_deref(), Some("try again later"));
+        assert_eq!(hint(ErrorKind::Configuration), None);
+        let error = Error::new(ErrorKind::Network, "x").with_hint("check the proxy");
+        assert_eq!(error.or_try_later().hint(), Some("check the proxy"));
     }
 }

@@ -1,11 +1,11 @@
 //! Valid access tokens for the Copernicus Data Space Ecosystem (CDSE).
 //!
-//! One question is answered here for everything above: *what is a valid `Authorization` header right now?*
+//! This crate answers one question: *what is a valid `Authorization` header right now?*
 //!
 //! | part | what it does |
 //! |---|---|
 //! | [`AuthProvider`] | says how the first token is obtained; makes no request |
-//! | [`TokenManager`] | owns the exchange, every renewal, and the logout; [`blocking`] has the same for plain threads |
+//! | [`TokenManager`] | owns the exchange, every renewal, and the logout; [`blocking`] has it for plain threads |
 //! | [`TokenStore`] | keeps the session: in memory (the default), or in a file for all processes of a user |
 //!
 //! Any number of tasks, threads and processes that share a session cause one request per renewal. A renewal runs on a
@@ -33,7 +33,7 @@
 //! [`CryptoProvider`](https://docs.rs/rustls/0.23/rustls/crypto/struct.CryptoProvider.html) that is installed as the
 //! process's default, else the one that the features of `rustls` 0.23 name (its own default is `aws_lc_rs`), and installs
 //! none itself. A program that has neither enables the feature `ring` here; without it the first request fails with
-//! [`ErrorKind::Transport`], and says so, a request without TLS, too.
+//! [`ErrorKind::Transport`], even one without TLS.
 //!
 //! The feature also enables that of `rustls`. A program that has `aws_lc_rs` as well has two then, and `rustls` asks it to
 //! install one of them before it makes connections of its own; for those of the library the feature decides.
@@ -56,6 +56,7 @@ pub mod fuzz;
 mod fuzz_support;
 mod manager;
 mod plan;
+mod problem;
 mod provider;
 mod random;
 mod reach;
@@ -63,6 +64,7 @@ mod record;
 mod secret;
 pub mod store;
 mod sync;
+pub mod text;
 mod token;
 
 pub use clock::{Clock, ManualClock};
@@ -72,6 +74,7 @@ pub use endpoint::{AccountSession, DEFAULT_REALM_URL, Probe, Proxy, TransportCon
 pub use error::{Error, ErrorKind, Result};
 pub use http::HeaderValue;
 pub use manager::{Login, SessionState, Status, TokenManager, TokenManagerBuilder, Verdict, WaitCause, Waiting};
+pub use problem::{Problem, ProblemKind};
 pub use provider::{
     Ability, AccessTokenAuth, AuthProvider, ClientCredentialsAuth, CodeSource, DEFAULT_CLIENT_ID, GrantData,
     OneTimeCode, PasswordAuth, RefreshTokenAuth, StoredSession, TotpSecret,

@@ -37,6 +37,8 @@ const AFTER_REFUSAL: Millis = 2 * SECOND;
 const PASSES: u32 = 3;
 /// How many refused credentials are told apart.
 const REFUSED_MARKS: usize = 4;
+/// What may follow from a login whose answer was lost.
+pub(crate) const MAY_BE_OPEN: &str = "a session may have been opened all the same";
 /// How often running a login is tried again that the service was too busy for, as far as it said.
 const BUSY_TRIES: u32 = 2;
 
@@ -449,8 +451,8 @@ impl View<'_> {
 }
 
 pub(crate) fn still_refused() -> Error {
-    let why = "the service refused an access token that was renewed a moment ago: the account may lack the right to \
-               what was asked for, or the clock of one side is wrong";
+    let why = "the service refused an access token that was renewed a moment ago: the account may lack a permission for \
+               this request, or one of the two clocks is wrong";
     Error::new(ErrorKind::StillRefused, why)
 }
 
@@ -551,13 +553,14 @@ pub(crate) fn abandoned(record: &Record, client: bool, dice: Dice) -> Option<Rec
     let mut next = record.next();
     if mark.is_of_login() && !client {
         let until = mark.since.saturating_add(lost_login(&mut next, None, dice));
-        let message = "a login was broken off, and its answer is lost: a session may have been opened all the same";
+        let message = format!("a login was interrupted and its answer is lost; {MAY_BE_OPEN}");
         next.hold = Some(Hold {
             until,
             since: mark.since,
             class: Known::Word(Class::Lost),
             kind: Known::Word(ErrorKind::Network),
-            message: message.to_owned(),
+            message,
+            hint: None,
             credentials: None,
         });
     }
@@ -695,6 +698,7 @@ fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: 
         class: Known::Word(failure.class),
         kind: Known::Word(failure.error.kind()),
         message: failure.error.message().to_owned(),
+        hint: failure.error.hint().map(str::to_owned),
         credentials: None,
     });
     match failure.class {

@@ -31,7 +31,7 @@ pub enum DataService {
 }
 
 impl DataService {
-    /// Every one of them.
+    /// All services.
     pub const ALL: &[Self] = &[
         Self::Download,
         Self::S3Keys,
@@ -80,8 +80,7 @@ const USER: &[DataService] = &[
 const CLIENT: &[DataService] = &[DataService::SentinelHub, DataService::OpenEo, DataService::Catalogue];
 
 impl Grant {
-    /// The services that a credential of this kind reaches; none are named for a token from outside, for nobody here
-    /// knows whose it is.
+    /// The services that a credential of this kind reaches. Empty for a given access token, whose owner is not known.
     #[must_use]
     pub fn reach(self) -> &'static [DataService] {
         match self {
@@ -91,7 +90,7 @@ impl Grant {
         }
     }
 
-    /// Says before a request that this kind of credential does not reach `service`. A token from outside may.
+    /// Checks before a request whether this kind of credential reaches `service`. A given access token always passes.
     ///
     /// ```
     /// use cdse_auth::{DataService, ErrorKind, Grant};
@@ -103,16 +102,13 @@ impl Grant {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongCredential`].
+    /// [`ErrorKind::WrongCredential`] if it does not.
     pub fn check_reach(self, service: DataService) -> Result<()> {
         if self == Self::AccessToken || self.reach().contains(&service) {
             return Ok(());
         }
         let names: Vec<&str> = self.reach().iter().map(|service| service.name()).collect();
-        let why = format!(
-            "an OAuth client's token does not reach {service}, only {}; log in as a user for that",
-            names.join(", ")
-        );
-        Err(Error::new(ErrorKind::WrongCredential, why))
+        let why = format!("an OAuth client's token does not reach {service}, only {}", names.join(", "));
+        Err(Error::new(ErrorKind::WrongCredential, why).with_hint("log in as a user"))
     }
 }

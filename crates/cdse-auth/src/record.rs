@@ -16,7 +16,7 @@ use crate::token::TokenSet;
 pub enum Grant {
     /// Resource owner password credentials (RFC 6749 §4.3).
     Password,
-    /// A refresh token given from outside (RFC 6749 §6).
+    /// A given refresh token (RFC 6749 §6).
     RefreshToken,
     /// Client credentials (RFC 6749 §4.4).
     ClientCredentials,
@@ -35,8 +35,7 @@ pub struct Slot {
     pub client_id: String,
     /// The grant that opened the session.
     pub grant: Grant,
-    /// The user name in lower case, or the fingerprint of a refresh token given from outside; `None` for a machine
-    /// client.
+    /// The user name in lower case, or the fingerprint of a given refresh token; `None` for an OAuth client.
     pub subject: Option<String>,
 }
 
@@ -211,7 +210,11 @@ pub(crate) struct Hold {
     pub(crate) since: Millis,
     pub(crate) class: Known<Class>,
     pub(crate) kind: Known<ErrorKind>,
+    #[serde(deserialize_with = "sentence")]
     pub(crate) message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
     /// How an older version held whoever has these credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) credentials: Option<CredentialMark>,
@@ -229,7 +232,11 @@ pub(crate) struct Refused {
 impl Hold {
     /// What failed.
     pub(crate) fn reason(&self) -> Error {
-        Error::new(self.kind(), self.message.clone())
+        let error = Error::new(self.kind(), self.message.clone());
+        match &self.hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
     }
 
     /// A word that is not known is of a failure that passes.
@@ -240,17 +247,23 @@ impl Hold {
     /// Why nothing is sent, for a caller that came at `came` (wall clock): what failed and when, and when the next try
     /// is due.
     pub(crate) fn error(&self, now: Millis, came: Millis) -> Error {
-        let what = self.message.trim_end_matches("; try again later");
         let (ago, left) = (seconds(now.saturating_sub(self.since)), seconds(self.until.saturating_sub(now)));
-        let why = if self.until <= now {
-            self.message.clone()
+        let reason = self.reason();
+        if self.until <= now {
+            reason.or_try_later()
         } else if self.since >= came {
-            format!("{what}; the next try is due in {left} s")
+            reason.retold(|what| format!("{what}; the next try is due in {left} s"))
         } else {
-            format!("{what} ({ago} s ago); nothing was sent now, the next try is due in {left} s")
-        };
-        Error::new(self.kind(), why)
+            reason.retold(|what| format!("{what} ({ago} s ago); nothing was sent now, the next try is due in {left} s"))
+        }
     }
+}
+
+/// Older versions stored one piece of advice within the sentence.
+fn sentence<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let mut text = String::deserialize(deserializer)?;
+    text.truncate(text.trim_end_matches("; try again later").len());
+    Ok(text)
 }
 
 /// Whole seconds, rounded up.
@@ -283,7 +296,7 @@ pub(crate) struct Worked {
 pub struct Version {
     /// Random at creation.
     pub lineage: u64,
-    /// Goes up by one with every commit.
+    /// Increases by one with every commit.
     pub generation: u64,
 }
 
@@ -316,15 +329,14 @@ impl Record {
         }
     }
 
-    /// What a store keeps for tokens that come without a record ([`TokenStore::save`](crate::TokenStore::save)): a session
-    /// of its own.
+    /// The record of tokens that come without one ([`TokenStore::save`](crate::TokenStore::save)): a session of its own.
     #[must_use]
     pub fn of_tokens(slot: Option<Slot>, tokens: TokenSet, random: &Random) -> Self {
         Self { tokens: Some(tokens), ..Self::new(slot, random) }
     }
 
-    /// What takes its place when the tokens are removed ([`TokenStore::clear`](crate::TokenStore::clear)): no token, and
-    /// word of that it was meant.
+    /// The record that replaces this one when the tokens are removed ([`TokenStore::clear`](crate::TokenStore::clear)): it has
+    /// no tokens, and is marked as logged out.
     #[must_use]
     pub fn cleared(&self) -> Self {
         Self { tokens: None, out: true, ..self.next() }
@@ -364,13 +376,13 @@ impl Record {
     /// # Errors
     ///
     /// [`ErrorKind::StoreNewer`] for a schema above [`Record::SCHEMA`], [`ErrorKind::StoreDamaged`] for anything else
-    /// that is no record. Neither shows anything of the text.
+    /// that is not a record. Neither error shows any of the text.
     pub fn from_json(text: &[u8]) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Schema {
             schema: u32,
         }
-        let damaged = |_| Error::new(ErrorKind::StoreDamaged, "it is no session record");
+        let damaged = |_| Error::new(ErrorKind::StoreDamaged, "it is not a session record");
         let Schema { schema } = serde_json::from_slice(text).map_err(damaged)?;
         if schema > Self::SCHEMA {
             let why = format!("it has schema {schema}, and this version knows {}", Self::SCHEMA);
@@ -456,6 +468,17 @@ mod tests {
             let read = Record::from_json(text(schema).as_bytes());
             assert_eq!(read.err().map(|error| error.kind()), kind, "{schema}");
         }
+    }
+
+    #[test]
+    fn s2_a_hold_keeps_its_hint_and_one_of_an_older_version_is_read() {
+        let older = r#"{"until":9000,"since":1,"class":"unsent","kind":"network","message":"lost; try again later"}"#;
+        let mut hold: Hold = serde_json::from_str(older).unwrap();
+        assert_eq!(hold.error(2000, 2).to_string(), "lost (2 s ago); nothing was sent now, the next try is due in 7 s");
+        hold.hint = Some("check the proxy".to_owned());
+        let hold: Hold = serde_json::from_value(serde_json::to_value(&hold).unwrap()).unwrap();
+        assert_eq!(hold.error(2000, 1).to_string(), "lost; the next try is due in 7 s; check the proxy");
+        assert_eq!(hold.error(9000, 1).to_string(), "lost; check the proxy");
     }
 
     #[test]

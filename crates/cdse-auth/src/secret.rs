@@ -19,7 +19,7 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself. Whoever calls this is answerable for where it goes.
+    /// The text itself. The caller must keep it secret.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -73,12 +73,12 @@ fn no_jitter() -> i64 {
 }
 
 impl TokenSet {
-    /// A token that was obtained just now and lives for `expires_in` (at most a day is believed).
+    /// A token that was obtained just now and lives for `expires_in`, at most a day.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MalformedAnswer`] when the text cannot stand in an HTTP header: empty, or anything but visible
-    /// ASCII characters (RFC 6750 §2.1).
+    /// [`ErrorKind::MalformedAnswer`] when the text is empty or has anything but visible ASCII characters, which an HTTP header
+    /// must not contain (RFC 6750 §2.1).
     pub fn new(access_token: impl Into<String>, expires_in: Duration) -> Result<Self> {
         let access = Secret::new(access_token);
         check(&access)?;
@@ -123,7 +123,7 @@ impl TokenSet {
 
     /// The value to send in the `Authorization` request header (RFC 6750 §2.1), marked sensitive.
     ///
-    /// Its bytes are wiped when the last clone goes.
+    /// Its bytes are wiped when the last clone is dropped.
     #[must_use]
     pub fn authorization_header(&self) -> HeaderValue {
         let mut text = Zeroizing::new(Vec::with_capacity("Bearer ".len() + self.access_token().len()));
@@ -175,7 +175,7 @@ pub(crate) fn check(access: &Secret) -> Result<()> {
     if !access.expose().is_empty() && access.expose().bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(());
     }
-    let why = "the access token holds characters that no HTTP header may carry; it was not used";
+    let why = "the access token has characters that an HTTP header must not contain; it was not used";
     Err(Error::new(ErrorKind::MalformedAnswer, why))
 }
 

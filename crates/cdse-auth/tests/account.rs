@@ -95,7 +95,7 @@ fn cli5_what_a_credential_reaches() {
     assert!(Grant::RefreshToken.check_reach(DataService::Download).is_ok());
     assert!(Grant::AccessToken.reach().is_empty(), "nobody here knows whose it is");
     let error = Grant::ClientCredentials.check_reach(DataService::Download).unwrap_err();
-    assert!(error.message().contains("download") && error.message().contains("log in as a user"), "{error}");
+    assert!(error.message().contains("download") && error.hint() == Some("log in as a user"), "{error}");
 }
 
 #[test]

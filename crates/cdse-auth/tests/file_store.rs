@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use cdse_auth::store::{FileOperation, RecordStore, contract};
 use cdse_auth::{
-    ErrorKind, FileTokenStore, MemoryTokenStore, PasswordAuth, SessionState, StoredSession, TokenSet, TokenStore,
-    WaitCause, blocking,
+    ErrorKind, FileTokenStore, MemoryTokenStore, PasswordAuth, ProblemKind, SessionState, StoredSession, TokenSet,
+    TokenStore, WaitCause, blocking,
 };
 use cdse_sandbox::{Action, Fault, Rotation};
 use support::{PASSWORD, USER, World, at_rest, until, user};
@@ -148,8 +148,8 @@ fn s2_loose_permissions_of_the_file_are_repaired_and_those_of_a_folder_are_said(
     let manager = folder.manager(&world);
     manager.force_refresh().unwrap();
     assert_eq!((mode(&folder.path()), mode(folder.path().parent().unwrap())), (0o600, 0o777));
-    let problems = manager.status().problems.join("\n");
-    assert!(problems.contains("could read") && problems.contains("put files"), "{problems}");
+    let problems: Vec<_> = manager.status().problems.iter().map(cdse_auth::Problem::kind).collect();
+    assert_eq!(problems, [ProblemKind::PermissionsCorrected, ProblemKind::OpenFolder]);
 }
 
 #[test]
@@ -275,8 +275,12 @@ fn field_e_permissions_that_a_file_system_does_not_keep_are_said_once_and_never_
     }
     assert_eq!(mode(&path) & 0o777, 0o666, "the file system has no modes");
     let problems = manager.status().problems;
-    assert_eq!(problems.iter().filter(|problem| problem.contains("keeps no permissions")).count(), 1, "{problems:?}");
-    assert!(!problems.iter().any(|problem| problem.contains("corrected")), "{problems:?}");
+    assert_eq!(
+        problems.iter().filter(|problem| problem.kind() == ProblemKind::NoPermissions).count(),
+        1,
+        "{problems:?}"
+    );
+    assert!(!problems.iter().any(|problem| problem.kind() == ProblemKind::PermissionsCorrected), "{problems:?}");
 }
 
 #[test]
@@ -287,7 +291,7 @@ fn s3_a_lock_that_nobody_holds_names_nobody() {
     assert_eq!(ours.guard_holder(&slot), None, "there is no lock file");
     let guard = ours.try_guard(&slot).unwrap().expect("nobody else has it");
     let holder = other.guard_holder(&slot).expect("it is held");
-    assert!(holder.starts_with(&format!("{}@", std::process::id())), "{holder}");
+    assert!(holder.since.is_some() && holder.process.starts_with(&format!("{}@", std::process::id())), "{holder}");
     drop(guard);
     assert_eq!(other.guard_holder(&slot), None, "it was given back");
     assert!(other.try_guard(&slot).unwrap().is_some(), "who asked has not kept it");
@@ -321,7 +325,7 @@ fn s2_a_damaged_file_is_named_and_set_aside_and_the_next_call_heals() {
         fs::write(folder.path(), &text).unwrap();
         let manager = folder.manager(&world);
         assert_eq!(manager.status().state, SessionState::Missing);
-        assert!(manager.status().problems.iter().any(|problem| problem.contains("damaged")));
+        assert!(manager.status().problems.iter().any(|problem| problem.text().contains("damaged")));
         let error = manager.authorization_header().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::StoreDamaged, "{error}");
         assert!(error.to_string().contains("session.json") && error.to_string().contains("set aside"), "{error}");
@@ -416,9 +420,9 @@ fn s2_what_stands_in_the_way_is_named() {
     };
     for (prepare, kind, said) in [
         (&(|path: &Path| filled(path, 0)) as &dyn Fn(&Path), ErrorKind::StoreDamaged, "it is empty"),
-        (&|path: &Path| filled(path, 1), ErrorKind::StoreDamaged, "it is no session record"),
-        (&|path: &Path| filled(path, 1 << 20), ErrorKind::StoreDamaged, "it is no session record"),
-        (&|path: &Path| filled(path, (1 << 20) + 1), ErrorKind::StoreDamaged, "it is far too large"),
+        (&|path: &Path| filled(path, 1), ErrorKind::StoreDamaged, "it is not a session record"),
+        (&|path: &Path| filled(path, 1 << 20), ErrorKind::StoreDamaged, "it is not a session record"),
+        (&|path: &Path| filled(path, (1 << 20) + 1), ErrorKind::StoreDamaged, "it is too large"),
         (&|path: &Path| fs::write(path.parent().unwrap(), "").unwrap(), ErrorKind::StoreUnsafe, "is not a folder"),
     ] {
         let error = found(prepare);
@@ -537,7 +541,7 @@ fn s3_the_lock_file_stays_and_names_its_holder() {
     let slot = manager.as_async().slot().clone();
     let guard = folder.store().try_guard(&slot).unwrap().unwrap();
     let holder = folder.store().guard_holder(&slot).unwrap();
-    assert!(holder.starts_with(&format!("{}@", std::process::id())), "{holder}");
+    assert!(holder.process.starts_with(&format!("{}@", std::process::id())), "{holder}");
     world.advance(700);
     let theirs = manager.clone();
     let caller = std::thread::spawn(move || theirs.authorization_header());
@@ -551,9 +555,8 @@ fn s3_the_lock_file_stays_and_names_its_holder() {
     });
     let error = caller.join().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LockWait, "{error}");
-    let (who, since) = holder.split_once(' ').unwrap();
-    assert!(since.parse::<i64>().is_ok_and(|since| since > 0), "{holder}");
-    assert!(error.to_string().contains(&format!("another process ({who}, for ")), "{error}");
+    assert!(holder.since.is_some_and(|since| since > std::time::UNIX_EPOCH), "{holder:?}");
+    assert!(error.to_string().contains(&format!("another process ({holder}, for ")), "{error}");
     drop(guard);
     assert_eq!(world.sandbox.counters().refresh_grants, 0);
 }

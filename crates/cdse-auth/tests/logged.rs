@@ -84,7 +84,7 @@ fn m12_the_log_says_what_is_done_and_what_is_waited_for_and_no_secret() {
     leaving.join().unwrap().unwrap();
     let logout = take();
     assert_eq!(
-        count(&logout, "waits for another process, which has the session's lock, at most 30 s"),
+        count(&logout, "waits for another process, which holds the session's lock, at most 30 s"),
         1,
         "{logout:?}"
     );

@@ -656,7 +656,7 @@ fn m8_a_token_that_could_not_be_saved_is_served_and_saved_later() {
     until("it was sent", || world.sandbox.counters().refreshes_ok == 1);
     store.set_faults([(cdse_auth::store::FileOperation::Write, 28)]);
     let header = renewal.join().unwrap().expect("the token is used");
-    assert!(manager.status().problems.iter().any(|problem| problem.contains("could not be stored")));
+    assert!(manager.status().problems.iter().any(|problem| problem.text().contains("could not be stored")));
     store.set_faults([]);
     world.advance(100);
     manager.force_refresh().unwrap();
@@ -945,7 +945,7 @@ fn e3_settings_that_cannot_be_used_are_found_before_anything_is_sent() {
     let prepared = |transport: TransportConfig| {
         let builder = TokenManager::builder(user()).realm_url("https://identity.example/realms/x");
         let manager: blocking::TokenManager = builder.transport(transport).build().unwrap().into();
-        manager.prepare().map_err(|error| (error.kind(), error.message().to_owned()))
+        manager.prepare().map_err(|error| (error.kind(), error.to_string()))
     };
     let transport = || TransportConfig::new().with_proxy(Proxy::None);
     let (kind, said) = prepared(transport().with_root_certificate_file("--ca-bundle", "missing.pem")).unwrap_err();

@@ -419,6 +419,6 @@ fn field_d_a_firewall_is_no_full_account() {
         world.sandbox.script(Fault::token(page));
         let error = world.manager(user()).login().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
-        assert!(error.message().contains("firewall"), "{error}");
+        assert!(error.to_string().contains("firewall"), "{error}");
     }
 }

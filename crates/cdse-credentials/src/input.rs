@@ -76,14 +76,6 @@ pub fn code(text: &str) -> Result<Secret, String> {
     Err("a one-time code has 6 to 8 digits".to_owned())
 }
 
-/// Whether a terminal would obey the character, or whether it reorders or hides the text around it.
-#[must_use]
-pub fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 /// Checks that a text can be a token for the identity service.
 ///
 /// # Errors

@@ -5,10 +5,11 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use cdse_auth::Secret;
+use cdse_auth::text::is_unprintable;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::input::{if_unexpanded, is_unprintable};
+use crate::input::if_unexpanded;
 
 /// A secret is shorter.
 const LARGEST: u64 = 64 * 1024;

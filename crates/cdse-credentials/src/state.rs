@@ -194,7 +194,7 @@ fn try_files(session: &Path, profile: &Path) -> Result<Vec<String>> {
         let message = format!("what was written to {} was not there afterwards", session.display());
         return Err(cdse_auth::Error::new(ErrorKind::StoreUnusable, message).into());
     }
-    Ok(store.take_warnings())
+    Ok(store.take_warnings().iter().map(ToString::to_string).collect())
 }
 
 /// The platform's place for state, below the home folder.

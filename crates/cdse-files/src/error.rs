@@ -20,8 +20,8 @@ pub struct Error {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The file or its folder is not safe to use: another owner, a symbolic link, not a regular file, a file system whose
-    /// locks do not keep other machines out. Nothing was changed.
+    /// The file or its folder is not safe to use: it has another owner, is a symbolic link or is not a regular file, or the
+    /// locks of its file system do not keep other machines out. Nothing was changed.
     Unsafe,
     /// The file cannot be read.
     Unreadable,

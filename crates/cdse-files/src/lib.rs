@@ -1,8 +1,8 @@
 //! Private files: readable by their owner alone, replaced as a whole, locked between processes.
 //!
 //! A program that keeps a secret in a file has to get many small things right: the permissions under any umask, symbolic
-//! links and FIFOs in the file's place, a folder that belongs to somebody else (`sudo`), a power cut in the middle of a
-//! write, network file systems whose locks keep nobody out. [`PrivateFile`] does all of them in one place.
+//! links and FIFOs in the file's place, a folder that belongs to another user (`sudo`), a power cut in the middle of a write,
+//! network file systems whose locks do not work between machines. [`PrivateFile`] does all of them in one place.
 //!
 //! ```
 //! use cdse_files::PrivateFile;
@@ -25,6 +25,7 @@ mod lock;
 mod operation;
 mod os;
 mod private_file;
+mod warning;
 
 pub use error::{Error, ErrorKind, Result};
 pub use lock::Lock;
@@ -32,3 +33,4 @@ pub use lock::Lock;
 pub use operation::{Fault, FileOperation};
 pub use os::host_name;
 pub use private_file::PrivateFile;
+pub use warning::{Warning, WarningKind};

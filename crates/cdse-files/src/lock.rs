@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::os;
 
-/// A held lock. Dropping it gives it back; so does the death of the process.
+/// A held lock. Dropping it releases it; so does the end of the process.
 ///
 /// It belongs to the process that took it: a process forked meanwhile neither keeps it nor ends it.
 pub struct Lock {

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{self, Lock};
 use crate::operation::{FileOperation, Steps};
 use crate::os;
+use crate::warning::{Warning, WarningKind};
 
 /// Unless [`PrivateFile::with_limit`] says otherwise.
 const LIMIT: u64 = 64 * 1024;
@@ -43,7 +44,7 @@ pub struct PrivateFile {
 /// What was noticed, and not told yet.
 #[derive(Default)]
 struct Warnings {
-    texts: Vec<String>,
+    found: Vec<Warning>,
     /// Others can put files into the folder.
     open_folder: bool,
     /// The file system keeps no permissions.
@@ -76,8 +77,8 @@ impl PrivateFile {
         Self { limit: bytes, ..self }
     }
 
-    /// The folder must belong to the user, on a file system whose locks keep other processes out; and permissions that let
-    /// other users read the file are taken away as soon as that is noticed.
+    /// The folder must belong to the user and be on a file system whose locks keep other processes out. Permissions that let
+    /// other users read the file are corrected as soon as they are noticed.
     #[must_use]
     pub fn in_own_folder(self) -> Self {
         Self { own_folder: true, ..self }
@@ -89,7 +90,7 @@ impl PrivateFile {
         &self.path
     }
 
-    /// The folder that holds it: the working folder for a name alone.
+    /// The folder of the file: the working folder for a name alone.
     #[must_use]
     pub fn folder(&self) -> &Path {
         match self.path.parent() {
@@ -131,7 +132,7 @@ impl PrivateFile {
         let mut contents = Zeroizing::new(Vec::with_capacity(usize::try_from(size.min(self.limit)).unwrap_or(0) + 1));
         (&mut file).take(self.limit + 1).read_to_end(&mut contents).map_err(unreadable)?;
         if contents.len() as u64 > self.limit {
-            let message = format!("{}{} is far too large", self.what, self.path.display());
+            let message = format!("{}{} is too large", self.what, self.path.display());
             return Err(Error::new(ErrorKind::TooLarge, message).with_hint("move it away"));
         }
         Ok(Some(contents))
@@ -141,14 +142,14 @@ impl PrivateFile {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsafe`] for a folder that is not to be used, [`ErrorKind::Unwritable`] if the system refuses. The old
+    /// [`ErrorKind::Unsafe`] for a folder that must not be used, [`ErrorKind::Unwritable`] if the system refuses. The old
     /// contents are then still there.
     pub fn replace(&self, contents: &[u8]) -> Result<()> {
         self.prepare_folder()?;
         self.write_and_rename(contents).map_err(|error| Error::unwritable(&self.path, "written", error))
     }
 
-    /// Tells now what would keep [`replace`](Self::replace) from working: it creates the folder and a temporary file in it.
+    /// Checks whether [`replace`](Self::replace) would work: creates the folder, and a temporary file in it.
     ///
     /// # Errors
     ///
@@ -191,7 +192,7 @@ impl PrivateFile {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsafe`] for a folder or lock file that is not to be used, [`ErrorKind::Unwritable`] if the lock file
+    /// [`ErrorKind::Unsafe`] for a folder or lock file that must not be used, [`ErrorKind::Unwritable`] if the lock file
     /// cannot be opened, [`ErrorKind::NoLocks`] if the file system has no locks.
     pub fn try_lock(&self) -> Result<Option<Lock>> {
         self.prepare_folder()?;
@@ -218,8 +219,8 @@ impl PrivateFile {
         Ok(Some(lock))
     }
 
-    /// What the lock's holder has written into it, as `pid@host seconds`, if a process holds it. The text is foreign: make it
-    /// safe before it is shown.
+    /// What the lock's holder has written into it, as `pid@host seconds`, if a process holds it. Another program may have
+    /// written the text: make it safe before you show it.
     #[must_use]
     pub fn lock_holder(&self) -> Option<String> {
         lock::holder(&self.lock_path())
@@ -231,23 +232,23 @@ impl PrivateFile {
         self.remove_leftovers_older_than(Duration::ZERO);
     }
 
-    /// What was noticed since the last call and is no reason to fail: permissions that were corrected, a folder that others
-    /// can write, a file system that keeps no permissions (told once), a disk that cannot be synced.
-    pub fn take_warnings(&self) -> Vec<String> {
+    /// What was noticed since the last call and is no reason to fail. That the file system keeps no permissions is said once.
+    pub fn take_warnings(&self) -> Vec<Warning> {
         let mut found = self.warnings();
-        let mut warnings = std::mem::take(&mut found.texts);
+        let mut warnings = std::mem::take(&mut found.found);
         let folder = self.folder().display();
         if found.no_permissions {
             // The folder is open as well then, and nothing can be done about either.
             if !std::mem::replace(&mut found.said_no_permissions, true) {
-                warnings.push(format!(
+                let text = format!(
                     "the file system of {folder} keeps no permissions: other users of this machine may be able to read the \
                      files in it; use a folder on a disk that keeps them"
-                ));
+                );
+                warnings.push(Warning::new(WarningKind::NoPermissions, text));
             }
         } else if std::mem::take(&mut found.open_folder) {
-            warnings
-                .push(format!("other users can put files into {folder}; `chmod go-w` it, or use a folder of your own"));
+            let text = format!("other users can put files into {folder}; `chmod go-w` it, or use a folder of your own");
+            warnings.push(Warning::new(WarningKind::OpenFolder, text));
         }
         warnings
     }
@@ -265,8 +266,8 @@ impl PrivateFile {
         self.watch(move |operation| faults.iter().find(|(failing, _)| *failing == operation).map(|(_, errno)| *errno));
     }
 
-    /// From now on `watcher` is told of each operation before it is done, in place of any that was told before. What it
-    /// returns is the error number of the system that the operation fails with (feature `testing`).
+    /// From now on calls `watcher`, in place of any other, before each operation. An error number of the system that it returns
+    /// makes the operation fail (feature `testing`).
     #[cfg(feature = "testing")]
     pub fn watch(&self, watcher: impl FnMut(FileOperation) -> Option<i32> + Send + 'static) {
         self.steps.watch(Box::new(watcher));
@@ -276,8 +277,8 @@ impl PrivateFile {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn warn(&self, text: String) {
-        self.warnings().texts.push(text);
+    fn warn(&self, kind: WarningKind, text: String) {
+        self.warnings().found.push(Warning::new(kind, text));
     }
 
     fn beside(&self, before: &str, after: &str) -> PathBuf {
@@ -298,12 +299,21 @@ impl PrivateFile {
         if self.own_folder && os::is_open_to_others(metadata) {
             match os::close_to_others(file, metadata) {
                 Ok(after) if os::is_open_to_others(&after) => self.warnings().no_permissions = true,
-                Ok(_) => self.warn(format!(
-                    "other users could read {}: its permissions were corrected; if others use this machine, log out and in \
-                     again",
-                    path.display()
-                )),
-                Err(error) => self.warn(format!("other users can read {}: {error}", path.display())),
+                Ok(_) => {
+                    let text = format!(
+                        "other users could read {}: its permissions were corrected; if others use this machine, log out and \
+                         in again",
+                        path.display()
+                    );
+                    self.warn(WarningKind::PermissionsCorrected, text);
+                }
+                Err(error) => {
+                    let text = format!(
+                        "other users can read {}, and its permissions cannot be corrected: {error}",
+                        path.display()
+                    );
+                    self.warn(WarningKind::OpenFile, text);
+                }
             }
         }
         Ok(())
@@ -387,10 +397,13 @@ impl PrivateFile {
     fn sync_folder(&self) {
         let folder = self.folder();
         match self.steps.take(FileOperation::SyncFolder, || os::sync_folder(folder)) {
-            Err(error) if !os::has_no_folder_sync(&error) => self.warn(format!(
-                "{} could not be synced ({error}): a power cut may bring older contents back; check the disk",
-                folder.display()
-            )),
+            Err(error) if !os::has_no_folder_sync(&error) => {
+                let text = format!(
+                    "{} could not be synced ({error}): a power cut may bring older contents back; check the disk",
+                    folder.display()
+                );
+                self.warn(WarningKind::NotSynced, text);
+            }
             _ => {}
         }
     }
@@ -437,10 +450,10 @@ fn foreign(path: &Path, metadata: &Metadata) -> Error {
     Error::new(ErrorKind::Unsafe, message)
 }
 
-/// Nothing is made in another user's folder: that user's own programs could not use it.
+/// Nothing is created in another user's folder: that user's own programs could not use it.
 fn foreign_place(folder: &Path, above: &Path, owner: &Metadata) -> Error {
     let message = format!(
-        "{} would be made in {}, which belongs to {}, not to you; nothing was made there",
+        "{} would be created in {}, which belongs to {}, not to you; nothing was created",
         folder.display(),
         above.display(),
         os::owner(owner)

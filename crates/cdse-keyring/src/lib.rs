@@ -11,8 +11,8 @@
 //! # Ok::<(), cdse_auth::Error>(())
 //! ```
 //!
-//! It is tested with GNOME Keyring on Linux, and with nothing else. Where there is no D-Bus session bus (macOS, Windows, a
-//! server) every call fails with an error that says so: nothing is ever kept anywhere else instead.
+//! It is tested with GNOME Keyring on Linux only. Where there is no D-Bus session bus (macOS, Windows, a server) every call
+//! fails with an error that says so; the session is never kept anywhere else instead.
 
 mod call;
 mod service;

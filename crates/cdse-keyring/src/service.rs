@@ -1,7 +1,7 @@
 //! The calls of the Secret Service API (freedesktop.org, draft 0.2) that a store needs.
 //!
-//! Secrets go over the session bus as they are (algorithm `plain`): whoever can listen there is this user, and can ask the
-//! keyring itself.
+//! Secrets go over the session bus as they are (algorithm `plain`): only programs of this user can listen there, and these can
+//! ask the keyring itself.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -12,7 +12,9 @@ use zbus::export::serde::Serialize;
 use zbus::{Connection, DynamicType, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
 use zeroize::Zeroizing;
 
-use crate::trouble::{Trouble, cleaned};
+use cdse_auth::text::printable;
+
+use crate::trouble::{LONGEST, Trouble};
 
 const NAME: &str = "org.freedesktop.secrets";
 const PATH: &str = "/org/freedesktop/secrets";
@@ -45,7 +47,7 @@ impl Service {
     /// On the bus at `address`, or on the session's own.
     pub(crate) async fn open(address: Option<&str>) -> Result<Self, Trouble> {
         let builder = address.map_or_else(zbus::connection::Builder::session, zbus::connection::Builder::address);
-        let bus = builder.build().await.map_err(|error| Trouble::NoBus(cleaned(&error.to_string())))?;
+        let bus = builder.build().await.map_err(|error| Trouble::NoBus(printable(&error.to_string(), LONGEST)))?;
         introduce(&bus).await;
         let reply = call(&bus, PATH, SERVICE, "OpenSession", &("plain", Variant::from(""))).await?;
         let (_, session): (OwnedVariant, OwnedObjectPath) = reply.body().deserialize()?;
@@ -131,7 +133,7 @@ impl Service {
         let mut completed = pin!(MessageStream::for_match_rule(rule, &self.bus, None).await?);
         self.ask(prompt.as_str(), PROMPT, "Prompt", &("",)).await?;
         let Some(signal) = poll_fn(|context| completed.as_mut().poll_next(context)).await else {
-            return Err(Trouble::Failed("it went away while it asked".to_owned()));
+            return Err(Trouble::Failed("it disappeared while it asked to be unlocked".to_owned()));
         };
         let (dismissed, _): (bool, OwnedVariant) = signal?.body().deserialize()?;
         if dismissed { Err(Trouble::Declined) } else { Ok(()) }
@@ -151,7 +153,7 @@ impl Service {
     ) -> Result<T, Trouble> {
         let reply = self.ask(object.as_str(), PROPERTIES, "Get", &(interface, name)).await?;
         let value: OwnedVariant = reply.body().deserialize()?;
-        T::try_from(value).map_err(|_| Trouble::Failed(format!("its property {name} is of another type")))
+        T::try_from(value).map_err(|_| Trouble::Failed(format!("its property {name} has an unexpected type")))
     }
 
     fn secret<'a>(&'a self, value: &'a [u8]) -> Secret<'a> {

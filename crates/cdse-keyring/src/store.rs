@@ -10,14 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cdse_auth::store::{Commit, Guard, RecordStore, StoreDescription};
-use cdse_auth::{Error, ErrorKind, FileTokenStore, Random, Record, Result, Slot, TokenSet, TokenStore, Version};
+use cdse_auth::store::{Commit, Guard, Holder, RecordStore, StoreDescription};
+use cdse_auth::text::printable;
+use cdse_auth::{
+    Error, ErrorKind, FileTokenStore, Problem, Random, Record, Result, Slot, TokenSet, TokenStore, Version,
+};
 
 use crate::call::within;
 use crate::service::{Attributes, Place, Service};
-use crate::trouble::{Trouble, cleaned};
+use crate::trouble::{LONGEST, Trouble};
 
-/// Longer than this a keyring that asks nobody needs for nothing.
+/// A keyring that does not have to ask its user answers sooner.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// What the name of a lock file ends with.
@@ -25,14 +28,13 @@ const LOCK: &str = ".keyring.lock";
 
 /// Keeps one session in the keyring of the desktop; any number of processes may use it at the same time.
 ///
-/// The secret is found by the name and the folder, so that two folders are two sessions, as with files; and what guards it
-/// is `<name>.keyring.lock` in that folder, for a keyring has no locks. The folder must be on a file system with locks.
-/// Creating the value touches neither the folder nor the bus.
+/// The secret is found by the name and the folder, so that two folders have two sessions, as with files. A keyring has no
+/// locks, so the guard is the file `<name>.keyring.lock` in that folder, which must be on a file system with locks. Creating
+/// the value touches neither the folder nor the bus.
 ///
-/// Each call of the keyring has a limit of 3 s ([`with_time_limit`](Self::with_time_limit)), and a commit makes two. None
-/// asks anybody to unlock the keyring
-/// unless [`with_unlock_prompt`](Self::with_unlock_prompt) says so. A keyring that does not answer, is locked or is not
-/// there is an error; the session is kept nowhere else.
+/// Each call of the keyring has a limit of 3 s ([`with_time_limit`](Self::with_time_limit)), and a commit makes two calls. The
+/// user is not asked to unlock the keyring, except with [`with_unlock_prompt`](Self::with_unlock_prompt). A keyring that does
+/// not answer, is locked or is not there is an error; the session is not kept anywhere else.
 #[derive(Clone)]
 pub struct KeyringTokenStore(Arc<Inner>);
 
@@ -57,38 +59,37 @@ impl KeyringTokenStore {
         Self(Arc::new(Inner { folder, name, label, lock, bus: None, limit: LIMIT, unlock: None }))
     }
 
-    /// What the keyring's manager shows it as.
+    /// The label that the keyring's manager shows.
     #[must_use]
     pub fn with_label(self, label: impl Into<String>) -> Self {
         self.with(|inner| inner.label = label.into())
     }
 
-    /// How long one call may take: 3 s unless said.
+    /// How long one call may take. Defaults to 3 s.
     #[must_use]
     pub fn with_time_limit(self, limit: Duration) -> Self {
         self.with(|inner| inner.limit = limit)
     }
 
-    /// Where the keyring is locked it may ask its user to unlock it, who has this long. For programs with somebody in front
-    /// of them.
+    /// Lets a locked keyring ask its user to unlock it, and waits this long. For interactive programs.
     #[must_use]
     pub fn with_unlock_prompt(self, patience: Duration) -> Self {
         self.with(|inner| inner.unlock = Some(patience))
     }
 
-    /// The bus at this D-Bus address in place of the session's own.
+    /// The bus at this D-Bus address in place of the session bus.
     #[must_use]
     pub fn with_bus(self, address: impl Into<String>) -> Self {
         self.with(|inner| inner.bus = Some(address.into()))
     }
 
-    /// The lock file. It is there as soon as the session was used once, and is never deleted.
+    /// The lock file. It is created at the first use of the session and never deleted.
     #[must_use]
     pub fn lock_path(&self) -> PathBuf {
         self.0.folder.join(format!("{}{LOCK}", self.0.name))
     }
 
-    /// The names of the sessions that were used with this folder, whatever the keyring still holds of them.
+    /// The names of the sessions that were used with this folder, whether or not the keyring still has them.
     ///
     /// # Errors
     ///
@@ -162,7 +163,7 @@ impl KeyringTokenStore {
                 Place::Collection(_) => Ok(None),
             }
         });
-        match text.map_err(|trouble| trouble.unusable())? {
+        match text.map_err(Trouble::unusable)? {
             Some(text) => self.parse(&text).map(Some),
             None => Ok(None),
         }
@@ -170,15 +171,14 @@ impl KeyringTokenStore {
 
     fn parse(&self, text: &[u8]) -> Result<Record> {
         Record::from_json(text).map_err(|error| {
-            let why = if error.kind() == ErrorKind::StoreNewer {
-                format!(
-                    "was written by a newer version ({error}); it was left untouched: update this program, or keep the \
-                     session in a file"
-                )
+            let of_secret =
+                |why: String| Error::new(error.kind(), format!("the secret '{}' in the keyring {why}", self.label()));
+            if error.kind() == ErrorKind::StoreNewer {
+                of_secret(format!("was written by a newer version ({error}); it was not changed"))
+                    .with_hint("update this program, or keep the session in a file")
             } else {
-                format!("is damaged: {}", if text.is_empty() { "it is empty" } else { error.message() })
-            };
-            Error::new(error.kind(), format!("the secret '{}' of the keyring {why}", self.label()))
+                of_secret(format!("is damaged: {}", if text.is_empty() { "it is empty" } else { error.message() }))
+            }
         })
     }
 
@@ -190,7 +190,7 @@ impl KeyringTokenStore {
                 Place::Collection(collection) => service.create(&collection, &label, &attributes, &text).await,
             }
         });
-        written.map_err(|trouble| trouble.unwritable())
+        written.map_err(Trouble::unwritable)
     }
 
     fn commit_over(&self, stored: Option<&Record>, base: Option<Version>, record: &Record) -> Result<Commit> {
@@ -206,7 +206,7 @@ impl KeyringTokenStore {
     }
 
     fn label(&self) -> String {
-        cleaned(&self.0.label)
+        printable(&self.0.label, LONGEST)
     }
 }
 
@@ -266,13 +266,12 @@ impl RecordStore for KeyringTokenStore {
         match record.as_ref().and_then(Record::slot) {
             Some(other) if other != slot => {
                 let why = format!(
-                    "the secret '{}' of the keyring holds the session of another account ({}, client {}); it was left \
-                     untouched: use another name",
+                    "the secret '{}' in the keyring holds the session of another account ({}, client {}); it was not changed",
                     self.label(),
-                    cleaned(other.subject.as_deref().unwrap_or("no user")),
-                    cleaned(&other.client_id)
+                    printable(other.subject.as_deref().unwrap_or("no user"), LONGEST),
+                    printable(&other.client_id, LONGEST)
                 );
-                Err(Error::new(ErrorKind::StoreUnsafe, why))
+                Err(Error::new(ErrorKind::StoreUnsafe, why).with_hint("use another name"))
             }
             _ => Ok(record),
         }
@@ -286,7 +285,7 @@ impl RecordStore for KeyringTokenStore {
         self.0.lock.try_guard(slot)
     }
 
-    fn guard_holder(&self, slot: &Slot) -> Option<String> {
+    fn guard_holder(&self, slot: &Slot) -> Option<Holder> {
         self.0.lock.guard_holder(slot)
     }
 
@@ -303,11 +302,11 @@ impl RecordStore for KeyringTokenStore {
             attributes.insert("name", name);
             service.rename(&item, &label, &attributes).await
         });
-        renamed.map_err(|trouble| trouble.unwritable())?;
+        renamed.map_err(Trouble::unwritable)?;
         Ok(Some(aside.into()))
     }
 
-    fn take_warnings(&self) -> Vec<String> {
+    fn take_warnings(&self) -> Vec<Problem> {
         self.0.lock.take_warnings()
     }
 

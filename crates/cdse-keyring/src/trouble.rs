@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use cdse_auth::text::printable;
 use cdse_auth::{Error, ErrorKind};
 use zbus::fdo;
 
@@ -11,12 +12,12 @@ use zbus::fdo;
 pub(crate) enum Trouble {
     /// The D-Bus session bus was not reached.
     NoBus(String),
-    /// Nobody on the bus is a keyring.
+    /// No keyring is running on the bus.
     NoService,
     /// The keyring has nothing to keep a secret in.
     NoCollection,
     Locked,
-    /// Somebody was asked to unlock it and would not.
+    /// Its user was asked to unlock it and did not.
     Declined,
     Silent(Duration),
     /// There is more than one secret where one should be.
@@ -27,68 +28,73 @@ pub(crate) enum Trouble {
     Unstarted(String),
 }
 
-/// What all errors about the keyring begin with.
-const BEGINNING: &str = "the keyring ";
+/// The longest text of a bus or a keyring that is shown, in characters.
+pub(crate) const LONGEST: usize = 200;
 
-const INSTEAD: &str = "or keep the session in a file instead";
-
-/// Whether an error of this store is about the keyring. The others are about the lock file and its folder.
+/// Whether an error of this store is about the keyring. The others are about the lock file and its folder, or about what the
+/// keyring holds.
 #[must_use]
 pub fn is_about_keyring(error: &Error) -> bool {
-    error.message().starts_with(BEGINNING)
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Trouble>)
 }
 
 impl Trouble {
     /// Where something was to be read or found.
-    pub(crate) fn unusable(&self) -> Error {
-        Error::new(ErrorKind::StoreUnusable, self.to_string())
+    pub(crate) fn unusable(self) -> Error {
+        self.into_error(ErrorKind::StoreUnusable)
     }
 
     /// Where something was to be written.
-    pub(crate) fn unwritable(&self) -> Error {
+    pub(crate) fn unwritable(self) -> Error {
         let kind = match self {
             // That it did not answer says nothing of whether it takes what is written.
             Self::Silent(_) | Self::Unstarted(_) => ErrorKind::StoreUnusable,
             _ => ErrorKind::StoreUnwritable,
         };
-        Error::new(kind, self.to_string())
+        self.into_error(kind)
+    }
+
+    fn into_error(self, kind: ErrorKind) -> Error {
+        Error::new(kind, self.to_string()).with_hint(self.hint()).with_source(self)
+    }
+
+    fn hint(&self) -> String {
+        let first = match self {
+            Self::NoBus(_) => "use it within a desktop session",
+            Self::NoService => "start one (GNOME Keyring, KWallet, KeePassXC)",
+            Self::NoCollection => "create one in its manager",
+            Self::Locked | Self::Declined => "unlock it",
+            Self::Silent(_) => "unlock or restart it",
+            Self::Several(_) => "remove all but the newest in its manager",
+            Self::Failed(_) => "look at it in its manager",
+            Self::Unstarted(_) => return "try again".to_owned(),
+        };
+        format!("{first}, or keep the session in a file instead")
     }
 }
 
+impl std::error::Error for Trouble {}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(BEGINNING)?;
+        f.write_str("the keyring ")?;
         match self {
-            Self::NoBus(why) => write!(
-                f,
-                "cannot be reached, for there is no D-Bus session bus ({why}); use it within a desktop session, {INSTEAD}"
-            ),
-            Self::NoService => write!(
-                f,
-                "cannot be reached, for nobody on the D-Bus session bus is one; start one (GNOME Keyring, KWallet, \
-                 KeePassXC), {INSTEAD}"
-            ),
-            Self::NoCollection => {
-                write!(f, "has no default collection to keep the session in; create one in its manager, {INSTEAD}")
-            }
-            Self::Locked => write!(f, "is locked; unlock it, {INSTEAD}"),
-            Self::Declined => write!(f, "is still locked, for nobody unlocked it when asked to; unlock it, {INSTEAD}"),
-            Self::Silent(limit) => {
-                write!(f, "did not answer within {} s; unlock it or start it again, {INSTEAD}", limit.as_secs_f32())
-            }
-            Self::Several(number) => write!(
-                f,
-                "has {number} secrets where this session should be; remove all but the newest in its manager, {INSTEAD}"
-            ),
-            Self::Failed(words) => write!(f, "failed ({words}); look at it in its manager, {INSTEAD}"),
-            Self::Unstarted(why) => write!(f, "could not be asked: {why}; try again"),
+            Self::NoBus(why) => write!(f, "cannot be reached, because there is no D-Bus session bus ({why})"),
+            Self::NoService => f.write_str("cannot be reached, because no keyring is running on the D-Bus session bus"),
+            Self::NoCollection => f.write_str("has no default collection to keep the session in"),
+            Self::Locked => f.write_str("is locked"),
+            Self::Declined => f.write_str("is still locked: it asked to be unlocked, and was not"),
+            Self::Silent(limit) => write!(f, "did not answer within {} s", limit.as_secs_f32()),
+            Self::Several(number) => write!(f, "has {number} secrets for this session instead of one"),
+            Self::Failed(words) => write!(f, "failed ({words})"),
+            Self::Unstarted(why) => write!(f, "could not be called: {why}"),
         }
     }
 }
 
 impl From<zbus::Error> for Trouble {
     fn from(error: zbus::Error) -> Self {
-        let words = cleaned(&error.to_string());
+        let words = printable(&error.to_string(), LONGEST);
         match &error {
             zbus::Error::MethodError(name, ..) if name.as_str() == "org.freedesktop.Secret.Error.IsLocked" => {
                 Self::Locked
@@ -106,9 +112,4 @@ impl From<zbus::Error> for Trouble {
             _ => Self::Failed(words),
         }
     }
-}
-
-/// Words of others, fit to show.
-pub(crate) fn cleaned(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }

@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What the service believes the time is. [`Clock::default`] is the system's clock; a test passes the clock of the
+/// The time of the service. [`Clock::default`] is the system's clock; a test passes the clock of the
 /// program under test with [`Clock::new`], so that both move together. [`Sandbox::advance`](crate::Sandbox::advance)
 /// adds an offset on top of either.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
 impl Clock {
-    /// A clock that says what `now` says.
+    /// A clock that shows the time of `now`.
     pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }

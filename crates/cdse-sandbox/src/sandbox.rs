@@ -1,4 +1,4 @@
-//! The handle.
+//! The handle of a running service.
 
 use std::io;
 use std::net::SocketAddr;
@@ -60,22 +60,22 @@ impl Sandbox {
         format!("{}/protocol/openid-connect/logout", self.realm_url())
     }
 
-    /// Something that only the bearer of a good access token gets.
+    /// A resource that needs a valid access token.
     pub fn resource_url(&self) -> String {
         format!("{}{RESOURCE_PATH}", self.shared.origin)
     }
 
-    /// What the service counted.
+    /// The counters.
     pub fn counters(&self) -> Counters {
         self.shared.lock().counters()
     }
 
-    /// What arrived, oldest first; at most [`Config::log_capacity`] requests.
+    /// The log, oldest request first; at most [`Config::log_capacity`] requests.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.lock().record.requests()
     }
 
-    /// Sets the counters and the log back to nothing. Sessions and faults stay.
+    /// Clears the counters and the log. Sessions and faults stay.
     pub fn clear_log(&self) {
         self.shared.lock().record.clear();
     }
@@ -93,12 +93,12 @@ impl Sandbox {
         self.shared.lock().faults.push(fault);
     }
 
-    /// Forgets the faults that have not been met. Requests that wait because of one go on waiting.
+    /// Forgets the faults that have not been met. Requests that already wait because of one keep waiting.
     pub fn clear_faults(&self) {
         self.shared.lock().faults.clear();
     }
 
-    /// What the service believes the time is: [`Config::clock`] and what it was advanced by.
+    /// The time of the service: that of [`Config::clock`], plus all advances.
     pub fn now(&self) -> SystemTime {
         self.shared.lock().now()
     }
@@ -108,7 +108,7 @@ impl Sandbox {
         self.shared.lock().advance(by);
     }
 
-    /// Changes how long sessions last, also those that are open, and tokens, those issued from now on.
+    /// Changes how long sessions, including open ones, and tokens issued from now on last.
     pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
         self.shared.lock().realm.lifetimes = lifetimes;
     }
@@ -118,18 +118,18 @@ impl Sandbox {
         self.shared.lock().realm.rotation = rotation;
     }
 
-    /// Changes how many sessions a user may have; those that are open stay.
+    /// Changes how many sessions a user may have; open ones stay.
     pub fn set_session_limit(&self, limit: Option<usize>) {
         self.shared.lock().realm.session_limit = limit;
     }
 
-    /// Changes a password. Sessions stay open. Without effect for an unknown user.
+    /// Changes a password. Sessions stay open. Has no effect for an unknown user.
     pub fn set_password(&self, username: &str, password: &str) {
         self.shared.lock().realm.set_password(username, password);
     }
 
-    /// Disables or enables a user. Sessions stay, but are of no use until the user is enabled again. Without effect
-    /// for an unknown user.
+    /// Disables or enables a user. Sessions stay, but cannot be used until the user is enabled again. Has no effect for an
+    /// unknown user.
     pub fn set_enabled(&self, username: &str, enabled: bool) {
         self.shared.lock().realm.set_enabled(username, enabled);
     }
@@ -140,7 +140,7 @@ impl Sandbox {
         core.realm.session_views(core.seconds())
     }
 
-    /// Ends a session from outside, as the user does in a browser; says whether it was open.
+    /// Ends a session, as the user does in a browser. Returns whether it was open.
     pub fn end_session(&self, id: &str) -> bool {
         let mut core = self.shared.lock();
         let now = core.seconds();
@@ -152,16 +152,15 @@ impl Sandbox {
         self.shared.lock().realm.restart();
     }
 
-    /// Makes all tokens stale that were issued until now, in this second too.
+    /// Makes all tokens stale that were issued until now, including those of this second.
     pub fn push_not_before(&self) {
         let mut core = self.shared.lock();
         let now = core.seconds();
         core.realm.push_not_before(now);
     }
 
-    /// The variables with which the `cdse` command works against this service: `CDSE_IDENTITY_URL`,
-    /// `CDSE_DOWNLOAD_URL`, and `CDSE_USERNAME` and `CDSE_PASSWORD` of the first user who can log in with a password
-    /// alone, if there is one.
+    /// The environment variables that make the `cdse` command use this service: `CDSE_IDENTITY_URL`, `CDSE_DOWNLOAD_URL`, and
+    /// `CDSE_USERNAME` and `CDSE_PASSWORD` of the first user who can log in with a password alone, if there is one.
     pub fn environment(&self) -> Vec<(String, String)> {
         let core = self.shared.lock();
         let mut variables = vec![
@@ -175,7 +174,7 @@ impl Sandbox {
         variables
     }
 
-    /// The TOTP code of the step that the service's clock is in; `None` for a user who needs none.
+    /// The user's TOTP code at the service's time; `None` for a user without a second factor.
     pub fn totp_code(&self, username: &str) -> Option<String> {
         let core = self.shared.lock();
         core.realm.totp_code(core.seconds(), username)

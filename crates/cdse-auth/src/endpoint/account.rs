@@ -8,27 +8,28 @@ use serde::Deserialize;
 
 use super::answer::{Answer, GrantType, classify};
 use super::exchange::Service;
-use crate::error::{Error, ErrorKind, Result, cleaned};
+use crate::error::{Error, ErrorKind, Result};
+use crate::text::printable;
 
 /// How much of a text of the service is kept.
 const WORDS: usize = 200;
 
-/// An open session of an account, as the identity service tells it. Each takes one of the account's places.
+/// An open session of an account, as the identity service describes it. The service limits how many an account may have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct AccountSession {
-    /// Its name, which is `session_state` in token answers.
+    /// Its id, which is `session_state` in token answers.
     pub id: String,
-    /// Whether it is the session of the token that was asked with.
+    /// Whether it is the session of the token in the request.
     pub current: bool,
     /// When it was opened.
     pub started_at: Option<SystemTime>,
-    /// When a token of it was obtained last.
+    /// When its last token was obtained.
     pub last_access_at: Option<SystemTime>,
     /// When it ends at the latest.
     pub expires_at: Option<SystemTime>,
-    /// The OAuth clients that use it. None are left once a one-time refresh token was used twice: nobody can use such a
-    /// session any more, and it keeps its place.
+    /// The OAuth clients that use it. Empty after a one-time refresh token was used twice: such a session can no longer be
+    /// used, but counts towards the limit until it ends.
     pub clients: Vec<String>,
     /// The address that it was used from, as the service saw it.
     pub ip: Option<String>,
@@ -56,7 +57,7 @@ impl Service {
     /// 403 for the living and the dead.
     pub(crate) fn userinfo(&self, authorization: &HeaderValue) -> Result<Option<bool>> {
         let url = &self.endpoints().userinfo;
-        userinfo(&self.ask(&Method::GET, url, authorization).map_err(|failure| failure.error)?)
+        userinfo(&self.ask(&Method::GET, url, authorization).map_err(|failure| failure.error.or_try_later())?)
     }
 
     fn ask_account(&self, method: &Method, id: Option<&str>, authorization: &HeaderValue) -> Result<Answer> {
@@ -67,36 +68,33 @@ impl Service {
         // `.`, `..` and nothing are no names: what is left of the address would mean all sessions.
         let below = url.path().strip_prefix(self.endpoints().sessions.path());
         if id.is_some() && below.is_none_or(|name| name.len() < 2) {
-            return Err(Error::new(ErrorKind::Configuration, "the id of the session is none; nothing was ended"));
+            return Err(Error::new(ErrorKind::Configuration, "this is not the id of a session; no session was ended"));
         }
-        self.ask(method, &url, authorization).map_err(|failure| failure.error)
+        self.ask(method, &url, authorization).map_err(|failure| failure.error.or_try_later())
     }
 }
 
 /// What is no success.
 fn other<T>(answer: &Answer) -> Result<Reply<T>> {
-    let why = match answer.status {
+    Err(match answer.status {
         401 => return Ok(Reply::Refused),
-        403 => "the identity service does not let this token see and end the account's sessions; its web site may",
-        200..=299 => {
-            "the identity service answered something that is no list of sessions (a proxy's or a portal's page?); check its address and the proxy"
-        }
-        404 | 405 => "the identity service has no account API at this address; check the realm's address",
-        _ => {
-            return Err(match classify(GrantType::Refresh.first(), answer, 0) {
-                Err(failure) => failure.error,
-                Ok(_) => {
-                    Error::new(ErrorKind::MalformedAnswer, "the identity service gave an answer that was not asked for")
-                }
-            });
-        }
-    };
-    let kind = match answer.status {
-        403 => ErrorKind::WrongCredential,
-        200..=299 => ErrorKind::MalformedAnswer,
-        _ => ErrorKind::Configuration,
-    };
-    Err(Error::new(kind, why))
+        403 => Error::new(
+            ErrorKind::WrongCredential,
+            "the identity service does not let this token list and end the account's sessions",
+        )
+        .with_hint("use the account's pages on its web site"),
+        200..=299 => Error::new(
+            ErrorKind::MalformedAnswer,
+            "the identity service sent something that is not a list of sessions (a page of a proxy or a portal?)",
+        )
+        .with_hint("check its address and the proxy"),
+        404 | 405 => Error::new(ErrorKind::Configuration, "the identity service has no account API at this address")
+            .with_hint("check the address of the realm"),
+        _ => match classify(GrantType::Refresh.first(), answer, 0) {
+            Err(failure) => failure.error.or_try_later(),
+            Ok(_) => Error::new(ErrorKind::MalformedAnswer, "the identity service sent an unexpected answer"),
+        },
+    })
 }
 
 pub(super) fn sessions(answer: &Answer) -> Result<Reply<Vec<AccountSession>>> {
@@ -152,7 +150,7 @@ struct ClientEntry {
 
 impl From<SessionEntry> for AccountSession {
     fn from(entry: SessionEntry) -> Self {
-        let shown = |text: &str| cleaned(text, WORDS);
+        let shown = |text: &str| printable(text, WORDS);
         let at = |seconds: u64| UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
         Self {
             id: shown(&entry.id),

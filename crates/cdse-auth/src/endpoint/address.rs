@@ -2,7 +2,8 @@
 
 use url::{Host, Url};
 
-use crate::error::{Error, ErrorKind, Result, cleaned};
+use crate::error::{Error, ErrorKind, Result};
+use crate::text::printable;
 
 /// The endpoints that a session needs. They are siblings: a token endpoint alone names the rest.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,8 +25,8 @@ impl Endpoints {
         let checked = checked(realm)?;
         let base = checked.as_str().trim_end_matches('/');
         if let Some(more) = BELOW.iter().find_map(|below| Some(&base[base.find(below)?..])) {
-            let why = format!("it must be the address of the realm: leave out {}", cleaned(more, 200));
-            return Err(refused(realm, &why));
+            let hint = format!("leave out {}", printable(more, 200));
+            return Err(refused(realm, "it must be the address of the realm").with_hint(hint));
         }
         Self::of_token_endpoint(&format!("{base}/protocol/openid-connect/token"))
     }
@@ -54,7 +55,7 @@ impl Endpoints {
 fn refused(address: &str, why: &str) -> Error {
     // What stands before an @ may be a password, and what stands in a query a token.
     let shown = address.rsplit('@').next().unwrap_or_default();
-    let shown = cleaned(shown.split(['?', '#']).next().unwrap_or_default(), 200);
+    let shown = printable(shown.split(['?', '#']).next().unwrap_or_default(), 200);
     let message = format!("the identity service's address \"{shown}\" cannot be used: {why}");
     Error::new(ErrorKind::Configuration, message)
 }
@@ -69,7 +70,7 @@ fn checked(address: &str) -> Result<Url> {
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}
-        "http" => return Err(refused("a password must not travel over plain http; use https")),
+        "http" => return Err(refused("a password must not travel over plain http").with_hint("use https")),
         _ => return Err(refused("it must begin with https://")),
     }
     if !url.username().is_empty() || url.password().is_some() {

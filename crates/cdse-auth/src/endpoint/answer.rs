@@ -9,10 +9,11 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::clock::Millis;
-use crate::error::{Error, ErrorKind, cleaned};
+use crate::error::{Error, ErrorKind};
 use crate::plan::{Failure, Granted, Outcome};
 use crate::record::Class;
 use crate::secret::Secret;
+use crate::text::printable;
 use crate::token::{LONGEST_LIFE, check};
 
 /// A token whose life nobody names is trusted for a minute.
@@ -113,11 +114,11 @@ impl<'a> Fields<'a> {
 fn granted(fields: Option<&Fields<'_>>, answer: &Answer) -> Outcome {
     let Some(fields) = fields else {
         let what = if !answer.whole {
-            "an answer that is far too long"
+            "an answer that is too long"
         } else if answer.body.is_empty() {
             "an empty answer"
         } else {
-            "something that is no JSON object (a proxy's or a portal's page?)"
+            "something that is not a JSON object (a page of a proxy or a portal?)"
         };
         return Err(malformed(what));
     };
@@ -125,18 +126,18 @@ fn granted(fields: Option<&Fields<'_>>, answer: &Answer) -> Outcome {
         return Err(malformed("an answer without an access token"));
     };
     if check(&access).is_err() {
-        return Err(malformed("an access token with characters that no HTTP header may carry"));
+        return Err(malformed("an access token with characters that an HTTP header must not contain"));
     }
     let bearer = fields.text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
     if fields.is_given("token_type") && !bearer {
-        return Err(malformed("a token that is no Bearer token"));
+        return Err(malformed("a token that is not a Bearer token"));
     }
     let times = jwt_times(access.expose());
     let life = fields.duration("expires_in").or_else(|| times.life()).unwrap_or(UNKNOWN_LIFE).clamp(0, LONGEST_LIFE);
     let refresh = fields.text("refresh_token").filter(|text| !text.is_empty()).map(Secret::from);
     Ok(Granted {
         refresh_life: fields.duration("refresh_expires_in").filter(|life| *life > 0),
-        session_id: fields.text("session_state").map(|id| cleaned(&id, WORDS)).or(times.session_id),
+        session_id: fields.text("session_state").map(|id| printable(&id, WORDS)).or(times.session_id),
         access,
         refresh,
         life,
@@ -168,7 +169,7 @@ pub(crate) fn jwt_times(token: &str) -> JwtTimes {
     JwtTimes {
         issued_at: claims.duration("iat"),
         expires_at: claims.duration("exp"),
-        session_id: claims.text("sid").map(|id| cleaned(&id, WORDS)),
+        session_id: claims.text("sid").map(|id| printable(&id, WORDS)),
     }
 }
 
@@ -180,17 +181,17 @@ fn refused(
     fields: Option<&Fields<'_>>,
 ) -> Failure {
     let words = fields.and_then(|fields| fields.text("error_description")).unwrap_or_default();
-    let words = cleaned(&words, WORDS);
-    let error = error.map(|error| cleaned(error, WORDS));
-    let (class, kind, message) =
-        if exchange.grant_type != GrantType::Refresh && tells_of_a_full_account(answer, error.as_deref(), &words) {
+    let words = printable(&words, WORDS);
+    let code = error.map(|error| printable(error, WORDS));
+    let (class, error) =
+        if exchange.grant_type != GrantType::Refresh && tells_of_a_full_account(answer, code.as_deref(), &words) {
             limit()
         } else {
-            explain(exchange, answer.status, error.as_deref(), &words)
+            explain(exchange, answer.status, code.as_deref(), &words)
         };
     let retry_after = answer.retry_after.as_deref().and_then(|text| retry_after(text, now));
-    let words = if words.is_empty() { error.unwrap_or_default() } else { words };
-    Failure { class, error: Error::new(kind, message), retry_after, words }
+    let words = if words.is_empty() { code.unwrap_or_default() } else { words };
+    Failure { class, error, retry_after, words }
 }
 
 /// By what Keycloak was seen to answer, never by the status alone: a firewall says 403 too.
@@ -204,7 +205,7 @@ fn contains(body: &[u8], text: &str) -> bool {
     body.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) -> (Class, ErrorKind, String) {
+fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) -> (Class, Error) {
     let Exchange { grant_type, repeatable, known } = exchange;
     let unknown = if repeatable { Class::Unsent } else { Class::Lost };
     let said = match (error, words) {
@@ -214,45 +215,36 @@ fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) ->
         (Some(error), words) => format!("{error}: {words}"),
     };
     match (status, error) {
-        (429, _) => (
-            Class::Unsent,
-            ErrorKind::RateLimited,
-            "the identity service asks for fewer requests (429); try again later".to_owned(),
-        ),
+        (429, _) => {
+            (Class::Unsent, Error::new(ErrorKind::RateLimited, "the identity service asks for fewer requests (429)"))
+        }
         (503, _) => (
             unknown,
-            ErrorKind::ServiceUnavailable,
-            "the identity service is out of order for the moment (503); try again later".to_owned(),
+            Error::new(ErrorKind::ServiceUnavailable, "the identity service is temporarily unavailable (503)"),
         ),
-        (500.., _) => (
-            Class::Lost,
-            ErrorKind::ServiceUnavailable,
-            format!("the identity service failed ({status}); try again later"),
-        ),
+        (500.., _) => {
+            let why = format!("the identity service failed ({status})");
+            (Class::Lost, Error::new(ErrorKind::ServiceUnavailable, why))
+        }
         (_, Some("invalid_grant")) => invalid_grant(grant_type, words),
-        (_, Some("unauthorized_client" | "invalid_client")) if grant_type == GrantType::Client => (
-            Class::Refused,
-            ErrorKind::CredentialsRefused,
-            format!("the identity service refused the client id or its secret ({said}); check both"),
-        ),
-        (_, Some(error)) if OAUTH_ERRORS.contains(&error) => (
-            Class::Configuration,
-            ErrorKind::Configuration,
-            format!("the identity service refused the request ({said}); check its address and the client id"),
-        ),
-        _ if known => (
-            unknown,
-            ErrorKind::ServiceUnavailable,
-            format!("something answered in place of the identity service ({said}); try again later"),
-        ),
-        _ => (
-            Class::Configuration,
-            ErrorKind::Configuration,
-            format!(
-                "the address of the identity service gives no answer of one ({said}); check the address, and whether a \
-                 firewall or a proxy answers in its place"
-            ),
-        ),
+        (_, Some("unauthorized_client" | "invalid_client")) if grant_type == GrantType::Client => {
+            let why = format!("the identity service refused the client id or its secret ({said})");
+            (Class::Refused, Error::new(ErrorKind::CredentialsRefused, why).with_hint("check both"))
+        }
+        (_, Some(error)) if OAUTH_ERRORS.contains(&error) => {
+            let error =
+                Error::new(ErrorKind::Configuration, format!("the identity service refused the request ({said})"));
+            (Class::Configuration, error.with_hint("check its address and the client id"))
+        }
+        _ if known => {
+            let why = format!("something else answered in place of the identity service ({said})");
+            (unknown, Error::new(ErrorKind::ServiceUnavailable, why))
+        }
+        _ => {
+            let why = format!("the answer is not that of an identity service ({said})");
+            let hint = "check the address, and whether a firewall or a proxy answers in its place";
+            (Class::Configuration, Error::new(ErrorKind::Configuration, why).with_hint(hint))
+        }
     }
 }
 
@@ -261,27 +253,30 @@ pub(crate) fn is_blocked(words: &str) -> bool {
     matches!(words, "Account disabled" | "Account is not fully set up" | "User disabled")
 }
 
-pub(crate) fn blocked(words: &str) -> String {
-    format!("the account cannot be used ({words}); sign in on the web site and see what it asks for")
+pub(crate) fn blocked(words: &str) -> Error {
+    Error::new(ErrorKind::AccountBlocked, format!("the account cannot be used ({words})"))
+        .with_hint("sign in on the web site and see what it asks for")
 }
 
-fn invalid_grant(grant_type: GrantType, words: &str) -> (Class, ErrorKind, String) {
+fn invalid_grant(grant_type: GrantType, words: &str) -> (Class, Error) {
     if is_blocked(words) {
         let class = if grant_type == GrantType::Refresh { Class::Dead } else { Class::Refused };
-        return (class, ErrorKind::AccountBlocked, blocked(words));
+        return (class, blocked(words));
     }
     if grant_type == GrantType::Refresh {
-        return (Class::Dead, ErrorKind::ReauthRequired, format!("the session has ended ({words})"));
+        let error = Error::new(ErrorKind::ReauthRequired, format!("the session has ended ({words})"));
+        return (Class::Dead, error.with_hint("log in again"));
     }
-    let why = "user name, password or one-time code were refused (the service does not say which); check them, and \
-               wait a minute after two refusals, for it locks the account for a while without saying so";
-    (Class::Refused, ErrorKind::CredentialsRefused, why.to_owned())
+    let why = "user name, password or one-time code were refused (the service does not say which); repeated refusals lock \
+               the account for a minute or more";
+    let hint = "check them; after two refusals wait a minute before the next try";
+    (Class::Refused, Error::new(ErrorKind::CredentialsRefused, why).with_hint(hint))
 }
 
-fn limit() -> (Class, ErrorKind, String) {
-    let why = "the account has as many sessions open as the service allows; log out elsewhere, or wait until old \
-               sessions end";
-    (Class::Limit, ErrorKind::SessionLimit, why.to_owned())
+fn limit() -> (Class, Error) {
+    let error =
+        Error::new(ErrorKind::SessionLimit, "the account has as many sessions open as the identity service allows");
+    (Class::Limit, error.with_hint("log out elsewhere, or wait until old sessions end"))
 }
 
 /// `Retry-After`: seconds or a date (RFC 9110 §10.2.3).
@@ -295,8 +290,8 @@ fn retry_after(text: &str, now: Millis) -> Option<Millis> {
 }
 
 fn malformed(what: &str) -> Failure {
-    let why = format!("the identity service sent {what} in place of a token; check its address and the proxy");
-    let error = Error::new(ErrorKind::MalformedAnswer, why);
+    let why = format!("the identity service sent {what} in place of a token");
+    let error = Error::new(ErrorKind::MalformedAnswer, why).with_hint("check its address and the proxy");
     Failure { class: Class::Lost, error, retry_after: None, words: String::new() }
 }
 

@@ -13,8 +13,9 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls_platform_verifier::Verifier;
 
-use crate::error::{Error, ErrorKind, Result, cleaned};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sync::Arc;
+use crate::text::printable;
 
 /// The bundles of the systems are some 300 kB.
 const LARGEST: u64 = 16 << 20;
@@ -67,13 +68,12 @@ impl Authorities {
 fn of_system(extra: Vec<CertificateDer<'static>>, crypto: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
     if env::var_os(FILE).is_some() {
         // The library that looks for the system's takes it for a file.
-        return Err(Error::new(ErrorKind::Transport, format!("{FILE} is set, but to nothing: unset it")));
+        return Err(Error::new(ErrorKind::Transport, format!("{FILE} is set, but empty")).with_hint("unset it"));
     }
     let verifier = Verifier::new_with_extra_roots(extra, crypto).map_err(|error| {
-        let why = format!(
-            "no certificate authorities: {error}; install the system's (ca-certificates), or name a file of them in {FILE}"
-        );
-        Error::new(ErrorKind::Configuration, why)
+        Error::new(ErrorKind::Configuration, format!("no certificate authorities were found: {error}"))
+            .with_hint(format!("install those of the system (ca-certificates), or name a file with them in {FILE}"))
+            .with_source(error)
     })?;
     Ok(Arc::new(verifier))
 }
@@ -96,30 +96,30 @@ fn of_environment(
     let _ = roots.add_parsable_certificates(found.into_iter().chain(extra));
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto).build().map_err(|_| {
         let name = if file.is_some() { FILE } else { FOLDERS };
-        Error::new(ErrorKind::Transport, format!("{name} names no certificate that could be an authority's"))
+        Error::new(ErrorKind::Transport, format!("{name}: none of the certificates there can be an authority's"))
     })?;
     Ok(verifier)
 }
 
 fn of_file(name: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let unusable = |why: &str| {
-        let path = cleaned(&path.to_string_lossy(), 300);
+        let path = printable(&path.to_string_lossy(), 300);
         Error::new(ErrorKind::Transport, format!("{name}: {path} {why}"))
     };
-    let unreadable = |error: io::Error| unusable(&format!("cannot be read: {error}"));
+    let unreadable = |error: io::Error| unusable(&format!("cannot be read: {error}")).with_source(error);
     // A pipe could let this wait for ever.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(unusable("is no plain file"));
+        return Err(unusable("is not a regular file"));
     }
     let text = read(path).map_err(unreadable)?;
     if text.len() as u64 > LARGEST {
-        return Err(unusable("is far too large for a file of certificates"));
+        return Err(unusable("is too large for a file of certificates"));
     }
     let found = certificates(&text);
     let mut usable = RootCertStore::empty();
     match (found.is_empty(), usable.add_parsable_certificates(found.iter().cloned())) {
         (true, _) => Err(unusable("holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")),
-        (false, (0, _)) => Err(unusable("holds a certificate that is damaged, and no other")),
+        (false, (0, _)) => Err(unusable("holds only damaged certificates")),
         _ => Ok(found),
     }
 }
@@ -135,14 +135,16 @@ fn of_folders(folders: &OsStr) -> Result<Vec<CertificateDer<'static>>> {
                 found.extend(texts.flat_map(|text| certificates(&text)));
             }
             Err(error) => {
-                let folder = cleaned(&folder.to_string_lossy(), 300);
-                first_failure.get_or_insert(format!("{FOLDERS}: {folder} cannot be read: {error}"));
+                let folder = printable(&folder.to_string_lossy(), 300);
+                let why = format!("{FOLDERS}: {folder} cannot be read: {error}");
+                first_failure.get_or_insert_with(|| Error::new(ErrorKind::Transport, why).with_source(error));
             }
         }
     }
     if found.is_empty() {
-        let why = first_failure.unwrap_or_else(|| format!("{FOLDERS}: no file there holds a certificate in PEM"));
-        return Err(Error::new(ErrorKind::Transport, why));
+        return Err(first_failure.unwrap_or_else(|| {
+            Error::new(ErrorKind::Transport, format!("{FOLDERS}: no file there holds a certificate in PEM"))
+        }));
     }
     Ok(found)
 }
@@ -193,7 +195,7 @@ mod tests {
         for (text, why) in [
             ("no certificate", "holds no certificate in PEM"),
             ("", "holds no certificate in PEM"),
-            (damaged, "holds a certificate that is damaged, and no other"),
+            (damaged, "holds only damaged certificates"),
         ] {
             fs::write(&path, text).unwrap();
             let (kind, said) = refused(of_file("--ca-bundle", &path));
@@ -202,7 +204,7 @@ mod tests {
         }
         fs::write(&path, format!("{damaged}{}", authority())).unwrap();
         assert_eq!(of_file("--ca-bundle", &path).unwrap().len(), 2, "one that is good is enough");
-        assert!(refused(of_file("--ca-bundle", folder.path())).1.contains("is no plain file"));
+        assert!(refused(of_file("--ca-bundle", folder.path())).1.contains("is not a regular file"));
         assert!(refused(of_file("--ca-bundle", &folder.path().join("missing"))).1.contains("cannot be read"));
     }
 
@@ -216,7 +218,7 @@ mod tests {
         assert_eq!(of_file("--ca-bundle", &path).unwrap().len(), 1);
         text.push(b'\n');
         fs::write(&path, &text).unwrap();
-        assert!(refused(of_file("--ca-bundle", &path)).1.contains("far too large"));
+        assert!(refused(of_file("--ca-bundle", &path)).1.contains("is too large"));
         text.resize(text.len() + 1_000, b'\n');
         fs::write(&path, &text).unwrap();
         assert_eq!(read(&path).unwrap().len() as u64, LARGEST + 1, "the rest is not read");

@@ -38,9 +38,10 @@ fn chosen(
         [None, None] | [Some(_), Some(_)] => None,
     };
     installed.or_else(|| only.or(ours).map(Arc::new)).ok_or_else(|| {
-        let why = "there is no cryptography for TLS: build with the feature `ring` of cdse-auth, or install a \
-                   rustls::crypto::CryptoProvider as the default of the process";
-        Error::new(ErrorKind::Transport, why)
+        Error::new(ErrorKind::Transport, "there is no cryptography for TLS").with_hint(
+            "build with the feature `ring` of cdse-auth, or install a rustls::crypto::CryptoProvider as the default of \
+             the process",
+        )
     })
 }
 
@@ -111,7 +112,7 @@ mod tests {
         for named in [[None, None], [ring(), aws()]] {
             let error = chosen(None, named, None).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Transport);
-            assert!(error.message().contains("feature `ring` of cdse-auth"), "{error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("feature `ring` of cdse-auth")), "{error}");
         }
     }
 

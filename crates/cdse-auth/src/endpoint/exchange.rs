@@ -51,12 +51,11 @@ impl Service {
     pub(crate) fn logout(&self, client_id: &str, refresh_token: &Secret) -> Result<()> {
         let form = vec![("client_id", client_id.into()), ("refresh_token", refresh_token.clone())];
         let answer = self.post(&self.endpoints.logout, &form, FAREWELL.min(self.transport.timeout()));
+        // There is nothing left here to try again with.
         answer.map_err(|failure| failure.error).and_then(|answer| ended(&answer)).map_err(|error| {
-            // There is nothing left here to try again with.
-            let error_text = error.message().trim_end_matches("; try again later");
-            let why =
-                format!("the session may still be open at the identity service, until it ends by itself: {error_text}");
-            Error::new(error.kind(), why)
+            error.retold(|why| {
+                format!("the session may still be open at the identity service, until it ends by itself: {why}")
+            })
         })
     }
 
@@ -118,14 +117,14 @@ impl Service {
         let client = self.client().map_err(|error| failure(Class::Unsent, error))?;
         if tokio::runtime::Handle::try_current().is_ok() {
             // On a caller's own thread, for there was no other, and there it must not block.
-            let why = "the request could not be started, for no thread could be had; nothing was sent";
+            let why = "the request could not be started, because no thread could be started; nothing was sent";
             return Err(failure(Class::Unsent, Error::new(ErrorKind::Network, why)));
         }
         // Dropped after the runtime, with which everything goes that shares its bytes.
         let mut received = Received::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             let why = format!("the request could not be started: {error}; nothing was sent");
-            failure(Class::Unsent, Error::new(ErrorKind::Network, why))
+            failure(Class::Unsent, Error::new(ErrorKind::Network, why).with_source(error))
         })?;
         let begun = self.clock.now().mono;
         log::info!("{method} {url}");
@@ -151,7 +150,7 @@ impl Service {
                 Ok((answer, date))
             }
             Err(error) => {
-                let (class, error) = not_answered(url, client.route.as_ref(), &error);
+                let (class, error) = not_answered(url, client.route.as_ref(), error);
                 log::info!("no answer after {took} ms ({})", if class == Class::Unsent { "not sent" } else { "lost" });
                 Err(failure(class, error))
             }
@@ -178,7 +177,7 @@ pub(super) fn ended(answer: &Answer) -> Result<()> {
     }
     match classify(Exchange { grant_type: GrantType::Refresh, repeatable: true, known: true }, answer, 0) {
         Err(failure) if failure.class != Class::Dead => Err(failure.error),
-        _ => Err(Error::new(ErrorKind::MalformedAnswer, "the service did not know the session by its token")),
+        _ => Err(Error::new(ErrorKind::MalformedAnswer, "the identity service did not find a session for the token")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether the identity service is there, for who looks into a problem.
+//! Whether the identity service is there, for diagnosis.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,15 +7,16 @@ use serde::Deserialize;
 use super::answer::Answer;
 use super::exchange::Service;
 use crate::clock::Millis;
-use crate::error::{Error, ErrorKind, Result, cleaned};
+use crate::error::{Error, ErrorKind, Result};
+use crate::text::printable;
 
-/// What the identity service says to who asks without a credential.
+/// What the identity service tells without a credential.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Probe {
-    /// The realm as the service names itself (OpenID Connect Discovery §3).
+    /// The service's name for the realm (OpenID Connect Discovery §3).
     pub issuer: String,
-    /// What the service takes for the time of day, to the second.
+    /// The time by the service's clock, to the second.
     pub service_time: Option<SystemTime>,
     /// How many seconds this machine's clock is ahead of that; negative: behind.
     pub ahead: Option<i64>,
@@ -28,18 +29,15 @@ pub(super) struct Document {
 
 pub(super) fn document(answer: &Answer) -> Result<Document> {
     serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {
-        let why = format!(
-            "the identity service answered {} and no discovery document: check the realm's address and the proxy",
-            answer.status
-        );
-        Error::new(ErrorKind::MalformedAnswer, why)
+        let why = format!("the identity service answered {} without a discovery document", answer.status);
+        Error::new(ErrorKind::MalformedAnswer, why).with_hint("check the address of the realm and the proxy")
     })
 }
 
 impl Service {
     /// Reads the discovery document.
     pub(crate) fn probe(&self, now: impl Fn() -> Millis) -> Result<Probe> {
-        let (answer, date) = self.discovery().map_err(|failure| failure.error)?;
+        let (answer, date) = self.discovery().map_err(|failure| failure.error.or_try_later())?;
         read(&answer, date.as_deref(), now())
     }
 }
@@ -51,5 +49,5 @@ pub(super) fn read(answer: &Answer, date: Option<&str>, now: Millis) -> Result<P
     let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let ours = UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
     let ahead = service_time.map(|theirs| seconds(ours).cast_signed() - seconds(theirs).cast_signed());
-    Ok(Probe { issuer: cleaned(&document.issuer, 200), service_time, ahead })
+    Ok(Probe { issuer: printable(&document.issuer, 200), service_time, ahead })
 }

@@ -10,7 +10,8 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use url::Url;
 
-use crate::error::{Error, ErrorKind, Result, cleaned};
+use crate::error::{Error, ErrorKind, Result};
+use crate::text::printable;
 
 /// In the order in which they count for an https address; an empty one counts as unset.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -82,7 +83,7 @@ pub(super) fn proxy_settings(proxy: &Proxy, target: &Url) -> Result<ProxySetting
                 let exceptions = EXCEPTIONS.into_iter().find_map(variable).unwrap_or_default();
                 let (exceptions, odd) = exceptions_in(&exceptions.to_string_lossy());
                 for odd in odd {
-                    log::warn!("NO_PROXY: {} is passed over: {FORMS}", cleaned(&odd, 100));
+                    log::warn!("NO_PROXY: {} is passed over: {FORMS}", printable(&odd, 100));
                 }
                 through(name, address, Some(name), &exceptions, &target)
             }
@@ -147,10 +148,10 @@ fn through(
 
 fn unusable(what: &str) -> Error {
     let why = format!(
-        "{what} names no proxy that can be used: it must look like http://host:port, https://host:port or \
-         socks5h://host:port, with user:password@ before the host where one is needed (write an @ in them as %40)"
+        "{what} is not the address of a proxy: it must look like http://host:port, https://host:port or \
+         socks5h://host:port, with user:password@ before the host if the proxy needs them"
     );
-    Error::new(ErrorKind::Transport, why)
+    Error::new(ErrorKind::Transport, why).with_hint("correct it; write an @ in a user name or password as %40")
 }
 
 /// The proxy at an address, if the HTTP client takes it for what it says: where it finds no port it takes one of its own
@@ -170,7 +171,7 @@ fn shown(proxy: &Intercept) -> String {
     let uri = proxy.uri();
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().map_or_else(String::new, |port| format!(":{port}"));
-    cleaned(&format!("{}://{host}{port}", uri.scheme_str().unwrap_or("http")), 200)
+    printable(&format!("{}://{host}{port}", uri.scheme_str().unwrap_or("http")), 200)
 }
 
 #[cfg(test)]

@@ -7,12 +7,19 @@ use rustls::CertificateError;
 use url::Url;
 
 use super::proxy::Route;
-use crate::error::{Error, ErrorKind, cleaned};
+use crate::error::{Error, ErrorKind};
 use crate::record::Class;
+use crate::text::printable;
 
 /// A connection that was never made carried nothing (E4): what was to be sent may be sent again.
-pub(super) fn not_answered(url: &Url, route: Option<&Route>, error: &reqwest::Error) -> (Class, Error) {
+pub(super) fn not_answered(url: &Url, route: Option<&Route>, error: reqwest::Error) -> (Class, Error) {
     let host = url.host_str().unwrap_or_default();
+    let (class, told) = tell(host, route, &error);
+    // The address may name a session.
+    (class, told.with_source(error.without_url()))
+}
+
+fn tell(host: &str, route: Option<&Route>, error: &reqwest::Error) -> (Class, Error) {
     if error.is_connect() || error.is_builder() || causes(error).any(was_cancelled) {
         return (Class::Unsent, not_reached(host, route, error));
     }
@@ -41,11 +48,8 @@ fn not_reached(host: &str, route: Option<&Route>, error: &reqwest::Error) -> Err
             of_proxy(host, proxy, &said, error.is_timeout(), at_proxy)
         }
         None => {
-            let why = format!(
-                "the identity service at {host} could not be reached ({}); check network and proxy",
-                innermost(error)
-            );
-            Error::new(ErrorKind::Network, why)
+            let why = format!("the identity service at {host} could not be reached ({})", innermost(error));
+            Error::new(ErrorKind::Network, why).with_hint("check the network and the proxy")
         }
     }
 }
@@ -57,84 +61,84 @@ fn of_proxy(host: &str, proxy: &Route, said: &[String], timed_out: bool, at_prox
         || says("credentials not accepted")
         || says("server does not support user/pass authentication")
         || says("server implements authentication incorrectly");
-    let innermost = said.last().map_or_else(String::new, |said| cleaned(said, 200));
-    let network = |why: String| Error::new(ErrorKind::Network, why);
+    let innermost = said.last().map_or_else(String::new, |said| printable(said, 200));
+    let network = |why: String, hint: &str| Error::new(ErrorKind::Network, why).with_hint(hint);
     if wants_password {
-        let why =
-            format!("the user and password for {proxy} are wrong, missing, or not taken there; correct its address");
-        return Error::new(ErrorKind::Configuration, why);
+        let why = format!("the user name and password for {proxy} are wrong, missing or not accepted");
+        return Error::new(ErrorKind::Configuration, why).with_hint("correct them in the address of the proxy");
     }
     if timed_out {
-        return network(format!(
-            "the identity service at {host} was not reached in time through {proxy}; check the proxy, or try again later"
-        ));
+        let why = format!("the identity service at {host} was not reached in time through {proxy}");
+        return network(why, "check the proxy, or try again later");
     }
     if at_proxy {
-        return network(format!("{proxy} could not be reached ({innermost}); check its address and the network"));
+        return network(format!("{proxy} could not be reached ({innermost})"), "check its address and the network");
     }
     if says("tunnel error: unsuccessful") || said.iter().any(|said| said.starts_with("SOCKS error: ")) {
         let reason = said.iter().find_map(|said| said.strip_prefix("SOCKS error: "));
-        let reason = reason.map_or_else(String::new, |reason| format!(" ({})", cleaned(reason, 200)));
-        return network(format!(
-            "{proxy} did not connect to the identity service at {host}{reason}: it may forbid that, or not reach it; \
-             check the proxy, or name {host} in NO_PROXY to go without"
-        ));
+        let reason = reason.map_or_else(String::new, |reason| format!(" ({})", printable(reason, 200)));
+        let why = format!(
+            "{proxy} did not connect to the identity service at {host}{reason}: it may forbid that, or not reach the service"
+        );
+        return network(why, &format!("check the proxy, or name {host} in NO_PROXY to connect without it"));
     }
-    network(format!("the identity service at {host} could not be reached through {proxy} ({innermost}); check both"))
+    let why = format!("the identity service at {host} could not be reached through {proxy} ({innermost})");
+    network(why, "check the network and the proxy")
 }
 
-/// What certificates can be wrong in beside their issuer, time and name, and what helps.
-const PLAIN_WORDS: &[(&str, &str)] = &[
+/// What can be wrong with a certificate besides its issuer, time and name, and what to do about it.
+const PLAIN_WORDS: &[(&str, &str, &str)] = &[
     (
         "CaUsedAsEndEntity",
-        "is an authority's own (it says CA:TRUE), which no server may present: to trust it, as with --ca-bundle, does not \
-         help; have the server present a certificate that this authority has issued, or one with CA:FALSE",
+        "is that of an authority (CA:TRUE), which a server must not present; trusting it, as with --ca-bundle, does not help",
+        "install a certificate on the server that this authority has issued, or one with CA:FALSE",
     ),
     (
         "EndEntityUsedAsCa",
-        "was issued by a certificate that may not issue any (CA:FALSE); have it issued by an authority",
+        "was issued by a certificate that may not issue any (CA:FALSE)",
+        "have it issued by an authority",
     ),
     (
         "BadSignature",
-        "has a signature that is wrong: something on the way may have changed it, or another authority of the same name is trusted",
+        "has a wrong signature: it may have been changed on the way, or another authority of the same name is trusted",
+        ASK,
     ),
-    ("UnknownRevocationStatus", "may have been revoked, which could not be found out"),
-    ("Revoked", "was revoked by its authority; ask whoever runs the service"),
-    ("InvalidPurpose", "was not issued for servers (extended key usage); have it issued for server authentication"),
-    (
-        "RequiredEkuNotFound",
-        "was not issued for servers (extended key usage); have it issued for server authentication",
-    ),
-    ("UnsupportedCertVersion", "is of an old version (X.509 v1), which is not accepted; have it issued as version 3"),
+    ("UnknownRevocationStatus", "may have been revoked: its status is not known", ASK),
+    ("Revoked", "was revoked by its authority", ASK),
+    ("InvalidPurpose", "was not issued for servers (extended key usage)", FOR_SERVERS),
+    ("RequiredEkuNotFound", "was not issued for servers (extended key usage)", FOR_SERVERS),
+    ("UnsupportedCertVersion", "is of an old version (X.509 v1), which is not accepted", "have it issued as version 3"),
     (
         "UnsupportedSignatureAlgorithm",
-        "is signed in a way that is not accepted any more (such as SHA-1 or a short key); have it issued anew",
+        "has a signature that is no longer accepted (such as SHA-1 or a short key)",
+        "have it issued again, with a current signature",
     ),
-    ("UnhandledCriticalExtension", "holds a critical extension that is not known here; have it issued without"),
-    ("NameConstraintViolation", "is for a name that its authority may not issue certificates for"),
-    ("PathLenConstraintViolated", "has more authorities above it than one of them allows"),
-    ("BadEncoding", "cannot be read: it is damaged or breaks the rules of its form"),
-    ("BadDer", "cannot be read: it is damaged or breaks the rules of its form"),
+    ("UnhandledCriticalExtension", "has an unknown critical extension", "have it issued without"),
+    ("NameConstraintViolation", "is for a name that its authority may not issue certificates for", ASK),
+    ("PathLenConstraintViolated", "has more authorities above it than one of them allows", ASK),
+    ("BadEncoding", "is damaged or malformed", ASK),
+    ("BadDer", "is damaged or malformed", ASK),
 ];
+const ASK: &str = "ask the operators of that server";
+const FOR_SERVERS: &str = "have it issued for server authentication";
 
 fn of_tls(who: &str, error: &rustls::Error) -> Error {
     let clock = "or the clock of this machine is wrong; nothing was sent";
-    let why = match error {
+    let set_clock = "compare the clock of this machine with the time";
+    let (why, hint) = match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             let why = format!(
-                "the certificate of {who} is not trusted: nobody known here has issued it; if it is your organisation's \
-                 own, name a file with its authority in SSL_CERT_FILE; nothing was sent"
+                "the certificate of {who} is not trusted: the authority that issued it is not known here; nothing was sent"
             );
-            return Error::new(ErrorKind::UnknownAuthority, why);
+            let hint = "if the authority is your organisation's own, name a file with its certificate in SSL_CERT_FILE";
+            return Error::new(ErrorKind::UnknownAuthority, why).with_hint(hint);
         }
         rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
-            format!("the certificate of {who} has expired, {clock}")
+            (format!("the certificate of {who} has expired, {clock}"), set_clock)
         }
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
-        ) => {
-            format!("the certificate of {who} is not valid yet, {clock}")
-        }
+        ) => (format!("the certificate of {who} is not valid yet, {clock}"), set_clock),
         rustls::Error::InvalidCertificate(CertificateError::NotValidForName) => of_another_name(who, &[]),
         rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) => {
             of_another_name(who, presented)
@@ -142,35 +146,35 @@ fn of_tls(who: &str, error: &rustls::Error) -> Error {
         rustls::Error::InvalidCertificate(cause) => {
             // What the verifier has no name of its own for is told only by its text.
             let said = format!("{cause:?}");
-            match PLAIN_WORDS.iter().find(|(word, _)| said.contains(word)) {
-                Some((_, plain)) => format!("the certificate of {who} {plain}; nothing was sent"),
-                None => format!("the certificate of {who} cannot be verified ({}); nothing was sent", shown(error)),
+            match PLAIN_WORDS.iter().find(|(word, ..)| said.contains(word)) {
+                Some((_, plain, hint)) => (format!("the certificate of {who} {plain}; nothing was sent"), *hint),
+                None => {
+                    (format!("the certificate of {who} cannot be verified ({}); nothing was sent", shown(error)), ASK)
+                }
             }
         }
         rustls::Error::InvalidMessage(_) => {
-            format!("{who} does not speak TLS; check its address and port; nothing was sent")
+            (format!("{who} does not speak TLS; nothing was sent"), "check its address and port")
         }
         _ => {
-            let why = format!("no TLS connection to {who} came about ({}); check network and proxy", shown(error));
-            return Error::new(ErrorKind::Network, why);
+            let why = format!("no TLS connection to {who} could be made ({})", shown(error));
+            return Error::new(ErrorKind::Network, why).with_hint("check the network and the proxy");
         }
     };
-    Error::new(ErrorKind::Configuration, why)
+    Error::new(ErrorKind::Configuration, why).with_hint(hint)
 }
 
-fn of_another_name(who: &str, presented: &[String]) -> String {
+fn of_another_name(who: &str, presented: &[String]) -> (String, &'static str) {
     let names = if presented.is_empty() {
         String::new()
     } else {
         // They come as `DnsName("a.example")`.
         let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
         let names: Vec<String> = presented.iter().map(bare).collect();
-        format!(" ({})", cleaned(&names.join(", "), 200))
+        format!(" ({})", printable(&names.join(", "), 200))
     };
-    format!(
-        "the certificate of {who} is for another name{names}: check the address; something on the way may answer in its \
-         place; nothing was sent"
-    )
+    let why = format!("the certificate of {who} is for another name{names}; nothing was sent");
+    (why, "check the address; a proxy or a portal on the way may answer in place of the service")
 }
 
 /// hyper gave the request back before it wrote any of it.
@@ -184,7 +188,7 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 fn shown(error: &dyn StdError) -> String {
-    cleaned(&error.to_string(), 200)
+    printable(&error.to_string(), 200)
 }
 
 /// Each cause inside the error, the outer ones first. An I/O error hides what it was made from.
@@ -223,7 +227,7 @@ mod tests {
         let expected = ServerName::try_from("identity.example").unwrap();
         let presented = vec![r#"DnsName("portal.example")"#.to_owned(), r#"DnsName("other.example")"#.to_owned()];
         for (error, kind, said) in [
-            (of(CertificateError::UnknownIssuer), ErrorKind::UnknownAuthority, "is not trusted: nobody known here"),
+            (of(CertificateError::UnknownIssuer), ErrorKind::UnknownAuthority, "is not trusted: the authority"),
             (of(CertificateError::Expired), ErrorKind::Configuration, "has expired, or the clock"),
             (
                 of(CertificateError::ExpiredContext { time: now, not_after: now }),
@@ -236,13 +240,13 @@ mod tests {
                 ErrorKind::Configuration,
                 "is not valid yet, or the clock",
             ),
-            (of(CertificateError::NotValidForName), ErrorKind::Configuration, "is for another name: check"),
+            (of(CertificateError::NotValidForName), ErrorKind::Configuration, "is for another name; nothing was sent"),
             (
                 of(CertificateError::NotValidForNameContext { expected, presented }),
                 ErrorKind::Configuration,
-                "is for another name (portal.example, other.example): check",
+                "is for another name (portal.example, other.example); nothing was sent",
             ),
-            (of(CertificateError::BadSignature), ErrorKind::Configuration, "has a signature that is wrong"),
+            (of(CertificateError::BadSignature), ErrorKind::Configuration, "has a wrong signature"),
             (
                 of(CertificateError::ApplicationVerificationFailure),
                 ErrorKind::Configuration,
@@ -251,7 +255,7 @@ mod tests {
             (
                 of(CertificateError::Other(rustls::OtherError(std::sync::Arc::new(CaUsedAsEndEntity)))),
                 ErrorKind::Configuration,
-                "is an authority's own (it says CA:TRUE)",
+                "is that of an authority (CA:TRUE)",
             ),
             (
                 rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
@@ -276,7 +280,7 @@ mod tests {
         };
         let lacking = ErrorKind::Configuration;
         let (wrong, late) =
-            ("the user and password for the proxy http://proxy.example:3128", "was not reached in time");
+            ("the user name and password for the proxy http://proxy.example:3128", "was not reached in time");
         let (shut, denied) = ("proxy.example:3128 could not be reached (refused)", "did not connect to the identity");
         for (said, timed_out, at_proxy, kind, told) in [
             (&["client error", "tunnel error: proxy authorization required"][..], false, true, lacking, wrong),

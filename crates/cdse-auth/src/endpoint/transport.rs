@@ -16,8 +16,8 @@ use crate::sync::Arc;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// HTTP settings of a manager. The library builds its own client from them, for redirects, idle connections and cookies
-/// are a client's settings, and each of the three could give a credential away or send it twice.
+/// HTTP settings of a manager. The library builds its own client from them, because redirects, idle connections and cookies
+/// are settings of a client, and each of the three could give a credential away or send it twice.
 ///
 /// ```
 /// use cdse_auth::{Proxy, TransportConfig};
@@ -60,7 +60,7 @@ impl TransportConfig {
         self
     }
 
-    /// With certificate authorities beside the system's, in PEM.
+    /// With certificate authorities in addition to the system's, in PEM.
     ///
     /// # Errors
     ///
@@ -70,8 +70,8 @@ impl TransportConfig {
         Ok(self)
     }
 
-    /// With the certificate authorities of a file beside the system's, in PEM. The file is read when the first request is
-    /// made; a failure then ([`ErrorKind::Transport`]) calls it by `name`, such as that of an option or a setting.
+    /// With the certificate authorities of a file in addition to the system's, in PEM. The file is read when the first request
+    /// is made; an error then ([`ErrorKind::Transport`]) calls it by `name`, such as the name of an option or a setting.
     #[must_use]
     pub fn with_root_certificate_file(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         self.authorities.add_file(name.into(), path.into());
@@ -94,8 +94,8 @@ impl TransportConfig {
         self
     }
 
-    /// With another limit for one whole exchange. Defaults to 20 s, and is never more. A connection that takes 5 s, or half of
-    /// that limit, is given up: then nothing was sent.
+    /// With another limit for one whole exchange. Defaults to 20 s, which is also the maximum. A connection that takes longer
+    /// than 5 s, or than half of the limit, is given up before anything is sent.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(Duration::from_millis(EXCHANGE.unsigned_abs()));
@@ -133,9 +133,11 @@ impl TransportConfig {
             Some(proxy) => builder.proxy(proxy),
             None => builder,
         };
-        let http = builder
-            .build()
-            .map_err(|_| unusable("the HTTP client cannot be set up; check the proxy and the user agent"))?;
+        let http = builder.build().map_err(|error| {
+            Error::new(ErrorKind::Transport, "the HTTP client cannot be set up")
+                .with_hint("check the proxy and the user agent")
+                .with_source(error)
+        })?;
         Ok(Client { http, route })
     }
 
@@ -143,7 +145,9 @@ impl TransportConfig {
         let provider = self.crypto.provider()?;
         let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| unusable(&format!("TLS cannot be set up: {error}")))?;
+            .map_err(|error| {
+                Error::new(ErrorKind::Transport, format!("TLS cannot be set up: {error}")).with_source(error)
+            })?;
         if plain {
             // Reading the system's certificates costs milliseconds, and no certificate will be asked for.
             return Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth());
@@ -159,10 +163,6 @@ impl TransportConfig {
 pub(super) struct Client {
     pub(super) http: reqwest::Client,
     pub(super) route: Option<Route>,
-}
-
-fn unusable(why: &str) -> Error {
-    Error::new(ErrorKind::Transport, why)
 }
 
 #[cfg(test)]

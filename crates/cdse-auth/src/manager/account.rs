@@ -1,4 +1,4 @@
-//! What the account's owner may see and do at the identity service.
+//! What a user may see and do of the account at the identity service.
 
 use http::HeaderValue;
 
@@ -9,51 +9,51 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::reach::DataService;
 use crate::record::Grant;
 
-/// What the service says of a token.
+/// What the service says about a token.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It takes the token.
+    /// It accepts the token.
     Accepted {
         /// How many sessions the account has open; `None` if the token does not open the account API.
         open_sessions: Option<usize>,
     },
-    /// It does not tell.
+    /// It offers no way to find out.
     Unknown,
 }
 
 impl TokenManager {
-    /// The open sessions of the account, this one among them.
+    /// The open sessions of the account, including this one.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongCredential`] for a machine client, and for a user who may not;
+    /// [`ErrorKind::WrongCredential`] for an OAuth client, and for a user without the permission;
     /// [`ErrorKind::StillRefused`] when the token is refused, and the renewed one too; when there is no token, and none can
-    /// be had; when the service does not answer.
+    /// be obtained; when the service does not answer.
     pub async fn sessions(&self) -> Result<Vec<AccountSession>> {
         self.ask_account(|core, header| core.service.sessions(header)).await
     }
 
-    /// Ends one session of the account, whoever opened it. Its access tokens die with it.
+    /// Ends one session of the account; its access tokens are then refused.
     ///
-    /// The service says yes for an id that it does not know, too: look for it in [`sessions`](Self::sessions) first.
+    /// The service also reports success for an unknown id: look it up in [`sessions`](Self::sessions) first.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongCredential`] for a machine client, and for a user who may not;
+    /// [`ErrorKind::WrongCredential`] for an OAuth client, and for a user without the permission;
     /// [`ErrorKind::StillRefused`] when the token is refused, and the renewed one too; [`ErrorKind::Configuration`] for
-    /// an id that is none; when there is no token, and none can be had; when the service does not answer.
+    /// an invalid id; when there is no token, and none can be obtained; when the service does not answer.
     pub async fn end_session(&self, id: &str) -> Result<()> {
         let id = id.to_owned();
         self.ask_account(move |core, header| core.service.end_session(&id, header)).await
     }
 
-    /// Asks the service whether it takes the token; one that has ended or is refused is renewed, and once more where the
-    /// service tells no other way. Credentials at hand open a new session for one that has ended.
+    /// Asks the service whether it accepts the token. A token that has ended or is refused is renewed first, with a new login
+    /// if the session has ended and the provider can log in. Where the service offers no other check, a renewal is the check.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ReauthRequired`] when it does not; when there is no token, and none can be had; when the service does
+    /// [`ErrorKind::ReauthRequired`] when it does not; when there is no token, and none can be obtained; when the service does
     /// not answer.
     pub async fn verify(&self) -> Result<Verdict> {
         match self.sessions().await {
@@ -75,7 +75,7 @@ impl TokenManager {
         }
     }
 
-    /// Asks the service, without any credential, who it is and what time it has.
+    /// Asks the service, without any credential, for its name and its time.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl TokenManager {
                 return Ok(answer);
             }
         }
-        let why = "the account API refuses this token; it may lack the roles of the account";
+        let why = "the account API refuses this token: it may lack the roles of the account";
         Err(Error::new(ErrorKind::StillRefused, why))
     }
 }

@@ -36,8 +36,8 @@ pub struct TokenManagerBuilder {
 }
 
 impl TokenManagerBuilder {
-    /// The realm, such as `https://identity.dataspace.copernicus.eu/auth/realms/CDSE` (the default). https only, except
-    /// to this machine itself.
+    /// The address of the realm. Defaults to `https://identity.dataspace.copernicus.eu/auth/realms/CDSE`. It must be https,
+    /// except on this machine itself.
     #[must_use]
     pub fn realm_url(mut self, url: &str) -> Self {
         self.endpoints = Endpoints::of_realm(url);
@@ -80,15 +80,15 @@ impl TokenManagerBuilder {
         self
     }
 
-    /// For a program that needs one token and ends: nothing is renewed behind its back. A token that is due for renewal
-    /// is renewed if that needs no login and nobody else is at it, and served as it is otherwise.
+    /// For a program that needs one token and ends: nothing is renewed in the background. A token that is due for renewal is
+    /// renewed if that needs no login and no other process is renewing it, and served as it is otherwise.
     #[must_use]
     pub fn one_shot(mut self, one_shot: bool) -> Self {
         self.one_shot = one_shot;
         self
     }
 
-    /// Renews without being asked, before the refresh token ends. Without it nothing happens unless somebody asks.
+    /// Renews the session before its refresh token ends, without a call. Defaults to `false`: only calls cause renewals.
     #[must_use]
     pub fn keep_alive(mut self, keep_alive: bool) -> Self {
         self.keep_alive = keep_alive;
@@ -102,19 +102,20 @@ impl TokenManagerBuilder {
         self
     }
 
-    /// The source of jitter.
+    /// The source of randomness for jitter.
     #[must_use]
     pub fn random(mut self, random: Random) -> Self {
         self.random = random;
         self
     }
 
-    /// Makes the manager. No request, no file access, no thread yet (but for [`keep_alive`](Self::keep_alive)).
+    /// Makes the manager. It sends no request, touches no file and starts no thread (except for
+    /// [`keep_alive`](Self::keep_alive)).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] for an address that cannot be used; [`ErrorKind::MalformedAnswer`] for a fixed
-    /// access token that cannot stand in a header.
+    /// access token with characters that an HTTP header must not contain.
     pub fn build(self) -> Result<TokenManager> {
         let endpoints = self.endpoints?;
         let slot = Slot {
@@ -198,7 +199,7 @@ impl TokenManager {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MalformedAnswer`] for a fixed access token that cannot stand in a header.
+    /// [`ErrorKind::MalformedAnswer`] for a fixed access token with characters that an HTTP header must not contain.
     pub fn new(provider: impl AuthProvider + 'static) -> Result<Self> {
         Self::builder(provider).build()
     }

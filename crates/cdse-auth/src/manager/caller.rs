@@ -309,8 +309,8 @@ impl Core {
         match (permit, recent) {
             (Permit::Held(hold) | Permit::Refused(hold), _) | (_, Some(hold)) => hold.error(view.now.wall, came),
             _ => {
-                let why = "no valid token came within the time that the caller would wait; try again";
-                shared.last_error.clone().unwrap_or_else(|| Error::new(ErrorKind::Network, why))
+                let why = "no valid token came within the time that the caller would wait";
+                shared.last_error.clone().unwrap_or_else(|| Error::new(ErrorKind::Network, why).with_hint("try again"))
             }
         }
     }
@@ -382,7 +382,7 @@ fn recent_failure(shared: &Shared, now: Now) -> Option<&Error> {
 }
 
 fn stillborn() -> Error {
-    let why = "the identity service issued an access token that had ended already; its clock or its settings are wrong";
+    let why = "the identity service issued an access token that had already ended: its clock or its settings are wrong";
     Error::new(ErrorKind::MalformedAnswer, why)
 }
 

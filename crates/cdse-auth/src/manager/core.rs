@@ -11,7 +11,7 @@ use crate::provider::{Ability, AuthProvider, CodeSource, GIVEN_LIFE, GrantData};
 use crate::random::Random;
 use crate::record::{Record, Slot, UsedCode};
 use crate::secret::{Fingerprint, Secret};
-use crate::store::{RecordStore, SimpleStore, TokenStore};
+use crate::store::{Holder, RecordStore, SimpleStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, lock};
 use crate::token::moment;
 
@@ -57,23 +57,6 @@ impl Store {
             (None, Some(records)) => records,
             (None, None) => unreachable!("`new` has looked"),
         }
-    }
-}
-
-/// Who has the slot's guard.
-pub(super) struct Holder {
-    /// `pid@host`
-    pub(super) who: String,
-    /// Unix seconds.
-    pub(super) since: Option<i64>,
-}
-
-impl Holder {
-    /// As a store tells it: `pid@host`, and since when where that is known.
-    fn of(text: &str) -> Option<Self> {
-        let mut words = text.split_whitespace();
-        let who = words.next()?.to_owned();
-        Some(Self { who, since: words.next().and_then(|since| since.parse().ok()) })
     }
 }
 
@@ -142,7 +125,7 @@ impl Core {
     }
 
     pub(super) fn guard_holder(&self) -> Option<Holder> {
-        Holder::of(&self.store.records().guard_holder(&self.slot)?)
+        self.store.records().guard_holder(&self.slot)
     }
 
     pub(super) fn wake_all(&self) {

@@ -9,6 +9,7 @@ use crate::clock::{Millis, Now};
 use crate::endpoint::{Exchange, GrantType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Attempt, EXCHANGE, Outcome, Plan, Want};
+use crate::problem::{Problem, ProblemKind};
 use crate::provider::{CodeSource, GrantData, refresh_grant};
 use crate::record::{Class, Grant, Record, Sent, UsedCode};
 use crate::secret::{CredentialMark, Secret};
@@ -199,7 +200,8 @@ impl<'a> Exchanges<'a> {
         let stored = tokens.and_then(|tokens| tokens.refresh.as_ref());
         for token in stored.into_iter().chain(&record.to_end) {
             if let Err(error) = self.core.end_at_service(token) {
-                note(&mut self.core.shared(), format!("the session that was replaced could not be ended: {error}"));
+                let text = format!("the replaced session could not be ended: {error}");
+                note(&mut self.core.shared(), Problem::new(ProblemKind::SessionLeftOpen, text));
             }
         }
     }
@@ -261,8 +263,10 @@ impl<'a> Exchanges<'a> {
             }
             Ok(Commit::Done) => None,
             Err(error) => {
-                let what = if outcome.is_ok() { "the new token is used, but it" } else { "what came of the renewal" };
-                note(&mut shared, format!("{what} could not be stored: {error}"));
+                let what =
+                    if outcome.is_ok() { "the new token is in use, but it" } else { "the result of the renewal" };
+                let text = format!("{what} could not be stored: {error}");
+                note(&mut shared, Problem::new(ProblemKind::Unsaved, text));
                 Some(Unsaved { base: Some(intent.version()), error, opened_here: opened })
             }
         };
@@ -319,7 +323,7 @@ impl<'a> Exchanges<'a> {
             && let Some(token) = &granted.refresh
             && let Err(error) = self.core.end_at_service(token)
         {
-            note(&mut self.core.shared(), error.message().to_owned());
+            note(&mut self.core.shared(), Problem::new(ProblemKind::SessionLeftOpen, error.message()));
         }
     }
 
@@ -343,7 +347,7 @@ impl<'a> Exchanges<'a> {
             Class::Unsent if !failure.error.is_transient() => Err(failure.error.clone()),
             // A code that was given cannot be sent again.
             Class::Unsent if login && matches!(self.core.provider.code_source(), CodeSource::Given(_)) => {
-                Err(failure.error.clone())
+                Err(failure.error.clone().or_try_later())
             }
             Class::Unsent | Class::Dead => Ok(Turn::Again),
             Class::Lost if !login => {
@@ -401,7 +405,7 @@ pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
     match saved? {
         Commit::Done => Ok(()),
         Commit::Moved => {
-            let why = "what the last renewal brought could not be stored, and the store holds something else by now";
+            let why = "the token of the last renewal could not be stored, and the store has another record by now";
             Err(Error::new(ErrorKind::StoreUnwritable, why))
         }
     }
@@ -412,7 +416,7 @@ pub(super) fn end_orphans(core: &Core) {
     let orphans = std::mem::take(&mut core.shared().orphans);
     for token in orphans {
         if let Err(error) = core.end_at_service(&token) {
-            note(&mut core.shared(), error.message().to_owned());
+            note(&mut core.shared(), Problem::new(ProblemKind::SessionLeftOpen, error.message()));
         }
     }
 }

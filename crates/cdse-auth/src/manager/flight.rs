@@ -16,7 +16,7 @@
 //! 10 end the session that was replaced
 //! ```
 
-use super::core::{Core, Holder};
+use super::core::Core;
 use super::exchange::{Exchanges, Turn, end_orphans};
 use super::explain;
 use super::shared::{Basis, End, EndedFlight, RunningFlight, Seen, Shared, defect, note, shut_down, was_sent};
@@ -24,10 +24,12 @@ use super::waiting::WaitCause;
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Permit, Plan, State, View, Want};
+use crate::problem::{Problem, ProblemKind};
 use crate::provider::{CodeSource, GIVEN_LIFE};
 use crate::record::{Grant, Hold, Known, UsedCode};
-use crate::store::Commit;
+use crate::store::{Commit, Holder};
 use crate::sync::{Arc, lock, spawn};
+use crate::token::moment;
 
 /// How soon whoever sleeps looks at the store again while somebody is at an exchange, and otherwise.
 const SOON: Millis = 250;
@@ -71,7 +73,7 @@ impl Core {
         if let Err(error) = spawn("cdse-auth", move || Landing { core, id, result: None }.fly()) {
             shared.flight = None;
             let why = format!("no thread could be started to renew the token: {error}");
-            return Err(Error::new(ErrorKind::Network, why));
+            return Err(Error::new(ErrorKind::Network, why).with_hint("try again later").with_source(error));
         }
         Ok(id)
     }
@@ -254,7 +256,7 @@ impl Flight<'_> {
             Permit::TooSoon => {
                 let t0 = view.record.tokens.as_ref().map_or(now.wall, |tokens| tokens.t0);
                 let gap = view.windows().map_or(0, |windows| windows.gap);
-                let why = "the identity service issues tokens that end faster than they may be renewed";
+                let why = "the identity service issues access tokens that end before they may be renewed";
                 let error = Error::new(ErrorKind::ServiceUnavailable, why);
                 let cause = WaitCause::Hold(error.clone());
                 Ok(Finding::Sleep { until: t0.saturating_add(gap), hold: None, cause, error })
@@ -282,8 +284,8 @@ impl Flight<'_> {
                     UsedCode::Given(_) => None,
                 });
                 let Some(used) = used.max() else { return Ok(Finding::Send(Plan::Login)) };
-                let why = "the next one-time code is not due before the caller's patience ends; try again";
-                let error = Error::new(ErrorKind::ServiceUnavailable, why);
+                let why = "the next one-time code is due only after the time that the caller would wait";
+                let error = Error::new(ErrorKind::ServiceUnavailable, why).with_hint("try again");
                 let until = secret.start_of(used + 1);
                 Ok(Finding::Sleep { until, hold: None, cause: WaitCause::Code, error })
             }
@@ -346,8 +348,8 @@ impl Flight<'_> {
             self.core.blocked_by(None);
             return Ok(());
         }
-        let why = "the source of one-time codes gives one that was used already; try again with the next one";
-        let error = Error::new(ErrorKind::ReauthRequired, why);
+        let why = "the source of one-time codes gave a code that was already used";
+        let error = Error::new(ErrorKind::ReauthRequired, why).with_hint("try again with the next code");
         if now.mono >= until {
             return Err(error);
         }
@@ -363,8 +365,8 @@ impl Flight<'_> {
     /// Another process has written in between: its record is read first.
     fn after_conflict(&self, until: Millis) -> Result<Turn> {
         if self.core.clock.now().mono >= until {
-            let why = "the stored session is changed by others all the time; try again";
-            return Err(Error::new(ErrorKind::LockWait, why));
+            let why = "other processes changed the stored session again and again";
+            return Err(Error::new(ErrorKind::LockWait, why).with_hint("try again"));
         }
         self.core.clock.pause(self.core.random.between(10, 250));
         Ok(Turn::Again)
@@ -373,15 +375,15 @@ impl Flight<'_> {
     fn guard_is_taken(&self, wants: &[Want], until: Millis) -> Result<Turn> {
         let holder = self.core.guard_holder();
         let named = match &holder {
-            Some(Holder { who, since: Some(since) }) => {
-                let length = (self.core.clock.now().wall / 1000).saturating_sub(*since).max(0);
-                format!(" ({who}, for {length} s)")
+            Some(Holder { process, since: Some(since) }) => {
+                let length = moment(self.core.clock.now().wall).duration_since(*since).unwrap_or_default();
+                format!(" ({process}, for {} s)", length.as_secs())
             }
-            Some(Holder { who, since: None }) => format!(" ({who})"),
+            Some(Holder { process, since: None }) => format!(" ({process})"),
             None => String::new(),
         };
-        let why = format!("another process{named} holds the session's lock; try again when it is done");
-        let error = Error::new(ErrorKind::LockWait, why);
+        let why = format!("another process{named} holds the session's lock");
+        let error = Error::new(ErrorKind::LockWait, why).with_hint("try again when it is done");
         let now = self.core.clock.now();
         let waited_long_enough = now.mono >= until;
         if waited_long_enough || (*wants == [Want::Fresh] && self.core.one_shot_serves()) {
@@ -389,7 +391,7 @@ impl Flight<'_> {
         }
         self.core.blocked_by(Some(error));
         self.core.waits_for(
-            WaitCause::Lock(holder.map(|holder| holder.who)),
+            WaitCause::Lock(holder.map(|holder| holder.process)),
             now.wall.saturating_add(until.saturating_sub(now.mono)),
         );
         self.core.clock.pause(self.core.random.between(10, 250));
@@ -408,12 +410,12 @@ impl Flight<'_> {
         });
         let aside = if guard.is_some() { records.set_aside(&self.core.slot)? } else { None };
         let aside = aside.map_or_else(String::new, |path| format!("; it was set aside as {}", path.display()));
-        let found = format!("{error}{aside}");
+        let found = error.clone().retold(|what| format!("{what}{aside}"));
         if want.is_explicit_login() && guard.is_some() {
-            note(&mut self.core.shared(), found);
+            note(&mut self.core.shared(), Problem::new(ProblemKind::Store, found.message()));
             return self.core.look();
         }
-        Err(Error::new(ErrorKind::StoreDamaged, format!("{found}; log in again")))
+        Err(found.with_hint("log in again"))
     }
 }
 

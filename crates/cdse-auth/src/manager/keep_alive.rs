@@ -17,7 +17,8 @@ const LATER: Millis = 60_000;
 pub(super) fn start(core: &Arc<Core>) -> Result<()> {
     let core = Arc::clone(core);
     spawn("cdse-keep-alive", move || run(&core)).map_err(|error| {
-        Error::new(ErrorKind::Network, format!("no thread could be started to keep the session: {error}"))
+        let why = format!("no thread could be started to keep the session alive: {error}");
+        Error::new(ErrorKind::Network, why).with_hint("try again later").with_source(error)
     })
 }
 

@@ -65,7 +65,7 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
                 drop(section);
                 let (holder, now) = (core.guard_holder(), core.clock.now());
                 core.waits_for(
-                    WaitCause::Lock(holder.map(|holder| holder.who)),
+                    WaitCause::Lock(holder.map(|holder| holder.process)),
                     now.wall.saturating_add(until.saturating_sub(now.mono)),
                 );
                 core.clock.pause(core.random.between(10, 100));
@@ -151,7 +151,7 @@ pub(super) fn is_private(core: &Core) -> bool {
 /// An error for a manager that has nothing to log in with.
 pub(super) fn check_login(core: &Core, want: &Want) -> Result<()> {
     if core.slot.grant == Grant::AccessToken && want.is_explicit_login() {
-        let why = "a fixed access token is used as it is: there is nothing to log in with";
+        let why = "a fixed access token is used as it is, and cannot log in";
         return Err(Error::new(ErrorKind::Configuration, why));
     }
     Ok(())

@@ -39,7 +39,7 @@ use crate::secret::Fingerprint;
 use crate::sync::{Arc, Mutex, lock, spawn};
 use crate::token::TokenSet;
 
-/// Answers one question for everything above it: what is a valid `Authorization` header right now?
+/// Answers one question: what is a valid `Authorization` header right now?
 ///
 /// It obtains the first token, keeps it valid, shares one session between every task, process and clone, and gives the
 /// session back at logout. Clones are handles of the same session.
@@ -49,12 +49,12 @@ use crate::token::TokenSet;
 /// * Dropping the last handle ends nothing: a session that only this process knows is ended by
 ///   [`shutdown`](Self::shutdown) or [`logout`](Self::logout).
 ///
-/// [`login`](Self::login) returns a [`Login`], which is no session: it only says whether the call opened one or found one.
+/// [`login`](Self::login) returns a [`Login`], which is not a session: it only says whether the call opened one or found one.
 /// Four calls end something. Two are about the session: [`logout`](Self::logout) ends it at the identity service and removes
-/// it here, and nobody is served until the next login; [`clear`](Self::clear) only discards its tokens, and the next call
-/// may log in by itself. Two are about the manager, and no call is served after either: [`settle`](Self::settle) lets what
-/// is under way be saved and leaves the session as it is, for a program that ends and whose session is stored;
-/// [`shutdown`](Self::shutdown) does the same, then logs out a session that nobody else could use.
+/// it here, and calls for a token fail until the next login; [`clear`](Self::clear) only discards its tokens, and the next
+/// call may log in by itself. Two are about the manager, after which calls for a token fail: [`settle`](Self::settle) waits
+/// until a running renewal is saved and keeps the session, for a program that ends and whose session is stored;
+/// [`shutdown`](Self::shutdown) does the same, then logs out a session that no other process could use.
 ///
 /// ```no_run
 /// use cdse_auth::{PasswordAuth, TokenManager};
@@ -89,8 +89,8 @@ impl TokenManager {
     /// A valid `Authorization` header value, marked sensitive.
     ///
     /// While the token is fresh this costs some 10 ns: no wait, no I/O, no allocation. A token that is due is served at
-    /// once and renewed behind the caller's back; in its last seconds a caller waits a little for the new one; without a
-    /// valid token a caller waits for as long as its patience says.
+    /// once and renewed in the background; in its last seconds a caller waits a little for the new one; without a valid token
+    /// a caller waits for as long as its [patience](TokenManagerBuilder::patience).
     ///
     /// # Errors
     ///
@@ -110,16 +110,18 @@ impl TokenManager {
 
     /// The header if the token is fresh: what [`authorization_header`](Self::authorization_header) tries first.
     ///
-    /// Never waits, from any number of threads. `None` is no error: the token is not fresh or, in theory, eight threads were
-    /// stopped within the same few nanoseconds of this call.
+    /// Never waits, from any number of threads. `None` is not an error: the token is not fresh or, in theory, eight threads
+    /// were stopped within the same few nanoseconds of this call.
     #[inline(always)]
     #[must_use]
     pub fn fresh_header(&self) -> Option<HeaderValue> {
         self.core.header.get(&self.core.clock, Some, || None)
     }
 
-    /// A header whose token is valid for at least `min_validity` from now; where new tokens live shorter than that, a
-    /// new one; where the answer to a renewal was lost, the one that there is, until it may be renewed again.
+    /// A header whose token is valid for at least `min_validity` from now.
+    ///
+    /// If new tokens do not live that long, it has a new one. If the answer to a renewal was lost, it has the present one until
+    /// that may be renewed again.
     ///
     /// # Errors
     ///
@@ -134,7 +136,7 @@ impl TokenManager {
     /// # Errors
     ///
     /// When the token is valid for less and its renewal fails: [`Error`] says what to do, and `is_transient()` whether
-    /// waiting helps. [`ErrorKind::ReauthRequired`] when nothing here can renew it or log in, or somebody has logged out
+    /// waiting helps. [`ErrorKind::ReauthRequired`] when nothing here can renew it or log in, or the session was logged out
     /// meanwhile.
     pub async fn tokens(&self, min_validity: Duration) -> Result<TokenSet> {
         let want = if min_validity.is_zero() { Want::Fresh } else { Want::Validity(span(min_validity)) };
@@ -142,12 +144,12 @@ impl TokenManager {
         record.tokens.clone().ok_or_else(logged_out)
     }
 
-    /// Renews the token, whatever is known of it. A renewal by anybody that begins after this call counts.
+    /// Renews the token, even a fresh one. A renewal by another caller or process that begins after this call counts.
     ///
     /// # Errors
     ///
-    /// When the renewal fails: [`Error`] says what to do, and `is_transient()` whether waiting helps. The token that was
-    /// valid before stays so.
+    /// When the renewal fails: [`Error`] says what to do, and `is_transient()` whether waiting helps. A token that is still
+    /// valid stays in use.
     pub async fn force_refresh(&self) -> Result<HeaderValue> {
         let want = Want::Renewal { since: self.core.clock.now().wall, not: None, after: None };
         Box::pin(self.core.obtain(want, None)).await
@@ -155,12 +157,12 @@ impl TokenManager {
 
     /// After a service refused a request with 401: another token than the one in `refused`, the header that was sent.
     ///
-    /// Any number of tasks may say so at once; the first one to say it of the present token causes one renewal.
+    /// Any number of tasks may call it at once; the first call about the current token causes one renewal.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StillRefused`] when the refused token is itself the answer to a refusal a moment ago (a quarter of its
-    /// life, at most a minute): renewing it again would not help. Otherwise when the renewal fails.
+    /// [`ErrorKind::StillRefused`] when the refused token itself replaced a refused one a moment ago (a quarter of its life,
+    /// at most a minute): renewing it again would not help. Otherwise when the renewal fails.
     pub async fn force_refresh_after(&self, refused: &HeaderValue) -> Result<HeaderValue> {
         let text = refused.to_str().unwrap_or_default();
         let token = text.get(.."Bearer ".len()).filter(|scheme| scheme.eq_ignore_ascii_case("Bearer "));
@@ -168,24 +170,24 @@ impl TokenManager {
         Box::pin(self.core.obtain(Want::Not(Fingerprint::of(token)), None)).await
     }
 
-    /// Logs in, unless a session is stored that lives.
+    /// Logs in, unless the store has a live session.
     ///
     /// # Errors
     ///
     /// When the login fails; what was stored before is then still there. [`ErrorKind::Configuration`] for a fixed access
-    /// token, with which nobody can log in.
+    /// token, which cannot log in.
     pub async fn login(&self) -> Result<Login> {
         let before = self.core.shared().last_login;
         self.log_in(Want::Session { since: self.core.clock.now().wall }).await?;
         Ok(if self.core.shared().last_login > before { Login::Opened } else { Login::AlreadyOpen })
     }
 
-    /// Logs in even if a session is stored that lives, and then ends that one.
+    /// Logs in even if the store has a live session, and then ends that one.
     ///
     /// # Errors
     ///
-    /// When the login fails; the session that was stored before lives on. [`ErrorKind::Configuration`] for a fixed access
-    /// token, with which nobody can log in.
+    /// When the login fails; the stored session then stays open. [`ErrorKind::Configuration`] for a fixed access token, which
+    /// cannot log in.
     pub async fn force_login(&self) -> Result<()> {
         self.log_in(Want::NewSession { since: self.core.clock.now().wall }).await
     }
@@ -196,20 +198,20 @@ impl TokenManager {
         Box::pin(self.core.reach(want, None)).await.map(drop)
     }
 
-    /// Ends the session at the identity service and removes it from the store. A renewal that is under way does not
-    /// bring it back: one of this process or of another is waited for, for as long as the patience says and 30 s at most.
+    /// Ends the session at the identity service and removes it from the store. A running renewal, of this process or another,
+    /// does not bring it back: the call waits for it, up to its patience and at most 30 s.
     ///
     /// # Errors
     ///
-    /// When the service could not be told: the local copy is removed all the same, and the session lives on until it
-    /// ends by itself. When the store could not be written.
+    /// When the service could not be reached or did not end the session: the local copy is removed all the same, and the
+    /// session stays open until it ends by itself. When the store could not be written.
     pub async fn logout(&self) -> Result<()> {
         self.on_own_thread(logout::logout).await
     }
 
     /// Discards the cached tokens, in memory and in the store; the next call obtains new ones if the provider can log in.
-    /// It waits for an exchange that is under way (at most 30 s where another process has the lock): whoever waited for
-    /// that exchange gets its token. The session at the service is not ended now, but by the next login.
+    /// It waits for a running exchange (at most 30 s where another process holds the lock): callers that waited for that
+    /// exchange get its token. The session at the service is not ended now, but by the next login.
     ///
     /// # Errors
     ///
@@ -218,13 +220,12 @@ impl TokenManager {
         self.on_own_thread(logout::clear).await
     }
 
-    /// Ends the manager: no renewal begins any more, one that is under way is waited for and saved, and a session that
-    /// only this process knows is logged out. Every later call for a token gets
-    /// [`ErrorKind::ShutDown`].
+    /// Ends the manager: no renewal begins any more, a running one is saved, and a session that only this process knows is
+    /// logged out. Every later call for a token fails with [`ErrorKind::ShutDown`].
     ///
     /// # Errors
     ///
-    /// When a session that only this process knows could not be ended at the service; when what the last renewal brought
+    /// When a session that only this process knows could not be ended at the service; when the token of the last renewal
     /// could not be saved.
     pub async fn shutdown(&self) -> Result<()> {
         let settled = self.settle().await;
@@ -236,12 +237,12 @@ impl TokenManager {
         settled
     }
 
-    /// No renewal begins any more; waits for one that is under way, and for a logout. The session is left as it is: what a
-    /// program does when it ends, or is told to, and the session is stored.
+    /// Ends the manager but keeps the session: no renewal begins any more, and a running renewal or logout is waited for. It
+    /// is for a program that ends, or is told to, and whose session is stored.
     ///
     /// # Errors
     ///
-    /// When what the last renewal brought could not be saved: it is lost with this process.
+    /// When the token of the last renewal could not be saved: it is lost with this process.
     pub async fn settle(&self) -> Result<()> {
         {
             let mut shared = self.core.shared();
@@ -254,19 +255,19 @@ impl TokenManager {
         self.on_own_thread(exchange::save_what_is_unsaved).await
     }
 
-    /// Runs `action` while no exchange is under way here: for stopping the process (Ctrl-Z), which must not happen
-    /// between sending a one-time token and saving its successor. Blocks for as long as an exchange takes.
+    /// Runs `action` while no exchange is running here: for stopping the process (Ctrl-Z), which must not happen between
+    /// sending a one-time token and saving its successor. Blocks for as long as an exchange takes.
     pub fn between_exchanges<T>(&self, action: impl FnOnce() -> T) -> T {
         let _section = lock(&self.core.section);
         action()
     }
 
-    /// Sets up what requests need, as the first of them would: reads the certificate authorities, looks at the proxy.
-    /// Nothing is sent. For a program that wants to know before it asks somebody for a password.
+    /// Sets up what requests need: reads the certificate authorities and checks the proxy. Nothing is sent. Without this call
+    /// the first request does it; a program can find out before it asks a user for a password.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Transport`] for a proxy or for certificate authorities that were named and cannot be used;
+    /// [`ErrorKind::Transport`] for a configured proxy or certificate authorities that cannot be used;
     /// [`ErrorKind::Configuration`] where there are no authorities at all.
     pub fn prepare(&self) -> Result<()> {
         self.core.service.prepare()
@@ -278,14 +279,14 @@ impl TokenManager {
         status::status(&self.core)
     }
 
-    /// What this manager waits for, if it waits: for a program that tells somebody. It takes no time, and reads no store.
+    /// What this manager waits for, if it waits, for progress messages. Returns at once and does not read the store.
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
         self.core.shared().waiting.clone()
     }
 
-    /// Waits until the record is another than the one of `generation` (see [`Status::generation`]), or the manager is
-    /// shut down, as far as this manager notices: its own renewals at once, those of others when it looks at the store.
+    /// Waits until the record is no longer the one of `generation` (see [`Status::generation`]), or the manager is shut down.
+    /// It notices its own renewals at once, and those of other processes when it reads the store.
     pub async fn changed(&self, generation: u64) -> Status {
         let other = move |shared: &Shared| {
             shared.closing || shared.seen.as_ref().map_or(0, |seen| seen.record.generation) != generation
@@ -335,7 +336,7 @@ impl TokenManager {
 pub enum Login {
     /// It opened a session.
     Opened,
-    /// A session that lives was stored already.
+    /// The store already had a live session.
     AlreadyOpen,
 }
 

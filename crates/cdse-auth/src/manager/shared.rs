@@ -7,6 +7,7 @@ use super::waiting::Waiting;
 use crate::clock::{Millis, Now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Want;
+use crate::problem::Problem;
 use crate::record::{Hold, Known, Record, UsedCode, Version};
 use crate::secret::Secret;
 use crate::sync::{Arc, Condvar, MutexGuard};
@@ -47,7 +48,7 @@ pub(super) struct Shared {
     pub(super) orphans: Vec<Secret>,
     /// Codes that were sent from here: never again, whatever is stored.
     pub(super) sent_codes: Vec<UsedCode>,
-    pub(super) problems: Vec<String>,
+    pub(super) problems: Vec<Problem>,
     pub(super) waiting: Option<Waiting>,
 }
 
@@ -216,7 +217,7 @@ impl End {
     }
 }
 
-pub(super) fn note(shared: &mut Shared, problem: String) {
+pub(super) fn note(shared: &mut Shared, problem: Problem) {
     if !shared.problems.contains(&problem) {
         shared.problems.push(problem);
     }
@@ -228,14 +229,14 @@ pub(super) fn was_sent(shared: &Shared, record: &Record, code: &UsedCode) -> boo
 }
 
 pub(super) fn shut_down() -> Error {
-    Error::new(ErrorKind::ShutDown, "the token manager was shut down; make a new one")
+    Error::new(ErrorKind::ShutDown, "the token manager was shut down").with_hint("make a new one")
 }
 
 pub(super) fn defect() -> Error {
-    let why = "what was asked for failed for a reason that is a defect of this program; please report it";
-    Error::new(ErrorKind::Configuration, why)
+    Error::new(ErrorKind::Configuration, "the call failed because of a defect in this program")
+        .with_hint("please report it")
 }
 
 pub(super) fn logged_out() -> Error {
-    Error::new(ErrorKind::ReauthRequired, "you logged out; log in again")
+    Error::new(ErrorKind::ReauthRequired, "you logged out").with_hint("log in again")
 }

@@ -4,6 +4,7 @@ use super::core::Core;
 use crate::endpoint::jwt_times;
 use crate::error::Error;
 use crate::plan::State;
+use crate::problem::{Problem, ProblemKind};
 use crate::record::Grant;
 use crate::store::StoreDescription;
 use crate::token::{TokenSet, moment};
@@ -12,7 +13,7 @@ use crate::token::{TokenSet, moment};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// Who is logged in, as given; `None` for a machine client and a token from outside.
+    /// The user name, as given; `None` for an OAuth client and for a given token.
     pub username: Option<String>,
     /// The OAuth client id.
     pub client_id: String,
@@ -20,37 +21,37 @@ pub struct Status {
     pub grant: Grant,
     /// What a caller would get now.
     pub state: SessionState,
-    /// Whether a caller can expect a token without anybody logging in: one is valid, or can be renewed.
+    /// Whether a caller gets a token without a login: one is valid, or can be renewed.
     pub logged_in: bool,
-    /// Whether the session can be renewed, as far as is known here; for a machine client, whether its token is valid.
+    /// Whether the session can be renewed, as far as is known here; for an OAuth client, whether its token is valid.
     pub refreshable: bool,
-    /// Whether the session has ended as this machine's clock has it, though the service has not said so: the next call
-    /// tries to renew it all the same, for the clock may be wrong.
+    /// Whether the session has ended by this machine's clock, although the service has not said so: the next call tries to
+    /// renew it all the same, because the clock may be wrong.
     pub ended_by_clock: bool,
     /// Whether the provider can open a session now, with what it was given.
     pub can_log_in: bool,
     /// When the access token ends.
     pub access_expires_at: Option<SystemTime>,
-    /// When the refresh token ends; it may move with each renewal. `None`: no known end, or no refresh token.
+    /// When the refresh token ends; a renewal may postpone it. `None`: no known end, or no refresh token.
     pub session_expires_at: Option<SystemTime>,
-    /// The session's hard end, once known: by then somebody must log in.
+    /// The session's hard end, once known: a login is needed by then.
     pub login_needed_by: Option<SystemTime>,
-    /// Goes up with every change of the record.
+    /// Increases with every change of the record.
     pub generation: u64,
     /// When the access token was obtained.
     pub last_renewal_at: Option<SystemTime>,
     /// Whether this manager is renewing the token, or waiting until it may.
     pub renewing: bool,
-    /// Until when nobody contacts the service, and why.
+    /// Until when no process contacts the service, and why.
     pub hold: Option<(SystemTime, Error)>,
-    /// What the last renewal of this manager failed with, if it failed.
+    /// The error of this manager's last renewal, if it failed.
     pub last_error: Option<Error>,
-    /// Whether the account is known to want a one-time code.
+    /// Whether the account needs a one-time code, where that is known.
     pub uses_one_time_code: Option<bool>,
     /// The store, and whether other processes share the session through it.
     pub store: StoreDescription,
-    /// What was noticed, a sentence each.
-    pub problems: Vec<String>,
+    /// What was noticed and is no reason to fail.
+    pub problems: Vec<Problem>,
 }
 
 /// What a caller would get.
@@ -74,13 +75,18 @@ pub(super) fn status(core: &Core) -> Status {
     let view = core.view(&seen, now);
     let (record, tokens) = (&seen.record, seen.record.tokens.as_ref());
     let mut problems = shared.problems.clone();
-    problems.extend(looked.err().map(|error| error.message().to_owned()));
-    problems.extend(shared.unsaved.as_ref().map(|unsaved| format!("the session is in memory only: {}", unsaved.error)));
+    problems.extend(looked.err().map(|error| Problem::new(ProblemKind::Store, error.message())));
+    if let Some(unsaved) = &shared.unsaved {
+        let text = format!("the session is in memory only: {}", unsaved.error);
+        problems.push(Problem::new(ProblemKind::Unsaved, text));
+    }
     if let Some(mark) = record.mark.as_ref().filter(|mark| mark.lost) {
-        problems.push(format!("the answer to a request of {} is not known", mark.by));
+        let text = format!("the answer to a request of process {} was lost", mark.by);
+        problems.push(Problem::new(ProblemKind::AnswerLost, text));
     }
     if let Some(dead) = &record.dead {
-        problems.push(format!("the identity service has ended the session ({})", dead.words));
+        let text = format!("the identity service has ended the session ({})", dead.words);
+        problems.push(Problem::new(ProblemKind::SessionEnded, text));
     }
     Status {
         username: core.provider.username().map(str::to_owned),

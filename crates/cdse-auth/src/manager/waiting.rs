@@ -1,29 +1,29 @@
-//! What a manager waits for, for whoever wants to tell somebody.
+//! What a manager waits for, for progress messages.
 
 use std::fmt;
 use std::time::SystemTime;
 
 use crate::error::Error;
 
-/// What a manager waits for just now.
+/// What a manager is waiting for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Waiting {
     /// What ends it.
     pub cause: WaitCause,
-    /// When it ends if nothing has ended it before.
+    /// When it ends at the latest.
     pub until: SystemTime,
 }
 
-/// What ends a wait; shown, it completes "waiting for …".
+/// What ends a wait. `Display` completes "waiting for …".
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum WaitCause {
-    /// Another process has the session's lock: `pid@host`, where that is known.
+    /// The release of the session's lock by another process: `pid@host`, where that is known.
     Lock(Option<String>),
-    /// The service is not asked again before, for this reason.
+    /// The next request to the service, which is not sent before, for this reason.
     Hold(Error),
-    /// The next one-time code: one that was used is never sent again.
+    /// The next one-time code: a used one is never sent again.
     Code,
     /// The identity service: a connection to it, its answer.
     Service,
@@ -32,9 +32,9 @@ pub enum WaitCause {
 impl fmt::Display for WaitCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lock(Some(holder)) => write!(f, "process {holder}, which has the session's lock"),
-            Self::Lock(None) => f.write_str("another process, which has the session's lock"),
-            Self::Hold(error) => write!(f, "the next try ({error})"),
+            Self::Lock(Some(holder)) => write!(f, "process {holder}, which holds the session's lock"),
+            Self::Lock(None) => f.write_str("another process, which holds the session's lock"),
+            Self::Hold(error) => write!(f, "the next try ({})", error.message()),
             Self::Code => f.write_str("the next one-time code"),
             Self::Service => f.write_str("the identity service"),
         }

@@ -118,7 +118,7 @@ fn held(class: Class, since: Millis, until: Millis) -> Record {
     let mut record = record(600_000);
     let kind = ErrorKind::ServiceUnavailable;
     let (class, kind) = (Known::Word(class), Known::Word(kind));
-    record.hold = Some(Hold { until, since, class, kind, message: "held".to_owned(), credentials: None });
+    record.hold = Some(Hold { until, since, class, kind, message: "held".to_owned(), hint: None, credentials: None });
     record
 }
 

@@ -21,7 +21,7 @@ pub enum CodeSource<'a> {
     Given(&'a OneTimeCode),
     /// Generated, one login per time step.
     Totp(&'a TotpSecret),
-    /// Somebody is asked.
+    /// A user is asked.
     Asked(&'a (dyn Fn() -> Result<Secret> + Send + Sync)),
 }
 
@@ -75,9 +75,8 @@ impl TotpSecret {
         let totp = if starts("otpauth://") {
             of_address(text)?
         } else if starts("otpauth-migration://") {
-            return Err(refused(
-                "it is an authenticator's export, for exports of several accounts have another form; export this account \
-                 alone, as otpauth://totp/…, or copy its secret from where the second factor is set up",
+            return Err(refused("it is an authenticator's export of several accounts").with_hint(
+                "export this account alone, as otpauth://totp/…, or copy its secret from where the second factor is set up",
             ));
         } else if (6..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(refused("it is a code, not the secret that generates codes"));
@@ -123,7 +122,7 @@ fn of_address(text: &str) -> Result<Totp> {
     let url = Url::parse(text).map_err(|_| refused("the otpauth:// address cannot be read"))?;
     if !url.host_str().is_some_and(|kind| kind.eq_ignore_ascii_case("totp")) {
         return Err(refused(
-            "only otpauth://totp/ can be used: codes of hotp and of others are not made from the time",
+            "it is not an otpauth://totp/ address, and codes of other kinds (hotp) are not made from the time",
         ));
     }
     let mut builder = Builder::new().with_algorithm(Algorithm::SHA1);
@@ -133,7 +132,7 @@ fn of_address(text: &str) -> Result<Totp> {
             "secret" => {
                 has_secret = true;
                 let value = Zeroizing::new(value.into_owned());
-                let secret = base32(&value).ok_or_else(|| refused("the address's secret is not base32"))?;
+                let secret = base32(&value).ok_or_else(|| refused("the secret in the address is not base32"))?;
                 builder.with_secret(secret)
             }
             "algorithm" => {
@@ -142,14 +141,14 @@ fn of_address(text: &str) -> Result<Totp> {
                     "SHA1" => Algorithm::SHA1,
                     "SHA256" => Algorithm::SHA256,
                     "SHA512" => Algorithm::SHA512,
-                    _ => return Err(refused("the address's algorithm is none of SHA1, SHA256 and SHA512")),
+                    _ => return Err(refused("the algorithm in the address is not SHA1, SHA256 or SHA512")),
                 })
             }
-            "digits" => {
-                builder.with_digits(value.trim().parse().map_err(|_| refused("the address's digits are no number"))?)
-            }
-            "period" => builder
-                .with_step_duration(value.trim().parse().map_err(|_| refused("the address's period is no number"))?),
+            "digits" => builder
+                .with_digits(value.trim().parse().map_err(|_| refused("the digits in the address are not a number"))?),
+            "period" => builder.with_step_duration(
+                value.trim().parse().map_err(|_| refused("the period in the address is not a number"))?,
+            ),
             _ => builder,
         };
     }

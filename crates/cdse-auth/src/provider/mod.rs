@@ -33,8 +33,8 @@ pub type GrantData = Vec<(&'static str, Secret)>;
 
 /// How the first token of a session is obtained.
 ///
-/// Implementations hold secrets and show none in `Debug`. Every method returns at once and makes no request; the one
-/// thing that may wait, a code that somebody has to be asked for, is a [`CodeSource`].
+/// Implementations hold secrets and show none in `Debug`. Every method returns at once and makes no request. A one-time code
+/// that a user has to be asked for takes time: [`code_source`](Self::code_source) says how to ask.
 pub trait AuthProvider: fmt::Debug + Send + Sync {
     /// The grant of the first request.
     fn grant(&self) -> Grant;
@@ -42,19 +42,19 @@ pub trait AuthProvider: fmt::Debug + Send + Sync {
     /// The OAuth client id.
     fn client_id(&self) -> &str;
 
-    /// Who logs in, as given; `None` where there is no user.
+    /// The user name, as given; `None` where there is no user.
     fn username(&self) -> Option<&str> {
         None
     }
 
-    /// What tells this provider's session from others of the same client: the user name in lower case unless said
-    /// otherwise. It becomes part of the [`Slot`](crate::Slot) and must hold no secret.
+    /// What distinguishes this provider's session from others of the same client. Defaults to the user name in lower case. It
+    /// becomes part of the [`Slot`](crate::Slot) and must hold no secret.
     fn subject(&self) -> Option<String> {
         self.username().map(str::to_lowercase)
     }
 
-    /// The form fields of the first token request (RFC 6749 §4.3.2, §4.4.2, §6), without a one-time code: the manager
-    /// adds that (as `totp`), for it must be recorded before it is sent. Empty where nothing can be sent.
+    /// The form fields of the first token request (RFC 6749 §4.3.2, §4.4.2, §6), without a one-time code: the manager adds
+    /// that (as `totp`), because it must be recorded before it is sent. Empty where nothing can be sent.
     fn grant_data(&self) -> GrantData;
 
     /// Whether it can open a session.
@@ -71,7 +71,7 @@ pub trait AuthProvider: fmt::Debug + Send + Sync {
 pub enum Ability {
     /// At any time, as often as needed (a one-time code may have to be waited for).
     Login,
-    /// Never: only a session that exists can be used.
+    /// Never: only an existing session can be used.
     Never,
 }
 

@@ -62,7 +62,7 @@ impl PasswordAuth {
     }
 
     /// With a source of codes. It is called on the manager's own thread, outside every lock, whenever a session must be
-    /// opened, and may wait for as long as the caller does. An empty text is no code: the login goes without.
+    /// opened, and may wait for as long as the caller does. An empty text stands for no code.
     #[must_use]
     pub fn with_code_from(mut self, source: impl Fn() -> Result<Secret> + Send + Sync + 'static) -> Self {
         self.code = Code::Asked(Arc::new(source));

@@ -7,8 +7,8 @@ use crate::secret::Secret;
 /// A refresh token obtained elsewhere (RFC 6749 §6).
 ///
 /// It holds no credentials: once the session ends, the error is
-/// [`ReauthRequired`](crate::ErrorKind::ReauthRequired). Where tokens are one-time, a token that is given to several
-/// machines kills itself: give it to one.
+/// [`ReauthRequired`](crate::ErrorKind::ReauthRequired). Where refresh tokens are one-time, give one to a single machine: a
+/// second use ends the session.
 #[derive(Clone)]
 pub struct RefreshTokenAuth {
     refresh_token: Secret,

@@ -1,7 +1,7 @@
 use super::{Ability, AuthProvider, GrantData};
 use crate::record::{Grant, Slot};
 
-/// A session that is in the store already, and no credentials: what a program has after somebody logged in elsewhere.
+/// A session that is already in the store, without credentials: for a program whose user logged in with another one.
 #[derive(Clone, Debug)]
 pub struct StoredSession {
     slot: Slot,
@@ -9,7 +9,7 @@ pub struct StoredSession {
 }
 
 impl StoredSession {
-    /// The session of `slot`; `username` is what it is shown as.
+    /// The session of `slot`; `username` is the name to show.
     #[must_use]
     pub fn new(slot: Slot, username: Option<String>) -> Self {
         Self { slot, username }

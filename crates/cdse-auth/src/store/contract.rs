@@ -29,7 +29,7 @@ fn tokens(name: &str) -> TokenSet {
     TokenSet::new(text, Duration::from_secs(600)).unwrap().with_refresh_token(format!("refresh-of-{name}"), None)
 }
 
-/// What the records of this suite are for.
+/// The slot of this suite's records.
 #[must_use]
 pub fn slot() -> Slot {
     Slot {
@@ -74,7 +74,7 @@ fn tokens_like(store: &dyn TokenStore) -> TokenSet {
 ///
 /// # Panics
 ///
-/// When the store breaks the contract, or is no store of records.
+/// When the store breaks the contract, or is not a [`RecordStore`].
 pub fn check_records(open: Open<'_>) {
     let store = open();
     let records = store.records().expect("a store of records");

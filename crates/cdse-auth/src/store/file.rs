@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use cdse_files::PrivateFile;
 
-use super::{Commit, Guard, RecordStore, StoreDescription, TokenStore};
-use crate::error::{Error, ErrorKind, Result, cleaned};
+use super::{Commit, Guard, Holder, RecordStore, StoreDescription, TokenStore};
+use crate::error::{Error, ErrorKind, Result};
+use crate::problem::Problem;
 use crate::random::Random;
 use crate::record::{Record, Slot, Version};
 use crate::sync::Arc;
+use crate::text::printable;
 use crate::token::TokenSet;
 
 /// A record is some 4 kB; a larger file is not a record.
@@ -66,8 +69,8 @@ impl FileTokenStore {
         self.0.file.set_faults(faults);
     }
 
-    /// From now on `watcher` is told of each operation before it is done, in place of any that was told before. What it
-    /// returns is the error number of the system that the operation fails with (feature `testing`).
+    /// From now on calls `watcher`, in place of any other, before each operation. An error number of the system that it returns
+    /// makes the operation fail (feature `testing`).
     #[cfg(feature = "testing")]
     pub fn watch(&self, watcher: impl FnMut(cdse_files::FileOperation) -> Option<i32> + Send + 'static) {
         self.0.file.watch(watcher);
@@ -77,7 +80,7 @@ impl FileTokenStore {
     fn read_any(&self) -> Result<Option<Record>> {
         let text = match self.0.file.read() {
             Err(error) if error.kind() == cdse_files::ErrorKind::TooLarge => {
-                return Err(self.damaged("it is far too large"));
+                return Err(self.damaged("it is too large"));
             }
             read => read?,
         };
@@ -87,7 +90,7 @@ impl FileTokenStore {
             Err(error) if error.kind() == ErrorKind::StoreNewer => {
                 let path = self.path().display();
                 let why =
-                    format!("the session file {path} was written by a newer version ({error}); it was left untouched");
+                    format!("the session file {path} was written by a newer version ({error}); it was not changed");
                 Err(Error::new(ErrorKind::StoreNewer, why).with_hint("update this program, or use another folder"))
             }
             Err(_) if text.is_empty() => Err(self.damaged("it is empty")),
@@ -153,10 +156,10 @@ impl RecordStore for FileTokenStore {
         match record.as_ref().and_then(Record::slot) {
             Some(other) if other != slot => {
                 let why = format!(
-                    "{} holds the session of another account ({}, client {}); it was left untouched",
+                    "{} holds the session of another account ({}, client {}); it was not changed",
                     self.path().display(),
-                    cleaned(other.subject.as_deref().unwrap_or("no user"), 80),
-                    cleaned(&other.client_id, 80)
+                    printable(other.subject.as_deref().unwrap_or("no user"), 80),
+                    printable(&other.client_id, 80)
                 );
                 Err(Error::new(ErrorKind::StoreUnsafe, why).with_hint("move it away, or use another file"))
             }
@@ -176,8 +179,12 @@ impl RecordStore for FileTokenStore {
         Ok(self.0.file.try_lock()?.map(|lock| Box::new(FileGuard(lock)) as Box<dyn Guard>))
     }
 
-    fn guard_holder(&self, _: &Slot) -> Option<String> {
-        self.0.file.lock_holder().map(|note| cleaned(&note, 200))
+    fn guard_holder(&self, _: &Slot) -> Option<Holder> {
+        let note = printable(&self.0.file.lock_holder()?, 200);
+        let mut words = note.split_whitespace();
+        let process = words.next()?;
+        let seconds = words.next().and_then(|since| since.parse().ok()).map(Duration::from_secs);
+        Some(Holder::new(process, seconds.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since))))
     }
 
     fn set_aside(&self, slot: &Slot) -> Result<Option<PathBuf>> {
@@ -188,8 +195,8 @@ impl RecordStore for FileTokenStore {
         Ok(Some(self.0.file.set_aside(&format!(".damaged-{:08x}", self.0.random.u64() >> 32))?))
     }
 
-    fn take_warnings(&self) -> Vec<String> {
-        self.0.file.take_warnings()
+    fn take_warnings(&self) -> Vec<Problem> {
+        self.0.file.take_warnings().iter().map(Problem::of_file).collect()
     }
 
     fn description(&self) -> StoreDescription {
@@ -202,7 +209,7 @@ impl RecordStore for FileTokenStore {
 struct FileGuard(#[expect(dead_code, reason = "it is held")] cdse_files::Lock);
 
 impl Guard for FileGuard {
-    fn holds_for(&self, _: std::time::Duration) -> bool {
+    fn holds_for(&self, _: Duration) -> bool {
         true
     }
 }

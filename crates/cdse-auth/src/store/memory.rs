@@ -38,7 +38,7 @@ impl MemoryTokenStore {
     }
 }
 
-/// The simple contract sees the session that was stored last, whichever slot it is of.
+/// The simple contract sees the session that was stored last, of any slot.
 impl TokenStore for MemoryTokenStore {
     fn load(&self) -> Result<Option<TokenSet>> {
         let memory = lock(&self.0);

@@ -15,6 +15,7 @@ mod memory;
 mod simple;
 
 use std::fmt;
+use std::time::SystemTime;
 
 #[cfg(feature = "testing")]
 pub use cdse_files::{Fault, FileOperation};
@@ -23,6 +24,7 @@ pub use memory::MemoryTokenStore;
 pub(crate) use simple::SimpleStore;
 
 use crate::error::Result;
+use crate::problem::Problem;
 use crate::record::{Record, Slot, Version};
 use crate::token::TokenSet;
 
@@ -33,14 +35,14 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// When what is stored cannot be read; never merely because there is nothing.
+    /// When the stored tokens cannot be read; that there are none is not an error.
     fn load(&self) -> Result<Option<TokenSet>>;
 
     /// Keeps the tokens in place of anything stored before.
     ///
     /// # Errors
     ///
-    /// When they could not be kept; what was stored before is then still there.
+    /// When they could not be stored; what was stored before is then still there.
     fn save(&self, tokens: &TokenSet) -> Result<()>;
 
     /// Removes any stored tokens.
@@ -50,7 +52,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     /// When they could not be removed.
     fn clear(&self) -> Result<()>;
 
-    /// The full contract, for a store that keeps it.
+    /// The larger contract, if the store keeps it.
     fn records(&self) -> Option<&dyn RecordStore> {
         None
     }
@@ -78,7 +80,7 @@ impl<S: TokenStore + ?Sized> TokenStore for std::sync::Arc<S> {
 pub trait RecordStore: Send + Sync {
     /// The record of `slot`, or `None` when there is none.
     ///
-    /// Readers see a record as it was committed: never a part of one, and never nothing while one is being replaced.
+    /// Readers see a whole record, as it was committed: the old one or the new one while it is being replaced.
     ///
     /// # Errors
     ///
@@ -87,29 +89,30 @@ pub trait RecordStore: Send + Sync {
 
     /// Replaces the record of `slot`, atomically and durably, if what is stored is `base` (`None`: nothing).
     ///
-    /// Two commits that race on one base: exactly one of them is done where the [`Guard`] is held; without it the later
-    /// one may win, and the generation tells.
+    /// Of two commits on one base exactly one is done if the [`Guard`] is held; without it the later one may win, which the
+    /// generation shows.
     ///
     /// # Errors
     ///
-    /// [`StoreUnwritable`](crate::ErrorKind::StoreUnwritable) when the store does not take it; what was stored before
-    /// is then still there.
+    /// [`StoreUnwritable`](crate::ErrorKind::StoreUnwritable) when it could not be stored; what was stored before is then
+    /// still there.
     fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit>;
 
     /// Tries to become the one process that exchanges tokens for `slot`. It does not wait.
     ///
     /// # Errors
     ///
-    /// [`StoreUnusable`](crate::ErrorKind::StoreUnusable) where no guard can be had at all.
+    /// [`StoreUnusable`](crate::ErrorKind::StoreUnusable) where guards do not work at all.
     fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>>;
 
-    /// Who holds the guard, for people: `pid@host`, and since when. `None` if nobody does, or nobody knows.
-    fn guard_holder(&self, slot: &Slot) -> Option<String> {
+    /// The process that holds the guard, if one does and the store knows which.
+    fn guard_holder(&self, slot: &Slot) -> Option<Holder> {
         let _ = slot;
         None
     }
 
-    /// Moves a damaged record out of the way, under the guard, and says where to. `None` if the store has no such thing.
+    /// Moves a damaged record out of the way, under the guard, and returns where it is now. `None` if there is none, or the
+    /// store cannot do that.
     ///
     /// # Errors
     ///
@@ -119,8 +122,8 @@ pub trait RecordStore: Send + Sync {
         Ok(None)
     }
 
-    /// What the store has noticed and mended since it was asked last, a sentence each.
-    fn take_warnings(&self) -> Vec<String> {
+    /// What the store has noticed or mended since the last call.
+    fn take_warnings(&self) -> Vec<Problem> {
         Vec::new()
     }
 
@@ -134,22 +137,45 @@ pub trait Guard: fmt::Debug + Send {
     fn holds_for(&self, length: std::time::Duration) -> bool;
 }
 
+/// The process that holds a guard. `Display` shows the process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Holder {
+    /// `pid@host`.
+    pub process: String,
+    /// Since when, where that is known.
+    pub since: Option<SystemTime>,
+}
+
+impl Holder {
+    /// The process `pid@host`.
+    pub fn new(process: impl Into<String>, since: Option<SystemTime>) -> Self {
+        Self { process: process.into(), since }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.process)
+    }
+}
+
 /// What became of a commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub enum Commit {
     /// The record is stored.
     Done,
-    /// Something else than the base is stored: read again.
+    /// What is stored is not the base: read it again.
     Moved,
 }
 
-/// A store, for people and for `status`.
+/// What a store is, for [`Status`](crate::Status).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoreDescription {
     /// `memory`, `file`, or the store's own name.
     pub kind: &'static str,
-    /// Where it is, if it is somewhere.
+    /// Its path, if it has one.
     pub path: Option<std::path::PathBuf>,
     /// Whether several processes share one session through it. `false`: single flight within this process only.
     pub shared: bool,

@@ -68,8 +68,5 @@ impl RecordStore for SimpleStore {
 }
 
 fn unwritable(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::StoreUnwritable => error,
-        _ => Error::new(ErrorKind::StoreUnwritable, error.message()),
-    }
+    error.with_kind(ErrorKind::StoreUnwritable)
 }

@@ -1,6 +1,6 @@
 //! The library's errors in the words of the command line.
 
-use cdse_auth::{DataService, Error, ErrorKind, Grant};
+use cdse_auth::{DataService, Error, ErrorKind, Grant, Problem, ProblemKind};
 use cdse_credentials::{Session, Source};
 
 use crate::report::fail::{Fail, Result};
@@ -16,15 +16,17 @@ pub(crate) fn check_reach(session: &Session, service: Option<DataService>) -> Re
 
 /// Reads the store, and says what was mended: permissions that let other users read it.
 pub(crate) fn say_what_was_mended(session: &Session) {
-    let mended = news(session);
-    mended.iter().filter(|problem| problem.contains("other users")).for_each(|problem| output::warn(problem));
+    let is_mended = |problem: &&Problem| {
+        matches!(problem.kind(), ProblemKind::PermissionsCorrected | ProblemKind::OpenFile | ProblemKind::OpenFolder)
+    };
+    news(session).iter().filter(is_mended).for_each(|problem| output::warn(&problem.to_string()));
 }
 
 /// The problems that were not there at the login, or that the login did not tell: a file system keeps no permissions for as
 /// long as it is there.
-pub(crate) fn news(session: &Session) -> Vec<String> {
+pub(crate) fn news(session: &Session) -> Vec<Problem> {
     let problems = session.manager().status().problems.into_iter();
-    problems.filter(|problem| !problem.contains("keeps no permissions")).collect()
+    problems.filter(|problem| problem.kind() != ProblemKind::NoPermissions).collect()
 }
 
 /// Whose session it is, for people.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
-use cdse_credentials::input::is_unprintable;
+use cdse_auth::text::is_unprintable;
 use serde::Serialize;
 use zeroize::Zeroizing;
 

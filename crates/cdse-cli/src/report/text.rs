@@ -1,6 +1,6 @@
 //! Text of others, made safe for terminals.
 
-use cdse_credentials::input::is_unprintable;
+use cdse_auth::text::is_unprintable;
 
 /// Paths and words of others may hold line ends and terminal commands.
 pub(crate) fn one_line(text: &str) -> String {

@@ -261,10 +261,10 @@ fn field_i_a_totp_secret_is_read_as_authenticators_export_it_and_else_says_why_n
         call.run().token();
     }
     for (address, why) in [
-        ("otpauth-migration://offline?data=CANARY", "exports of several accounts"),
+        ("otpauth-migration://offline?data=CANARY", "export of several accounts"),
         ("otpauth://hotp/x?secret=GEZDGNBV&counter=1", "hotp"),
         ("otpauth://totp/x?issuer=CANARY", "has no secret"),
-        ("otpauth://totp/x?secret=CANARY0189", "secret is not base32"),
+        ("otpauth://totp/x?secret=CANARY0189", "is not base32"),
         ("otpauth://totp/x?secret=GEZDGNBV&algorithm=MD5", "algorithm"),
         ("otpauth://totp/x?secret=GEZDGNBV&digits=six", "digits"),
         ("otpauth://totp/x?secret=GEZDGNBV&period=often", "period"),

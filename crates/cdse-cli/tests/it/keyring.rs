@@ -30,7 +30,7 @@ fn s5_a_bus_that_hangs_does_not_hang_a_login() {
     let bus = world.home.path().join("bus");
     let _listener = UnixListener::bind(&bus).unwrap();
     let login = log_in_to(&world, "keyring").env(BUS, format!("unix:path={}", bus.display()));
-    login.run().exits(1).says("did not answer within 3 s; unlock it or start it again").says("--store file");
+    login.run().exits(1).says("did not answer within 3 s").says("unlock or restart it").says("--store file");
 }
 
 #[test]

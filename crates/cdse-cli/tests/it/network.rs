@@ -136,10 +136,10 @@ fn e4_what_waiting_does_not_mend_ends_a_login_at_once_and_nothing_is_sent() {
     let expired_proxy = rig.https_proxy(&good, Certificate::Expired);
     let tries = || fronts.iter().chain(&wants).map(|proxy| proxy.seen().len()).sum::<usize>();
     for (proxy, says) in [
-        (wrong("http", 0), "the user and password for the proxy"),
-        (format!("http://{}", wants[0].address), "the user and password for the proxy"),
-        (format!("socks5h://{}", wants[1].address), "the user and password for the proxy"),
-        (wrong("socks5h", 1), "the user and password for the proxy"),
+        (wrong("http", 0), "the user name and password for the proxy"),
+        (format!("http://{}", wants[0].address), "the user name and password for the proxy"),
+        (format!("socks5h://{}", wants[1].address), "the user name and password for the proxy"),
+        (wrong("socks5h", 1), "the user name and password for the proxy"),
         (through(0), "the identity service at identity.cdse.test has expired"),
         (through(1), "not valid yet"),
         (through(2), "for another name (portal.example"),
@@ -206,9 +206,9 @@ fn cli9_a_bundle_that_cannot_be_used_is_named_and_nothing_is_done() {
     let odd = [
         (files.path().join("missing"), "cannot be read"),
         (loops, "cannot be read"),
-        (files.path().to_owned(), "no plain file"),
-        (pipe, "no plain file"),
-        ("/dev/zero".into(), "no plain file"),
+        (files.path().to_owned(), "not a regular file"),
+        (pipe, "not a regular file"),
+        ("/dev/zero".into(), "not a regular file"),
         (file("empty", b""), "no certificate"),
         (file("binary", &[0, 159, 146, 150, 255]), "no certificate"),
         (file("torn", &pem[..pem.len() / 2]), "no certificate"),

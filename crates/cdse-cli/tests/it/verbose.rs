@@ -96,7 +96,7 @@ fn cli9_the_log_says_what_is_waited_for() {
     world.sandbox.script(Fault::token(Action::Answer { status: 503, headers, body: Vec::new() }));
     let done = world.cdse(["auth", "token", "-v"]).run().ok();
     tells(&done, "HTTP 503 after ");
-    tells(&done, "waits for the next try (the identity service is out of order for the moment (503)");
+    tells(&done, "waits for the next try (the identity service is temporarily unavailable (503)");
     world.age(700);
     let lock = File::create(world.session_file().with_extension("json.lock")).unwrap();
     lock.lock().unwrap();
@@ -104,7 +104,7 @@ fn cli9_the_log_says_what_is_waited_for() {
     let mut child = call.spawn();
     let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.contains("waits for another process, which has the session's lock, at most ") {
+    while !line.contains("waits for another process, which holds the session's lock, at most ") {
         line.clear();
         assert!(std::io::BufRead::read_line(&mut stderr, &mut line).unwrap() > 0, "it ended without that");
     }

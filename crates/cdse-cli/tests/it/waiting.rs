@@ -63,7 +63,7 @@ fn s3_on_a_terminal_it_says_who_has_the_lock() {
     let world = stale();
     let lock = locked(&world);
     let mut screen = Screen::run(&world, &["auth", "token"]);
-    screen.wait_for("waiting for process 4711@elsewhere, which has the session's lock (at most ");
+    screen.wait_for("waiting for process 4711@elsewhere, which holds the session's lock (at most ");
     drop(lock);
     leaves_a_token(&mut screen);
 }
@@ -73,7 +73,7 @@ fn cli9_on_a_terminal_it_says_why_the_service_is_not_asked() {
     let world = stale();
     world.sandbox.script(busy(4));
     let mut screen = Screen::run(&world, &["auth", "token"]);
-    screen.wait_for("waiting for the next try (the identity service is out of order");
+    screen.wait_for("waiting for the next try (the identity service is temporarily unavailable");
     leaves_a_token(&mut screen);
 }
 

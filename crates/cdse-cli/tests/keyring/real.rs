@@ -195,7 +195,7 @@ fn s5_what_the_keyring_does_not_give_is_sought_nowhere_else() {
     let status = home.cdse(&["auth", "status", "--json"]).run().exits(1).json();
     assert_eq!((&status["state"], &status["store"]["kind"]), (&"unknown".into(), &"keyring".into()));
     home.desktop.end_keyring();
-    home.cdse(&["auth", "token"]).run().exits(1).says("nobody on the D-Bus session bus is one");
+    home.cdse(&["auth", "token"]).run().exits(1).says("no keyring is running on the D-Bus session bus");
     home.world.cdse(["auth", "token"]).env("XDG_RUNTIME_DIR", home.world.home.path()).run().exits(1).says("bus");
     assert_eq!(home.world.session_files().len(), 0);
     assert_eq!(home.world.sandbox.counters().token_requests, requests);

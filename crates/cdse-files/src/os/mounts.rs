@@ -73,7 +73,7 @@ impl<'a> Mount<'a> {
             "lustre" if self.option("flock").is_none() => {
                 Some((format!("Lustre without the option flock, and {NO_LOCKS}"), "have it mounted with flock"))
             }
-            "beegfs" | "fhgfs" => Some((format!("BeeGFS, and as a rule {NO_LOCKS}"), "use another file system")),
+            "beegfs" | "fhgfs" => Some((format!("BeeGFS, and usually {NO_LOCKS}"), "use another file system")),
             _ => None,
         }
     }

@@ -120,12 +120,12 @@ fn s5_a_person_who_declines_is_not_asked_again() {
     let desktop = Desktop::without_keyring();
     play(desktop.address(), Person::Declines);
     let error = store(&desktop).with_unlock_prompt(Duration::from_secs(60)).load().unwrap_err();
-    assert!(error.message().contains("nobody unlocked it when asked to"), "{error}");
+    assert!(error.message().contains("asked to be unlocked, and was not"), "{error}");
 }
 
 fn s5_nobody_is_waited_for_longer_than_was_said() {
     let desktop = Desktop::without_keyring();
     play(desktop.address(), Person::IsNotThere);
     let error = store(&desktop).with_unlock_prompt(Duration::from_millis(200)).load().unwrap_err();
-    assert!(error.message().contains("nobody unlocked it when asked to"), "{error}");
+    assert!(error.message().contains("asked to be unlocked, and was not"), "{error}");
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// When wrong passwords and wrong codes lock a user. A lock does not show: the answer is that of a wrong password.
-/// Refreshing goes on working, and attempts during a lock do not lengthen it. Right credentials set the count to zero.
+/// When wrong passwords and wrong codes lock a user. A locked user gets the answer for a wrong password. Refreshing keeps
+/// working, and attempts during a lock do not prolong it. Correct credentials reset the count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BruteForce {
     /// This many failures lock the user for `wait`, twice as many for twice as long, and so on.

@@ -5,11 +5,11 @@ use std::time::Duration;
 pub struct Client {
     /// `client_id`.
     pub id: String,
-    /// `client_secret`; a client without one is public.
+    /// `client_secret`; `None` for a public client.
     pub secret: Option<String>,
     /// Whether the password grant is allowed.
     pub direct_grants: bool,
-    /// Whether `client_credentials` is allowed; a public client never may.
+    /// Whether `client_credentials` is allowed; it never is for a public client.
     pub service_account: bool,
     /// The life of this client's access tokens, in place of [`Lifetimes::access`](crate::Lifetimes::access).
     pub access_lifespan: Option<Duration>,

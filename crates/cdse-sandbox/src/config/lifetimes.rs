@@ -5,7 +5,7 @@ use std::time::Duration;
 pub struct Lifetimes {
     /// Of an access token; cut to what is left of its session.
     pub access: Duration,
-    /// Of a refresh token, and of a session that nobody refreshes.
+    /// Of a refresh token, and of a session that is not refreshed.
     pub idle: Duration,
     /// Of a session, refreshed or not.
     pub max: Duration,

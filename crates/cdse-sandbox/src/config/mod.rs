@@ -18,7 +18,7 @@ pub use version::KeycloakVersion;
 
 use crate::clock::Clock;
 
-/// What the service is started with. The default is a realm like the Copernicus Data Space's: tokens of 600 s and
+/// The settings of a service. The default is a realm like the Copernicus Data Space's: tokens of 600 s and
 /// 3600 s, no rotation, at most 100 sessions for a user, and these users and clients:
 ///
 /// | user (password `s3cret!`) | |
@@ -38,15 +38,15 @@ use crate::clock::Clock;
 pub struct Config {
     /// The port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// Whose answers are given where versions differ.
+    /// The version whose answers are given where versions differ.
     pub version: KeycloakVersion,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
     /// Whether a refresh token works once or until it expires.
     pub rotation: Rotation,
-    /// How many sessions a user may have open; `None` is no limit.
+    /// How many sessions a user may have open; `None` for no limit.
     pub session_limit: Option<usize>,
-    /// When wrong passwords lock a user; `None` never does.
+    /// When wrong passwords lock a user; `None` for never.
     pub brute_force: Option<BruteForce>,
     /// The realm's users.
     pub users: Vec<User>,

@@ -1,14 +1,13 @@
 /// How often a refresh token works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rotation {
-    /// Until it expires: every refresh gives a new one, and the older ones go on working.
+    /// Until it expires: every refresh returns a new one, and the older ones keep working.
     #[default]
     Off,
-    /// Once (`revokeRefreshToken`, reuse 0). Using one again takes the client out of its session: the newest refresh
-    /// token and all access tokens die with it, while the session itself stays open, without clients, until it is
-    /// logged out or runs out.
+    /// Once (`revokeRefreshToken`, reuse 0). A second use removes the client from its session: the newest refresh token and all
+    /// access tokens become invalid, while the session itself stays open, without clients, until it is logged out or expires.
     ///
-    /// Keycloak compares whole seconds and so accepts a token that is two behind if everything happened within one
-    /// second; here every reuse is noticed.
+    /// Keycloak compares whole seconds, and so accepts an older token if everything happened within one second; here every
+    /// reuse is noticed.
     OneTime,
 }

@@ -1,17 +1,17 @@
 /// A user of the realm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Matched without regard to case.
+    /// Compared without regard to case.
     pub username: String,
-    /// Matched to the byte.
+    /// Compared byte by byte.
     pub password: String,
     /// Base32. A user with one needs a code (SHA-1, 6 digits, 30 s) to log in; each code works once.
     pub totp_secret: Option<String>,
     /// A disabled user can neither log in nor refresh.
     pub enabled: bool,
-    /// Something the user has to do in a browser before the next login; refreshing goes on working.
+    /// Something the user has to do in a browser before the next login; refreshing keeps working.
     pub required_action: bool,
-    /// Whether the user has the role `offline_access`: a login with the scope of that name opens a session without end.
+    /// Whether the user has the role `offline_access`: a login with the scope of that name opens a session without an end.
     pub offline_access: bool,
 }
 

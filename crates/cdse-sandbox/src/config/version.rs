@@ -1,5 +1,5 @@
-/// Whose answers are given where versions differ: a wrong password is 400 on the one and 401 on the other, the
-/// session limit a page or a JSON error, `/revoke` ends one session or all.
+/// The version of Keycloak whose answers are given. Versions differ: a wrong password is 400 or 401, the session limit is a
+/// page or a JSON error, `/revoke` ends one session or all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeycloakVersion {
     /// 26.7.3.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-/// What happens to a request that meets a [`Fault`](crate::Fault). *Processed* means that the service did what was
-/// asked, sessions, rotation and counters included, whatever the client gets to see of it.
+/// What happens to a request that meets a [`Fault`](crate::Fault). *Processed* means that the service did what the request
+/// asks for, including sessions, rotation and counters, whatever answer the client gets.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// This answer instead of the service's; the request is not processed.
@@ -18,7 +18,7 @@ pub enum Action {
         /// Its body.
         body: Vec<u8>,
     },
-    /// This answer instead of the service's, after processing: a balancer's 502 once the service had done the work.
+    /// This answer instead of the service's, after processing: as a load balancer's 502 after the service has done the work.
     AnswerAfter {
         /// Its status.
         status: u16,
@@ -27,7 +27,7 @@ pub enum Action {
         /// Its body.
         body: Vec<u8>,
     },
-    /// An answer of `bytes` bytes of filler without a `content-length`, made while it is sent; not processed.
+    /// An answer of `bytes` bytes of filler without a `content-length`; not processed.
     Endless {
         /// Its status.
         status: u16,
@@ -36,9 +36,9 @@ pub enum Action {
         /// Its length.
         bytes: u64,
     },
-    /// Real time passes first, then everything is as usual. A client that leaves meanwhile is not served.
+    /// Real time passes before the request is processed as usual. A client that disconnects meanwhile is not served.
     Delay(Duration),
-    /// Processed at once; real time passes before the answer.
+    /// Processed at once; real time passes before the answer is sent.
     DelayAnswer(Duration),
     /// The answer's head announces the whole body, `body_bytes` bytes of it follow, then the connection is closed.
     Torn {
@@ -52,13 +52,12 @@ pub enum Action {
         /// Whether the request is processed before.
         processed: bool,
     },
-    /// There is no answer until the client leaves or the sandbox stops.
+    /// There is no answer until the client disconnects or the sandbox stops.
     Stall {
         /// Whether the request is processed before.
         processed: bool,
     },
-    /// Processed, and the JSON object of a 200 answer is changed before it is sent. Its keys come out in
-    /// alphabetical order.
+    /// Processed, and the JSON object of a 200 answer is changed before it is sent, with its keys in alphabetical order.
     EditBody(Edit),
 }
 
@@ -95,13 +94,13 @@ impl Action {
             _ => return Ok(()),
         };
         if !(200..=999).contains(&status) {
-            return Err(format!("{status} is not the status of an answer"));
+            return Err(format!("{status} is not a status that an answer may have"));
         }
         for (name, value) in headers {
             let valid = HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value).is_ok();
             let framing = ["content-length", "transfer-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own));
             if !valid || framing {
-                return Err(format!("{name:?}: {value:?} is not a header that an answer can be given"));
+                return Err(format!("{name:?}: {value:?} is not a header that an answer may have"));
             }
         }
         Ok(())

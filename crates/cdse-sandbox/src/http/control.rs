@@ -51,7 +51,7 @@ pub(super) fn answer(core: &mut Core, method: &Method, path: &str, body: &[u8]) 
         }),
         ("POST", "lifetimes") => parse(body).and_then(|change| lifetimes(core, &change)),
         ("GET", path) if path.starts_with("totp/") => Ok(totp(core, &path["totp/".len()..])),
-        _ => Ok(Answer::prose(404, "no such control")),
+        _ => Ok(Answer::prose(404, "unknown path below /sandbox")),
     };
     done.unwrap_or_else(|error| Answer::prose(400, &error))
 }
@@ -96,6 +96,6 @@ fn lifetimes(core: &mut Core, change: &LifetimesJson) -> Result<Answer, String> 
 fn totp(core: &Core, username: &str) -> Answer {
     match core.realm.totp_code(core.seconds(), &form::decode(username.as_bytes())) {
         Some(code) => Answer::json(200, &json!({ "code": code })),
-        None => Answer::prose(404, "no such user, or one without a TOTP secret"),
+        None => Answer::prose(404, "unknown user, or a user without a TOTP secret"),
     }
 }

@@ -41,7 +41,7 @@ impl Server {
         match started.recv() {
             Ok(Ok((address, shared))) => Ok((Self { address, stop: Some(stop), thread: Some(thread) }, shared)),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(io::Error::other("the sandbox's thread ended before it served")),
+            Err(_) => Err(io::Error::other("the thread of the sandbox ended before it served requests")),
         }
     }
 

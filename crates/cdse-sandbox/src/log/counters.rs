@@ -1,8 +1,7 @@
 use serde::Serialize;
 
-/// The service's own account of what happened since it was started or since
-/// [`Sandbox::clear_log`](crate::Sandbox::clear_log). A request is *processed* when the service's rules saw it; one
-/// that a fault kept from them only counts as having arrived.
+/// What happened since the service was started or since [`Sandbox::clear_log`](crate::Sandbox::clear_log). A request is
+/// *processed* when it reached the service's rules; one that a fault kept from them only counts as having arrived.
 ///
 /// `logins_ok + login_failures == password_grants` and `refreshes_ok + refresh_failures == refresh_grants`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -17,24 +16,24 @@ pub struct Counters {
     pub client_credentials_grants: u64,
     /// Password grants that opened a session.
     pub logins_ok: u64,
-    /// Password grants refused, for whatever reason.
+    /// Password grants refused, for any reason.
     pub login_failures: u64,
     /// Refresh grants that gave new tokens.
     pub refreshes_ok: u64,
-    /// Refresh grants refused, for whatever reason.
+    /// Refresh grants refused, for any reason.
     pub refresh_failures: u64,
     /// Client-credentials grants that gave a token.
     pub client_credentials_ok: u64,
-    /// Refresh tokens sent again although they work once.
+    /// One-time refresh tokens that were sent again.
     pub reuse_detected: u64,
-    /// TOTP codes sent again although they work once.
+    /// TOTP codes that were sent again.
     pub totp_reused: u64,
-    /// Sessions that ended because the logout endpoint was asked to.
+    /// Sessions ended by the logout endpoint.
     pub logouts: u64,
-    /// Sessions open now, those that lost their client included.
+    /// Sessions open now, including those that lost their client.
     pub sessions_open: u64,
-    /// The most token requests that were under way at the same time. Requests are processed in no time and one by one,
-    /// so that only those are seen together which wait: for [`Config::latency`](crate::Config::latency) or a fault.
+    /// The highest number of token requests at one time. Requests are processed one by one and at once, so that only those
+    /// overlap that wait for [`Config::latency`](crate::Config::latency) or a fault.
     pub max_concurrent_token_requests: u64,
     /// Requests for the protected resource that were served.
     pub resource_ok: u64,

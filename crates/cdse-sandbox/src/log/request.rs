@@ -4,13 +4,13 @@ use serde::{Serialize, Serializer};
 
 use crate::endpoint::{Endpoint, Grant};
 
-/// One request that arrived, and what became of it. Form fields are kept as they came, secrets included: everything
-/// here is made up.
+/// One request that arrived, and what became of it. Form fields are kept as they came, including secrets: none of them is
+/// real.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Request {
     /// The connection it came on; the first one is 1.
     pub connection: u64,
-    /// Where it went.
+    /// The endpoint.
     pub endpoint: Endpoint,
     /// The grant, at the token endpoint.
     pub grant: Option<Grant>,
@@ -28,9 +28,9 @@ pub struct Request {
     pub authorization: bool,
     /// Whether it carried a cookie.
     pub cookie: bool,
-    /// The status of the answer that was decided on; `None` while there is none, and for a request that got none.
+    /// The status of the answer; `None` while there is none, and for a request that got none.
     pub status: Option<u16>,
-    /// Whether the service's rules saw it.
+    /// Whether it was processed (see [`Counters`](crate::Counters)).
     pub processed: bool,
     /// The kind of fault it met, named as in the control interface.
     pub fault: Option<&'static str>,

@@ -93,10 +93,10 @@ fn e2_an_answer_that_is_no_token_is_said_to_be_what_it_is() {
         let answer = Answer { whole, ..answer(200, body) };
         classify(GrantType::Password.first(), &answer, NOW).expect_err("no token").error.message().to_owned()
     };
-    assert!(said(false, "{").contains("far too long"));
+    assert!(said(false, "{").contains("too long"));
     assert!(said(true, "").contains("an empty answer"));
     assert!(said(true, "{}").contains("without an access token"));
-    assert!(said(true, "<html>").contains("no JSON object"));
+    assert!(said(true, "<html>").contains("not a JSON object"));
 }
 
 /// Neither a status alone nor an `error` that no OAuth service sends is a verdict: something in front of the service may
@@ -310,7 +310,7 @@ fn m11_a_logout_has_ended_the_session_if_the_service_says_so_without_a_page() {
     ] {
         assert_eq!(exchange::ended(&answer).map_err(|error| error.kind()), Err(kind), "{}", answer.status);
     }
-    assert!(said(exchange::ended(&answer(400, gone))).1.contains("did not know the session"));
+    assert!(said(exchange::ended(&answer(400, gone))).1.contains("did not find a session"));
 }
 
 #[test]
@@ -324,9 +324,9 @@ fn cli5_what_is_no_list_of_sessions_is_not_taken_for_one() {
     assert_eq!(listed(&answer(401, "")), Ok(None));
     let cut = Answer { whole: false, ..answer(200, "[]") };
     for (answer, kind, why) in [
-        (cut, ErrorKind::MalformedAnswer, "no list of sessions"),
-        (answer(206, "[]"), ErrorKind::MalformedAnswer, "no list of sessions"),
-        (answer(299, "[]"), ErrorKind::MalformedAnswer, "no list of sessions"),
+        (cut, ErrorKind::MalformedAnswer, "not a list of sessions"),
+        (answer(206, "[]"), ErrorKind::MalformedAnswer, "not a list of sessions"),
+        (answer(299, "[]"), ErrorKind::MalformedAnswer, "not a list of sessions"),
         (answer(404, ""), ErrorKind::Configuration, "no account API"),
         (answer(405, ""), ErrorKind::Configuration, "no account API"),
         (answer(403, ""), ErrorKind::WrongCredential, "does not let this token"),

@@ -213,9 +213,10 @@ impl Doctor<'_> {
         match tried {
             Ok(true) => self.say("lock", State::Ok, "can be taken"),
             Ok(false) => {
-                let holder = records.guard_holder(slot).unwrap_or_else(|| "another process".to_owned());
-                let holder = holder.split('@').next().unwrap_or_default().to_owned();
-                self.say("lock", State::Warning, format!("held by process {holder}: it renews this session"));
+                let holder = records.guard_holder(slot).map(|holder| holder.process);
+                // Without the name of the host.
+                let process = holder.as_deref().and_then(|holder| holder.split('@').next()).unwrap_or("unknown");
+                self.say("lock", State::Warning, format!("held by process {process}, which renews this session"));
             }
             Err(error) => self.problem("lock", &error.into()),
         }

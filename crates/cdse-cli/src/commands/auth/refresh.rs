@@ -35,7 +35,7 @@ pub(crate) fn run(call: &Call) -> Result<()> {
     let status = session.manager().status();
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
     output::note(&format!("renewed ({}): the access token is valid until {end}", session.source()));
-    explain::news(&session).iter().for_each(|problem| output::warn(problem));
+    explain::news(&session).iter().for_each(|problem| output::warn(&problem.to_string()));
     if !output::is_json() {
         return Ok(());
     }

@@ -258,7 +258,7 @@ fn problems(status: &Status) -> Vec<String> {
     let by_clock = status.ended_by_clock.then(|| {
         "the session has ended by this machine's clock, which may be wrong; the service has not said so".to_owned()
     });
-    status.problems.iter().map(|problem| one_line(problem)).chain(by_clock).collect()
+    status.problems.iter().map(|problem| one_line(&problem.to_string())).chain(by_clock).collect()
 }
 
 fn show(examined: &[Examined], all: bool) -> Result<ExitCode> {

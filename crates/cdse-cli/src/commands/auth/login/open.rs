@@ -156,7 +156,7 @@ impl Target<'_> {
             None => format!("stored in {}", self.kind.describe()),
         });
         output::note(&until(&status));
-        status.problems.iter().for_each(|problem| output::warn(problem));
+        status.problems.iter().for_each(|problem| output::warn(&problem.to_string()));
         self.note_other_winner();
         self.answer(true, username, &client, &status)
     }
