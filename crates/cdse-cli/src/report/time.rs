@@ -1,37 +1,44 @@
 //! Moments, for people and for programs.
 
-use std::time::Instant;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use jiff::{Timestamp, Unit};
-
-/// A clock that nobody sets, for how long this process waits. (That the time is injected is the library's rule, for what is
-/// decided by it; here it only ends a wait, and a wall clock that is set back would make that endless.)
+/// A clock that cannot be set, for how long this process waits. (Decisions are made by the library, whose clock is injected.
+/// Here it only ends a wait, which a wall clock that is set back would make endless.)
 #[expect(clippy::disallowed_methods, reason = "a wait of the command line, which decides nothing")]
 pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }
 
-/// The time of day, for what is shown and for what others have fixed by it; nothing waits by it but for such a moment.
+/// The time of day, for what is shown.
 #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
-pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
 }
 
-/// RFC 3339 in UTC, in whole seconds.
+/// RFC 3339 in UTC, in whole seconds; `None` after the year 9999.
 pub(crate) fn rfc3339(moment: SystemTime) -> Option<String> {
-    let exact = Timestamp::try_from(moment).ok()?;
-    Some(exact.round(Unit::Second).unwrap_or(exact).to_string())
+    let rounded = moment.checked_add(Duration::from_millis(500))?;
+    let is_in_calendar = rounded.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since < AFTER_9999);
+    is_in_calendar.then(|| humantime::format_rfc3339_seconds(rounded).to_string())
+}
+
+/// The year 10000 begins so long after 1970.
+const AFTER_9999: Duration = Duration::from_secs(253_402_300_800);
+
+/// RFC 3339 in UTC, in milliseconds.
+pub(crate) fn rfc3339_millis(moment: SystemTime) -> String {
+    humantime::format_rfc3339_millis(moment).to_string()
 }
 
 /// Seconds from now; negative for what is over.
 pub(crate) fn seconds_until(moment: SystemTime) -> i64 {
-    Timestamp::try_from(moment).map_or(0, |moment| moment.duration_since(now()).as_secs())
+    let whole = |length: Duration| i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
+    moment.duration_since(now()).map_or_else(|over| -whole(over.duration()), whole)
 }
 
 /// `2027-01-15T08:00:00Z (in 59 min)`.
 pub(crate) fn for_people(moment: SystemTime) -> String {
-    let Some(text) = rfc3339(moment) else { return "a moment that no calendar has".to_owned() };
+    let Some(text) = rfc3339(moment) else { return "a moment after the year 9999".to_owned() };
     format!("{text} ({})", from_now(moment))
 }
 
@@ -53,12 +60,26 @@ fn length(seconds: i64) -> String {
 }
 
 /// Waits for something else to happen, at most until then.
-pub(crate) fn wait_until(moment: Timestamp) {
-    loop {
-        let left = moment.duration_since(now());
-        if !left.is_positive() {
+pub(crate) fn wait_until(moment: SystemTime) {
+    while let Ok(left) = moment.duration_since(now()) {
+        if left.is_zero() {
             return;
         }
-        std::thread::park_timeout(Duration::from_millis(u64::try_from(left.as_millis() + 1).unwrap_or(1)));
+        std::thread::park_timeout(left + Duration::from_millis(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cli_moments() {
+        let at = |millis| rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+        assert_eq!(at(1_800_000_000_499).as_deref(), Some("2027-01-15T08:00:00Z"));
+        assert_eq!(at(1_800_000_000_500).as_deref(), Some("2027-01-15T08:00:01Z"));
+        assert_eq!(at(253_402_300_799_000).as_deref(), Some("9999-12-31T23:59:59Z"));
+        assert_eq!(at(253_402_300_799_500), None);
+        assert_eq!(rfc3339(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), None);
     }
 }

@@ -62,7 +62,7 @@ impl Log for Stderr {
             output::warn(&record.args().to_string());
             return;
         }
-        let moment = format!("{:.3}", time::now());
+        let moment = time::rfc3339_millis(time::now());
         let (level, message) = (record.level().as_str().to_ascii_lowercase(), record.args().to_string());
         if output::is_json() {
             let logged = Logged { time: moment, level, message: one_line(&message) };

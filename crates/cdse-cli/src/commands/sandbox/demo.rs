@@ -169,7 +169,7 @@ impl Journey {
     fn wait_for_expiry(&mut self) -> Result<()> {
         let Some(status) = self.succeeded(self.cdse(&["auth", "status", "--json"]).output())? else { return Ok(()) };
         let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_default();
-        let end: Option<jiff::Timestamp> = status["access_expires_at"].as_str().and_then(|end| end.parse().ok());
+        let end = status["access_expires_at"].as_str().and_then(|end| humantime::parse_rfc3339(end).ok());
         // The report has whole seconds.
         if let Some(end) = end {
             time::wait_until(end + Duration::from_millis(550));
