@@ -26,7 +26,7 @@ fn list(world: &World) -> Vec<Value> {
 #[test]
 fn cli8_list_shows_every_account_and_the_active_one() {
     let world = World::new();
-    world.cdse(["auth", "list"]).run().ok().prints_nothing().says("nobody is logged in");
+    world.cdse(["auth", "list"]).run().ok().prints_nothing().says("not logged in; run");
     assert!(list(&world).is_empty());
     let world = two_accounts();
     let accounts = list(&world);
@@ -53,7 +53,7 @@ fn cli8_switch_chooses_the_profile_until_somebody_names_one() {
         .env("CDSE_PROFILE", "second")
         .run()
         .ok()
-        .says("CDSE_PROFILE is set and wins");
+        .says("CDSE_PROFILE is set and takes precedence");
     world.cdse(["auth", "switch", "second"]).run().ok();
     // Who logs out is not asked for by default any more.
     world.cdse(["auth", "logout"]).run().ok();

@@ -47,8 +47,8 @@ fn field_g_after_a_refusal_the_hint_names_what_may_have_been_meant() {
     for (password, hint) in [
         (format!("\"{PASSWORD}\""), "quotation marks"),
         (format!("'{PASSWORD}'"), "quotation marks"),
-        (format!("{PASSWORD} "), "a blank"),
-        (format!("{PASSWORD}\u{a0}"), "a blank"),
+        (format!("{PASSWORD} "), "ends with a space"),
+        (format!("{PASSWORD}\u{a0}"), "ends with a space"),
     ] {
         let done = world.cdse(["auth", "token"]).env("CDSE_USERNAME", USER).env("CDSE_PASSWORD", &password).run();
         done.exits(4).says("CDSE_PASSWORD").says(hint);

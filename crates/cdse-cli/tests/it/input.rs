@@ -95,7 +95,7 @@ fn cli11_odd_arguments_are_usage_errors_and_not_shown() {
         &["auth", "token", "--min-validity", ""],
         &["auth", "token", "--min-validity", "CANARY"],
         &["auth", "token", "--min-validity", "-5s"],
-        &["auth", "token", "--min-validity", "1.5h"],
+        &["auth", "token", "--min-validity", "1,5h"],
         &["auth", "token", "--min-validity", "99999999999999999999"],
         &["auth", "token", "--min-validity", "1s", "--min-validity", "2s"],
         &["auth", "login", "CANARY"],

@@ -114,7 +114,7 @@ fn cli4_the_environments_password_is_its_own_users() {
 #[test]
 fn cli4_login_says_that_the_environment_wins() {
     let world = World::new();
-    world.cdse_as(USER, ["auth", "login"]).run().ok().says("CDSE_USERNAME is set and wins");
+    world.cdse_as(USER, ["auth", "login"]).run().ok().says("CDSE_USERNAME is set and takes precedence");
 }
 
 #[test]

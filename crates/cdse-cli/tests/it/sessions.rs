@@ -31,7 +31,7 @@ fn cli5_a_session_is_ended_by_its_id_and_all_or_none_are() {
     let other = world.open_elsewhere();
     let end = |ids: &[&str]| world.cdse(["auth", "sessions", "end", "--"].iter().chain(ids)).run();
     end(&[]).exits(2);
-    end(&[&other, "CANARY"]).exits(2).says("nothing was ended");
+    end(&[&other, "CANARY"]).exits(2).says("no session was ended");
     end(&[&other, &own]).exits(2).says("cdse auth logout");
     assert_eq!(world.sandbox.sessions().len(), 2);
     end(&[&other, &other]).ok().prints_nothing().says("ended 1 session");

@@ -253,7 +253,7 @@ impl Done {
         let lines: Vec<&str> = self
             .stderr
             .lines()
-            .filter(|line| !line.starts_with("warning: ") && !line.starts_with("waiting for "))
+            .filter(|line| !line.starts_with("warning: ") && !line.starts_with("Waiting for "))
             .collect();
         if !lines.is_empty() && !lines[0].starts_with('{') {
             assert!(lines[0].starts_with("error: ") && lines.len() <= 2, "{self:?}");

@@ -185,7 +185,7 @@ fn gives_a_wrong_code(screen: &mut Screen) {
     screen.types(&format!("{PASSWORD}\n"));
     screen.wait_for("One-time code (empty if none): ");
     screen.types("000000\n");
-    screen.wait_for("try once more with a new one");
+    screen.wait_for("try again with a new one");
     until("it asks again", || screen.text().matches("One-time code (").count() == 2);
 }
 
@@ -203,7 +203,7 @@ fn cli3_a_refused_code_is_asked_for_once_more_and_only_once() {
     screen.types("000001\n");
     assert_eq!(screen.end().code(), Some(4), "{}", screen.text());
     assert_eq!(world.sandbox.counters().login_failures, 3);
-    screen.wait_for("were refused");
+    screen.wait_for("login failed");
     assert_eq!(world.sandbox.sessions().len(), 1, "the session lives on");
 }
 

@@ -123,7 +123,7 @@ fn field_s_warnings_are_inside_the_object() {
     let world = World::logged_in();
     let done = world.cdse(["auth", "token", "--min-validity", "1d", "--json"]).run().ok();
     assert_eq!(done.stderr, "");
-    assert!(done.json()["warnings"][0].as_str().unwrap().contains("asked for"));
+    assert!(done.json()["warnings"][0].as_str().unwrap().contains("requested"));
     use std::os::unix::fs::PermissionsExt as _;
     world.age(700);
     fs::set_permissions(world.session_file(), fs::Permissions::from_mode(0o644)).unwrap();
@@ -224,7 +224,7 @@ fn cli9_off_a_terminal_one_line_says_what_is_waited_for() {
     let world = World::logged_in();
     world.sandbox.script(Fault::token(Action::Delay(std::time::Duration::from_secs(7))));
     let done = world.cdse(["auth", "refresh"]).run().ok();
-    assert_eq!(done.stderr.matches("waiting for the identity service (at most ").count(), 1, "{done:?}");
+    assert_eq!(done.stderr.matches("Waiting for the identity service (at most ").count(), 1, "{done:?}");
     assert!(!done.stderr.contains('\r'));
 }
 

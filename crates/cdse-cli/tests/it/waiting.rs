@@ -63,7 +63,7 @@ fn s3_on_a_terminal_it_says_who_has_the_lock() {
     let world = stale();
     let lock = locked(&world);
     let mut screen = Screen::run(&world, &["auth", "token"]);
-    screen.wait_for("waiting for process 4711@elsewhere, which holds the session's lock (at most ");
+    screen.wait_for("Waiting for process 4711@elsewhere, which holds the session's lock (at most ");
     drop(lock);
     leaves_a_token(&mut screen);
 }
@@ -73,7 +73,7 @@ fn cli9_on_a_terminal_it_says_why_the_service_is_not_asked() {
     let world = stale();
     world.sandbox.script(busy(4));
     let mut screen = Screen::run(&world, &["auth", "token"]);
-    screen.wait_for("waiting for the next try (the identity service is temporarily unavailable");
+    screen.wait_for("Waiting for the next try (the identity service is temporarily unavailable");
     leaves_a_token(&mut screen);
 }
 
@@ -82,7 +82,7 @@ fn cli9_on_a_terminal_it_says_that_the_service_takes_its_time() {
     let world = World::logged_in();
     world.sandbox.script(Fault::token(Action::Delay(Duration::from_secs(4))));
     let mut screen = Screen::run(&world, &["auth", "refresh"]);
-    screen.wait_for("waiting for the identity service (at most ");
+    screen.wait_for("Waiting for the identity service (at most ");
     assert!(screen.end().success(), "{}", screen.text());
     screen.wait_for("valid until");
     let lines = visible(&screen.text());
@@ -94,7 +94,7 @@ fn cli9_a_narrow_terminal_gets_a_line_that_fits() {
     let world = stale();
     let lock = locked(&world);
     let mut screen = Screen::run_on(24, &world, &["auth", "token"]);
-    screen.wait_for("waiting for process …");
+    screen.wait_for("Waiting for process …");
     drop(lock);
     leaves_a_token(&mut screen);
     assert!(!screen.text().contains("4711"));
@@ -105,7 +105,7 @@ fn cli9_a_signal_leaves_no_half_a_line() {
     let world = stale();
     let _lock = locked(&world);
     let mut screen = Screen::run(&world, &["auth", "token"]);
-    screen.wait_for("waiting for process");
+    screen.wait_for("Waiting for process");
     screen.types("\u{3}");
     assert_eq!(screen.end().code(), Some(130), "{}", screen.text());
     until("the line that is gone", || visible(&screen.text()).is_empty());

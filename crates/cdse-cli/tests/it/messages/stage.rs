@@ -166,7 +166,7 @@ impl Attempt<'_> {
         let mask = |text: &str| masked(&set.world, text);
         let typed = mask(&format!("{variables}cdse {line}{input}"));
         // What is waited for is said after a while, which is not always over.
-        let lines = done.stderr.lines().filter(|line| !line.starts_with("waiting for "));
+        let lines = done.stderr.lines().filter(|line| !line.starts_with("Waiting for "));
         let stderr: String = lines.map(|line| format!("{line}\n")).collect();
         Some(Told { typed, stderr: mask(&stderr), code: done.code.unwrap() })
     }
