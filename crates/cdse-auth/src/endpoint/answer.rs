@@ -114,23 +114,23 @@ impl<'a> Fields<'a> {
 fn granted(fields: Option<&Fields<'_>>, answer: &Answer) -> Outcome {
     let Some(fields) = fields else {
         let what = if !answer.whole {
-            "an answer that is too long"
+            "it is too long"
         } else if answer.body.is_empty() {
-            "an empty answer"
+            "it is empty"
         } else {
-            "something that is not a JSON object (a page of a proxy or a portal?)"
+            "it is not a JSON object (a page of a proxy or a portal?)"
         };
         return Err(malformed(what));
     };
     let Some(access) = fields.text("access_token").map(Secret::from) else {
-        return Err(malformed("an answer without an access token"));
+        return Err(malformed("it has no access token"));
     };
     if check(&access).is_err() {
-        return Err(malformed("an access token with characters that an HTTP header must not contain"));
+        return Err(malformed("its access token has characters that an HTTP header must not contain"));
     }
     let bearer = fields.text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
     if fields.is_given("token_type") && !bearer {
-        return Err(malformed("a token that is not a Bearer token"));
+        return Err(malformed("its token is not a Bearer token"));
     }
     let times = jwt_times(access.expose());
     let life = fields.duration("expires_in").or_else(|| times.life()).unwrap_or(UNKNOWN_LIFE).clamp(0, LONGEST_LIFE);
@@ -241,7 +241,7 @@ fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) ->
             (unknown, Error::new(ErrorKind::ServiceUnavailable, why))
         }
         _ => {
-            let why = format!("the answer is not that of an identity service ({said})");
+            let why = format!("the response is not that of an identity service ({said})");
             let hint = "check the address, and whether a firewall or a proxy answers in its place";
             (Class::Configuration, Error::new(ErrorKind::Configuration, why).with_hint(hint))
         }
@@ -330,7 +330,7 @@ fn retry_after(text: &str, now: Millis) -> Option<Millis> {
 }
 
 fn malformed(what: &str) -> Failure {
-    let why = format!("the identity service sent {what} in place of a token");
+    let why = format!("the identity service sent an invalid response: {what}");
     let error = Error::new(ErrorKind::MalformedAnswer, why).with_hint("check its address and the proxy");
     Failure { class: Class::Lost, error, retry_after: None, words: String::new() }
 }

@@ -83,7 +83,7 @@ pub(super) fn proxy_settings(proxy: &Proxy, target: &Url) -> Result<ProxySetting
                 let exceptions = EXCEPTIONS.into_iter().find_map(variable).unwrap_or_default();
                 let (exceptions, odd) = exceptions_in(&exceptions.to_string_lossy());
                 for odd in odd {
-                    log::warn!("NO_PROXY: {} is passed over: {FORMS}", printable(&odd, 100));
+                    log::warn!("NO_PROXY: {} is ignored: {FORMS}", printable(&odd, 100));
                 }
                 through(name, address, Some(name), &exceptions, &target)
             }

@@ -206,6 +206,7 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
 mod tests {
     use rustls::pki_types::{ServerName, UnixTime};
 
+    use super::super::{Proxy, TransportConfig};
     use super::*;
 
     /// As the verifier's own error of this name, which is not rustls' one.
@@ -268,6 +269,24 @@ mod tests {
             assert_eq!(told.kind(), kind, "{error:?}");
             let whole = told.message();
             assert!(whole.contains(said) && whole.contains("identity.example"), "{error:?}: {whole}");
+        }
+    }
+
+    /// No socket runs on a model checker's threads.
+    #[cfg(not(cdse_model))]
+    #[test]
+    fn p5_no_cause_of_an_error_shows_the_password_of_a_proxy_or_the_address_of_a_session() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let url = Url::parse("https://identity.example/sessions/CANARY").unwrap();
+        // Nothing listens on the port of discard.
+        for proxy in ["http://user:CANARY@127.0.0.1:9", "socks5h://user:CANARY@127.0.0.1:9"] {
+            let config = TransportConfig::new().with_proxy(Proxy::Url(proxy.to_owned()));
+            let client = config.client(&url).unwrap();
+            let error = runtime.block_on(client.http.get(url.clone()).send()).unwrap_err();
+            let (class, error) = not_answered(&url, client.route.as_ref(), error);
+            assert_eq!((class, error.kind()), (Class::Unsent, ErrorKind::Network), "{error}");
+            let chain: Vec<_> = std::iter::successors(error.source(), |cause| (*cause).source()).collect();
+            assert!(chain.len() > 1 && !format!("{error} {chain:?}").contains("CANARY"), "{error} {chain:?}");
         }
     }
 

@@ -83,7 +83,8 @@ pub(super) fn refine(failure: Failure, before: &Record, attempt: &Attempt) -> Fa
         }),
         _ if lost_login => {
             let error = failure.error.retold(|message| format!("{message}; {MAY_BE_OPEN}"));
-            error.with_hint("try again in a minute")
+            let hint = error.hint().map_or_else(String::new, |hint| format!("{hint}, then "));
+            error.with_hint(format!("{hint}try again in a minute"))
         }
         _ => return failure,
     };

@@ -94,8 +94,8 @@ fn e2_an_answer_that_is_no_token_is_said_to_be_what_it_is() {
         classify(GrantType::Password.first(), &answer, NOW).expect_err("no token").error.message().to_owned()
     };
     assert!(said(false, "{").contains("too long"));
-    assert!(said(true, "").contains("an empty answer"));
-    assert!(said(true, "{}").contains("without an access token"));
+    assert!(said(true, "").contains("it is empty"));
+    assert!(said(true, "{}").contains("no access token"));
     assert!(said(true, "<html>").contains("not a JSON object"));
 }
 
