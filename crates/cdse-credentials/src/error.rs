@@ -68,6 +68,13 @@ impl Error {
         self
     }
 
+    pub(crate) fn hinted(self, hint: Option<&str>) -> Self {
+        match hint {
+            Some(hint) => self.with_hint(hint),
+            None => self,
+        }
+    }
+
     /// The sentence: what happened, to what.
     #[must_use]
     pub fn message(&self) -> String {

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 const CHOSEN: &[&str] = &[
     // The header that every HTTP library takes.
     "http::header::value::HeaderValue",
+    // What is wrong with a file.
+    "cdse_files::error::Error",
     // Records and tokens are written by stores of others.
     "serde_core::de::Deserialize",
     "serde_core::de::Deserializer",

@@ -269,47 +269,6 @@ fn invalid_grant(grant_type: GrantType, words: &str) -> (Class, Error) {
     }
     let why = "login failed: wrong user name, password or one-time code (the service does not say which)";
     let hint = "check them; repeated failures lock the account for a short time, so wait a minute before the next try";
-    (Class::Refused, Error::new(ErrorKind::CredentialsRefused, why).with_hint("check both"))
-        }
-        (_, Some(error)) if OAUTH_ERRORS.contains(&error) => {
-            let error =
-                Error::new(ErrorKind::Configuration, format!("the identity service refused the request ({said})"));
-            (Class::Configuration, error.with_hint("check its address and the client id"))
-        }
-        _ if known => {
-            let why = format!("something else answered in place of the identity service ({said})");
-            (unknown, Error::new(ErrorKind::ServiceUnavailable, why))
-        }
-        _ => {
-            let why = format!("the answer is not that of an identity service ({said})");
-            let hint = "check the address, and whether a firewall or a proxy answers in its place";
-            (Class::Configuration, Error::new(ErrorKind::Configuration, why).with_hint(hint))
-        }
-    }
-}
-
-/// Keycloak's words for an account that no login helps, at a login and at a refresh.
-pub(crate) fn is_blocked(words: &str) -> bool {
-    matches!(words, "Account disabled" | "Account is not fully set up" | "User disabled")
-}
-
-pub(crate) fn blocked(words: &str) -> Error {
-    Error::new(ErrorKind::AccountBlocked, format!("the account cannot be used ({words})"))
-        .with_hint("sign in on the web site and see what it asks for")
-}
-
-fn invalid_grant(grant_type: GrantType, words: &str) -> (Class, Error) {
-    if is_blocked(words) {
-        let class = if grant_type == GrantType::Refresh { Class::Dead } else { Class::Refused };
-        return (class, blocked(words));
-    }
-    if grant_type == GrantType::Refresh {
-        let error = Error::new(ErrorKind::ReauthRequired, format!("the session has ended ({words})"));
-        return (Class::Dead, error.with_hint("log in again"));
-    }
-    let why = "user name, password or one-time code were refused (the service does not say which); repeated refusals lock \
-               the account for a minute or more";
-    let hint = "check them; after two refusals wait a minute before the next try";
     (Class::Refused, Error::new(ErrorKind::CredentialsRefused, why).with_hint(hint))
 }
 

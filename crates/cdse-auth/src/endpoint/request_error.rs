@@ -206,7 +206,6 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
 mod tests {
     use rustls::pki_types::{ServerName, UnixTime};
 
-    use super::super::{Proxy, TransportConfig};
     use super::*;
 
     /// As the verifier's own error of this name, which is not rustls' one.
@@ -280,7 +279,8 @@ mod tests {
         let url = Url::parse("https://identity.example/sessions/CANARY").unwrap();
         // Nothing listens on the port of discard.
         for proxy in ["http://user:CANARY@127.0.0.1:9", "socks5h://user:CANARY@127.0.0.1:9"] {
-            let config = TransportConfig::new().with_proxy(Proxy::Url(proxy.to_owned()));
+            let proxy = crate::endpoint::Proxy::Url(proxy.to_owned());
+            let config = crate::endpoint::TransportConfig::new().with_proxy(proxy);
             let client = config.client(&url).unwrap();
             let error = runtime.block_on(client.http.get(url.clone()).send()).unwrap_err();
             let (class, error) = not_answered(&url, client.route.as_ref(), error);

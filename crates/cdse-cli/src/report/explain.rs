@@ -39,11 +39,11 @@ pub(crate) fn who(session: &Session) -> String {
     }
 }
 
-/// What to do about a secret that was refused.
-fn about_secret(session: &Session) -> String {
+/// The failure, with what is odd about the secret that was refused.
+fn suspecting(session: &Session, fail: Fail) -> Fail {
     match session.suspicion() {
-        Some((name, what)) => format!("correct them: {name} {what}"),
-        None => "correct them".to_owned(),
+        Some((name, what)) => fail.hint_first(&format!("{name} {what}")),
+        None => fail,
     }
 }
 
@@ -113,16 +113,17 @@ pub(crate) fn explain(session: &Session, error: Error) -> Fail {
             .message(format!("CDSE_REFRESH_TOKEN: {message}"))
             .hint("set CDSE_REFRESH_TOKEN to a new one, or unset it and `cdse auth login`"),
         Source::Netrc(path) if login && kind != ErrorKind::StoreDamaged => fail
-            .message(format!("--netrc: {}: {message}", path.display()))
-            .hint(format!("correct it, or `cdse auth login`; {}", about_second_factor(session))),
-        Source::User if kind == ErrorKind::CredentialsRefused => fail
-            .message(format!("CDSE_USERNAME, CDSE_PASSWORD: {message}"))
-            .hint(format!("{}; {}", about_secret(session), about_second_factor(session))),
+            .message(format!("the netrc file {}: {message}", path.display()))
+            .hint_first(&format!("correct the file, or `cdse auth login`; {}", about_second_factor(session))),
+        Source::User if kind == ErrorKind::CredentialsRefused => {
+            let fail = fail.message(format!("CDSE_USERNAME, CDSE_PASSWORD: {message}"));
+            suspecting(session, fail.hint_first(&about_second_factor(session)))
+        }
         Source::User if kind == ErrorKind::ReauthRequired => fail
             .message(format!("CDSE_USERNAME: {message}"))
             .hint("set CDSE_TOTP to a new code, or CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND once, or `cdse auth login`"),
         Source::Client if kind == ErrorKind::CredentialsRefused => {
-            fail.message(format!("CDSE_CLIENT_ID, CDSE_CLIENT_SECRET: {message}")).hint(about_secret(session))
+            suspecting(session, fail.message(format!("CDSE_CLIENT_ID, CDSE_CLIENT_SECRET: {message}")))
         }
         _ => fail,
     }

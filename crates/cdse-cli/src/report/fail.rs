@@ -58,6 +58,13 @@ impl Fail {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// What to do about it before what was said of it.
+    #[must_use]
+    pub(crate) fn hint_first(self, hint: &str) -> Self {
+        let hint = self.hint.as_ref().map_or_else(|| hint.to_owned(), |rest| format!("{hint}; {rest}"));
+        self.hint(hint)
+    }
+
     #[must_use]
     pub(crate) fn message(self, message: impl Into<String>) -> Self {
         Self { message: message.into(), ..self }

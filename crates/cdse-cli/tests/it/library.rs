@@ -19,7 +19,10 @@ fn cli4_a_rust_program_joins_the_login_of_the_command_line_in_one_call() {
     let program = join_login();
     let joined = || world.program(&program).run();
     let refused = joined();
-    assert!(refused.code == Some(1) && refused.stdout.is_empty() && refused.stderr.contains("NotLoggedIn"), "{refused:?}");
+    assert!(
+        refused.code == Some(1) && refused.stdout.is_empty() && refused.stderr.contains("NotLoggedIn"),
+        "{refused:?}"
+    );
     assert_eq!(world.sandbox.counters().connections, 0);
     world.log_in();
     let token = world.cdse(["auth", "token"]).run().token();

@@ -251,7 +251,7 @@ impl HeaderFile {
             Err(error) if error.kind() == FileErrorKind::Unsafe && path.exists() => {
                 return Err(refused(&shown, "is another user's file"));
             }
-            Err(error) => return Err(Fail::other(format!("{shown} cannot be used: {}", error.message()))),
+            Err(error) => return Err(Fail::other(format!("{shown} cannot be used: {error}"))),
         };
         Ok(Self { file, ours, pause: 0, next_pause: FIRST_PAUSE, strange: 0, said: None, warned: false })
     }

@@ -212,7 +212,7 @@ impl Login {
         };
         let meant = check::suspicion(&password).map(|what| format!("the password {what}"));
         let hinted = |refused: Fail| match &meant {
-            Some(meant) => refused.hint(meant),
+            Some(meant) => refused.hint_first(meant),
             None => refused,
         };
         match with {
@@ -220,7 +220,7 @@ impl Login {
             With::NoCode => {
                 let code =
                     "if the account has a second factor, pass its code with --totp: a try without it counts as failed";
-                Err(refused.hint(meant.map_or_else(|| code.to_owned(), |meant| format!("{meant}; {code}"))))
+                Err(hinted(refused.hint_first(code)))
             }
             With::TypedCode(terminal) => {
                 output::note("refused; the code may have expired while you typed it: try again with a new one");
