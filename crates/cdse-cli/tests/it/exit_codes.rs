@@ -23,7 +23,7 @@ fn exit_4_for_a_wrong_password_and_nothing_is_stored_under_the_profile() {
     let world = World::new();
     for _ in 0..2 {
         let login = world.cdse(["auth", "login", "--username", USER, "--password-stdin"]).stdin("CANARY");
-        let done = login.run().exits(4).prints_nothing().says("refused").says("minute");
+        let done = login.run().exits(4).prints_nothing().says("login failed").says("minute");
         assert!(done.stderr.contains("--totp"), "{done:?}");
     }
     assert!(!world.profile_file("default").exists());

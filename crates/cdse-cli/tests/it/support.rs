@@ -71,9 +71,9 @@ impl World {
         self.call(Path::new(BINARY), arguments)
     }
 
-    /// A call of another program with the same environment.
+    /// A call of another program, which may print a token, with the same environment.
     pub(crate) fn program(&self, program: &Path) -> Call {
-        self.call(program, [""; 0])
+        Call { prints_token: true, ..self.call(program, [""; 0]) }
     }
 
     fn call<S: AsRef<OsStr>>(&self, program: &Path, arguments: impl IntoIterator<Item = S>) -> Call {
