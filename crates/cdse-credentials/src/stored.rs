@@ -7,7 +7,7 @@ use cdse_auth::{Error, ErrorKind};
 
 use crate::environment::Environment;
 use crate::error::Result;
-use crate::listing::{self, entries, profiles, session_files};
+use crate::listing::{entries, profiles, session_files};
 use crate::mode::Mode;
 use crate::name::Name;
 use crate::session::Session;
@@ -116,7 +116,7 @@ fn in_keyring(state: &StateFolder, known: &[Source]) -> Result<(Vec<Source>, Vec
 
     let folder = state.sessions();
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
-    for id in KeyringTokenStore::names(&folder).map_err(|error| listing::unreadable(&folder, error))? {
+    for id in KeyringTokenStore::names(&folder).map_err(|error| crate::listing::unreadable(&folder, error))? {
         let store = state.in_keyring(&id);
         let source = Source::KeyringSecret(id);
         if known.contains(&source) {
