@@ -47,40 +47,41 @@ fn busy(status: u16) -> Action {
 
 const LOGGING_IN: &[Case] = &[
     case(
-        "Nobody is logged in",
-        "No session is stored under the profile in use, and the environment holds no credentials. Log in once; every program of \
-         yours on this machine can use the session then. `cdse auth list` shows who is logged in here.",
+        "Not logged in",
+        "No session is stored under the current profile, and the environment holds no credentials. Log in once; every \
+         program that you run on this machine can then use the session. `cdse auth list` shows the accounts that are \
+         logged in.",
         |stage| stage.typed("auth token"),
     ),
     case(
-        "Nobody is logged in under this name",
-        "`--profile`, `CDSE_PROFILE` or `cdse auth switch` names a profile that nobody has logged in under. Log in under it, or \
-         name another one: `cdse auth list` shows them.",
+        "The profile is not logged in",
+        "`--profile`, `CDSE_PROFILE` or `cdse auth switch` names a profile that is not logged in. Log in under it, or \
+         name another profile: `cdse auth list` shows them.",
         |stage| stage.typed("auth token --profile second"),
     ),
     case(
-        "The user name or the password is wrong",
-        "The service gives the same answer for a wrong user name, a wrong password, a missing or wrong one-time code, and for an \
-         account that it has locked after wrong tries. Check the password by signing in on the web site, and do not try a third \
-         time within the same minute.",
+        "Wrong user name or password",
+        "The service gives the same answer for a wrong user name, a wrong password, a missing or wrong one-time code, \
+         and an account that is locked after failed tries. Check the password by signing in on the web site, and do \
+         not try a third time within the same minute.",
         |stage| stage.world().log_in(USER, "wrong").tell(),
     ),
     case(
-        "The one-time code is missing",
-        "An account with a second factor needs its code with every login, and the service does not say that it is the code that \
-         is missing. Each try without it counts as a failed one.",
+        "Missing one-time code",
+        "An account with a second factor needs a code for every login, and the service does not say that the code is \
+         missing. Each try without a code counts as failed.",
         |stage| stage.world().log_in(MFA, PASSWORD).tell(),
     ),
     case(
-        "The one-time code is wrong",
-        "A code is valid for half a minute and works once. Wait for the next one; if it fails again, compare the clocks: \
-         `cdse auth doctor` tells how far this machine's is off.",
+        "Wrong one-time code",
+        "A code is valid for half a minute and works once. Wait for the next one. If it fails too, check the clock: \
+         `cdse auth doctor` shows how far this machine's clock is off.",
         |stage| stage.world().log_in(&format!("{MFA} --totp 000000"), PASSWORD).tell(),
     ),
     case(
-        "The account is locked after wrong tries",
-        "The right password is refused, too, while the account is locked, and nothing in the answer says so. Since a login worked \
-         a while ago, this is the likely cause: wait a minute before the next try.",
+        "The account is locked after failed tries",
+        "While the account is locked, the service refuses the right password too, and does not say why. Because a \
+         recent login worked, a lock is the likely cause: wait a minute before the next try.",
         |stage| {
             let lock = BruteForce { max_failures: 2, ..BruteForce::default() };
             let set = stage.with(|config| config.brute_force = Some(lock));
@@ -93,20 +94,21 @@ const LOGGING_IN: &[Case] = &[
     ),
     case(
         "The account is disabled",
-        "The service has closed the account, or the user has not confirmed it. Only its owner can change that, on the web site.",
+        "The service has closed the account, or the user has not confirmed it. Only the account's owner can change \
+         that, on the web site.",
         |stage| stage.world().log_in("disabled@example.com", PASSWORD).tell(),
     ),
     case(
-        "The service wants something from the user first",
-        "New terms, an e-mail address to confirm, a password to change: such a step can be done in a browser only. Sign in on the \
-         web site once, then here.",
+        "The account needs an action in a browser",
+        "Accepting new terms, confirming an e-mail address or changing a password is possible only in a browser. Sign \
+         in on the web site once, then log in here.",
         |stage| stage.world().log_in("action@example.com", PASSWORD).tell(),
     ),
     case(
-        "The account has too many sessions open",
-        "An account may hold 100 sessions at the Copernicus Data Space Ecosystem, and each keeps its place until it ends, for an \
-         hour after its last use. Jobs that log in by themselves and never log out fill it up; with a session at hand, \
-         `cdse auth sessions` shows and ends them.",
+        "Too many open sessions",
+        "An account may hold 100 sessions at the Copernicus Data Space Ecosystem. Each one counts until it ends, an \
+         hour after its last use. Jobs that log in by themselves and never log out use them up. On a machine that is \
+         logged in, `cdse auth sessions` shows and ends them.",
         |stage| {
             let set = stage.with(|config| config.session_limit = Some(1));
             set.log_in(USER, PASSWORD).run().ok();
@@ -114,19 +116,21 @@ const LOGGING_IN: &[Case] = &[
         },
     ),
     case(
-        "There is nobody to ask for the user name",
-        "Without a terminal, with `--no-input` or with `CDSE_NO_INPUT=1` nothing is asked, so everything has to be given.",
+        "No terminal to ask for the user name",
+        "Without a terminal, with `--no-input` or with `CDSE_NO_INPUT=1`, `cdse` asks no questions: pass everything \
+         as options or in the environment.",
         |stage| stage.typed("auth login --no-input"),
     ),
     case(
-        "There is nobody to ask for the password",
-        "As above. A password is no argument, for every user of the machine can see those: give it on standard input, by a \
-         program, or in the environment.",
+        "No terminal to ask for the password",
+        "A password cannot be an argument, because every user of the machine can see arguments. Pass it on standard \
+         input, from a program, or in the environment.",
         |stage| stage.typed("auth login --username user@example.com"),
     ),
     case(
-        "There is nobody to ask for the one-time code",
-        "It is remembered that this account uses codes, so the try without one, which would count as failed, is not made.",
+        "No terminal to ask for the one-time code",
+        "`cdse` remembers that this account uses one-time codes, so it does not try without one: that try would count \
+         as failed.",
         |stage| {
             let set = stage.world();
             set.log_in(&format!("{MFA} --totp {}", code(&set)), PASSWORD).run().ok();
@@ -134,12 +138,13 @@ const LOGGING_IN: &[Case] = &[
             set.log_in(MFA, PASSWORD).tell()
         },
     ),
-    case("A client's secret without the client's id", "The secret alone does not say whose it is.", |stage| {
+    case("Client secret without a client id", "The secret alone does not say which client it belongs to.", |stage| {
         stage.world().cdse("auth login --client-secret-stdin").stdin("sh-secret").tell()
     }),
     case(
-        "The client may not log users in",
-        "`--client-id` names a client that exists and is not meant for this. Leave the option out unless somebody told you to use it.",
+        "The client does not allow this login",
+        "`--client-id` names a client that exists but does not allow logins with a user name and password. Leave the \
+         option out unless you were told to use it.",
         |stage| stage.world().log_in(&format!("{USER} --client-id no-grants"), PASSWORD).tell(),
     ),
     case(
@@ -148,20 +153,23 @@ const LOGGING_IN: &[Case] = &[
         |stage| stage.world().log_in(USER, "").tell(),
     ),
     case(
-        "Standard input is no text",
-        "Something else than the password came through the pipe, or it is stored in another encoding than UTF-8.",
+        "Standard input is not valid UTF-8",
+        "The pipe delivered something other than the password, or the password is stored in an encoding other than \
+         UTF-8.",
         |stage| stage.world().log_in(USER, "\u{0}").stdin(b"p\xff").tell(),
     ),
-    case("Standard input is far too long", "The wrong file was given: a password has less than 64 KiB.", |stage| {
-        stage.world().log_in(USER, "x".repeat(100_000).as_str()).tell()
-    }),
+    case(
+        "Standard input is too long",
+        "This is probably the wrong file: a password must be shorter than 64 KiB.",
+        |stage| stage.world().log_in(USER, "x".repeat(100_000).as_str()).tell(),
+    ),
 ];
 
 const ENDED: &[Case] = &[
     case(
         "The session was ended at the service",
-        "Somebody has logged out this session elsewhere (in the account's pages, with `cdse auth sessions end`), or the service was \
-         restarted. Log in again.",
+        "The session was logged out elsewhere (on the account's pages, or with `cdse auth sessions end`), or the \
+         service was restarted. Log in again.",
         |stage| {
             let set = stage.logged_in();
             set.world.sandbox.end_session(&set.world.sandbox.sessions()[0].id);
@@ -170,9 +178,10 @@ const ENDED: &[Case] = &[
         },
     ),
     case(
-        "The session was not used for too long",
-        "A session ends when it was not renewed for about an hour, and after some hours in any case. For a job that runs longer, \
-         put the credentials into its environment: it logs in again by itself (`cdse help credentials`).",
+        "The session has expired",
+        "A session ends if it is not renewed for about an hour, and after some hours in any case. For a job that runs \
+         longer, put the credentials into its environment: the job then logs in again by itself (`cdse help \
+         credentials`).",
         |stage| {
             let set = stage.logged_in();
             set.world.age(4000);
@@ -181,9 +190,10 @@ const ENDED: &[Case] = &[
         },
     ),
     case(
-        "Two machines used a copy of the same session",
-        "Where refresh tokens work once, using one again looks like theft, and the service ends the session for everybody. A state \
-         folder belongs to one machine: log in on each, or give the other one `CDSE_ACCESS_TOKEN`.",
+        "Two machines used copies of the same session",
+        "Where a refresh token works once, a second use looks like theft, and the service ends the session for all \
+         machines. A state folder belongs to one machine: log in on each machine separately, or give the other one \
+         `CDSE_ACCESS_TOKEN`.",
         |stage| {
             let set = stage.with(|config| config.rotation = Rotation::OneTime);
             set.log_in(USER, PASSWORD).run().ok();
@@ -196,13 +206,13 @@ const ENDED: &[Case] = &[
     ),
     case(
         "The refresh token in the environment is refused",
-        "It was used elsewhere, has ended, or belongs to another service or client. A refresh token is worth as much as the \
-         session that it came from.",
+        "The token was used elsewhere, has ended, or belongs to another service or client. A refresh token works only \
+         as long as the session that it came from.",
         |stage| stage.world().cdse("auth token").env("CDSE_REFRESH_TOKEN", "eyCANARY").tell(),
     ),
     case(
         "The refresh token in the environment was logged out",
-        "After `cdse auth logout` its session is over, and the same token opens no new one.",
+        "`cdse auth logout` has ended the session of this token, and the token cannot open a new one.",
         |stage| {
             let set = stage.logged_in();
             let token = set.world.stored_refresh_token();
@@ -212,16 +222,17 @@ const ENDED: &[Case] = &[
         },
     ),
     case(
-        "The access token in the environment has ended",
-        "An access token lives about ten minutes, and nobody can renew one that came from outside.",
+        "The access token in the environment has expired",
+        "An access token lives about ten minutes, and `cdse` cannot renew one that it did not obtain itself.",
         |stage| {
             let claims = data_encoding::BASE64URL_NOPAD.encode(br#"{"iat":1000,"exp":1600}"#);
             stage.world().cdse("auth token").env("CDSE_ACCESS_TOKEN", format!("eyJ.{claims}.x")).tell()
         },
     ),
     case(
-        "The one-time code in the environment was used",
-        "`CDSE_TOTP` is good for one login. A job that has to log in again needs `CDSE_TOTP_SECRET` or `CDSE_TOTP_COMMAND`.",
+        "The one-time code in the environment was already used",
+        "`CDSE_TOTP` works for one login. A job that has to log in again needs `CDSE_TOTP_SECRET` or \
+         `CDSE_TOTP_COMMAND`.",
         |stage| {
             let set = stage.world();
             let code = code(&set);
@@ -231,9 +242,9 @@ const ENDED: &[Case] = &[
         },
     ),
     case(
-        "A client's login has ended",
-        "The secret of a client is not stored, so the token that was got with it cannot be renewed after its half hour. For more \
-         than that set `CDSE_CLIENT_ID` and `CDSE_CLIENT_SECRET`.",
+        "The client's token has expired",
+        "The client's secret is not stored, so its token cannot be renewed after half an hour. To use the client for \
+         longer, set `CDSE_CLIENT_ID` and `CDSE_CLIENT_SECRET`.",
         |stage| {
             let set = stage.world();
             set.cdse("auth login --client-id sh-client --client-secret-stdin").stdin("sh-secret").run().ok();
@@ -243,17 +254,17 @@ const ENDED: &[Case] = &[
     ),
     case(
         "The profile belongs to another service",
-        "`CDSE_IDENTITY_URL` is set and is not where this profile was logged in. Each profile remembers its own service, so the \
-         variable is needed for a login only.",
+        "`CDSE_IDENTITY_URL` is not the service at which this profile was logged in. Each profile remembers its own \
+         service, so the variable is needed only for a login.",
         |stage| stage.logged_in().cdse("auth token").env("CDSE_IDENTITY_URL", "https://id.example/realms/other").tell(),
     ),
 ];
 
 const ACCOUNT: &[Case] = &[
     case(
-        "A client's token for a user's service",
-        "Downloads, S3 keys and the account's sessions are for users; the token of an OAuth client is refused there with \
-         `DAT-ZIP-609`. It is said before anything is sent.",
+        "A client's token for a service that needs a user",
+        "Downloads, S3 keys and the account's sessions need a user's token; they refuse the token of an OAuth client \
+         with `DAT-ZIP-609`. `cdse` reports this before it sends anything.",
         |stage| {
             let call = stage.world();
             let call = call.cdse("auth token --for download").env("CDSE_CLIENT_ID", "sh-client");
@@ -261,9 +272,9 @@ const ACCOUNT: &[Case] = &[
         },
     ),
     case(
-        "A secret with an invisible character",
-        "Kubernetes secrets and `docker --env-file` often carry a line end along, and a text that was pasted may hold characters \
-         that nobody sees. Nothing was sent. A secret in a file (`CDSE_PASSWORD_FILE`) may end with one line end.",
+        "Invisible character in a secret",
+        "Kubernetes secrets and `docker --env-file` often include a line end, and pasted text may contain invisible \
+         characters. Nothing was sent. A secret in a file (`CDSE_PASSWORD_FILE`) may end with one line end.",
         |stage| {
             let set = stage.world();
             let call = set.cdse("auth token").env("CDSE_USERNAME", USER);
@@ -271,23 +282,24 @@ const ACCOUNT: &[Case] = &[
         },
     ),
     case(
-        "A secret that is given twice",
-        "A secret is taken from its variable, or from the file that `…_FILE` names, and neither wins over the other.",
+        "A secret is given twice",
+        "A secret comes either from its variable or from the file that `…_FILE` names. Neither takes precedence over \
+         the other.",
         |stage| {
             let set = stage.world();
             let call = set.cdse("auth token").env("CDSE_USERNAME", USER);
             call.env("CDSE_PASSWORD", "secret").env("CDSE_PASSWORD_FILE", "/run/secrets/cdse").tell()
         },
     ),
-    case("Sessions of a client", "Only users have a list of sessions.", |stage| {
+    case("Clients have no list of sessions", "Only users have a list of sessions.", |stage| {
         let set = stage.world();
         let call = set.cdse("auth sessions").env("CDSE_CLIENT_ID", "sh-client");
         call.env("CDSE_CLIENT_SECRET", "sh-secret").tell()
     }),
     case(
         "The account API refuses the token",
-        "The token is valid, for it was renewed a moment ago, and still the list of sessions is not for it. The account's pages on \
-         the web site show the same list.",
+        "The token is valid, because it was renewed a moment ago, but it does not give access to the list of \
+         sessions. The account's pages on the web site show the same list.",
         |stage| {
             let set = stage.logged_in();
             fault(&set, Endpoint::Account, Action::page(401));
@@ -296,7 +308,7 @@ const ACCOUNT: &[Case] = &[
     ),
     case(
         "The account API is closed to this user",
-        "Who may see and end sessions is the service's choice. The account's pages on the web site show the same list.",
+        "The service decides who may list and end sessions. The account's pages on the web site show the same list.",
         |stage| {
             let set = stage.logged_in();
             fault(&set, Endpoint::Account, Action::page(403));
@@ -304,8 +316,8 @@ const ACCOUNT: &[Case] = &[
         },
     ),
     case(
-        "There is no account API",
-        "The address is not that of a Keycloak realm, or its account API is switched off.",
+        "No account API at this address",
+        "The address is not that of a Keycloak realm, or the realm's account API is switched off.",
         |stage| {
             let set = stage.logged_in();
             fault(&set, Endpoint::Account, Action::page(404));
@@ -313,21 +325,21 @@ const ACCOUNT: &[Case] = &[
         },
     ),
     case(
-        "A page in place of the list of sessions",
-        "Something between here and the service answers in its place, as the login page of a guest network does. Open any page \
-         in a browser first.",
+        "A web page instead of the list of sessions",
+        "Something between this machine and the service answers in its place, such as the login page of a guest \
+         network. Open any page in a browser first.",
         |stage| {
             let set = stage.logged_in();
             fault(&set, Endpoint::Account, Action::page(200));
             set.typed("auth sessions")
         },
     ),
-    case("A session that is not there is to be ended", "It has ended already, or the id is not complete.", |stage| {
+    case("The session to end does not exist", "The session has already ended, or the id is incomplete.", |stage| {
         stage.logged_in().typed("auth sessions end 0a1b2c3d")
     }),
     case(
-        "The session in use is to be ended",
-        "`cdse auth logout` ends it at the service, and removes it here, too.",
+        "The session to end is the one in use",
+        "`cdse auth logout` ends it at the service, and removes it here too.",
         |stage| {
             let set = stage.logged_in();
             let id = set.world.sandbox.sessions()[0].id.clone();
@@ -336,33 +348,37 @@ const ACCOUNT: &[Case] = &[
         },
     ),
     case(
-        "Sessions that may be in use are to be ended",
-        "Unlike those without a client, which nobody can use, an old session may belong to a job that still runs.",
+        "The sessions to end may be in use",
+        "An old session may belong to a job that still runs, unlike a session without a client, which cannot be used \
+         any more.",
         |stage| stage.logged_in().typed("auth sessions prune --older-than 1d"),
     ),
-    case("There is nothing to renew", "A token from outside is used as it is.", |stage| {
-        stage.world().cdse("auth refresh").env("CDSE_ACCESS_TOKEN", "eyx").tell()
-    }),
-    case("A renewed token is asked for and there is none", "As above.", |stage| {
+    case(
+        "The access token in the environment cannot be renewed",
+        "A token that `cdse` did not obtain itself is used as it is.",
+        |stage| stage.world().cdse("auth refresh").env("CDSE_ACCESS_TOKEN", "eyx").tell(),
+    ),
+    case("`--force-refresh` with an access token in the environment", "As above.", |stage| {
         stage.world().cdse("auth token --force-refresh").env("CDSE_ACCESS_TOKEN", "eyx").tell()
     }),
     case(
-        "There is nothing to log out",
-        "The token in the environment wins over the stored session, and belongs to nobody here.",
+        "Nothing to log out",
+        "The token in the environment takes precedence over the stored session, and belongs to no session that is \
+         stored here.",
         |stage| stage.world().cdse("auth logout").env("CDSE_ACCESS_TOKEN", "eyx").tell(),
     ),
     case(
-        "A token that is valid for long is asked for",
-        "No token lives that long. It is the newest that can be had, and it is printed all the same.",
+        "The token is valid for less time than requested",
+        "The service issues no token that lives that long. The command prints the newest token that is available.",
         |stage| stage.logged_in().typed("auth token --min-validity 2h"),
     ),
 ];
 
 const SERVICE: &[Case] = &[
     case(
-        "The service is not reached",
-        "Nothing answers at the address, or the network is down. Nothing was sent, and a stored session is as good as before: try \
-         again later. Where no token is left, it is tried for a minute before this is said.",
+        "The service cannot be reached",
+        "Nothing answers at the address, or the network is down. Nothing was sent, and a stored session is unchanged: \
+         try again later. If there is no valid token, `cdse` tries for a minute before it reports this.",
         |stage| {
             let set = stage.world();
             let call = set.cdse("auth sessions").env("CDSE_ACCESS_TOKEN", "eyx");
@@ -370,8 +386,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "The proxy is not reached",
-        "The proxy in `HTTPS_PROXY` or `ALL_PROXY` does not answer. Correct or unset it, or name hosts that need no proxy in `NO_PROXY`.",
+        "The proxy cannot be reached",
+        "The proxy in `HTTPS_PROXY` or `ALL_PROXY` does not answer. Correct or unset the variable, or name the hosts \
+         that need no proxy in `NO_PROXY`.",
         |stage| {
             let set = stage.world();
             let call = set.cdse("auth sessions").without("CDSE_IDENTITY_URL").env("CDSE_ACCESS_TOKEN", "eyx");
@@ -379,8 +396,8 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "The proxy's address cannot be used",
-        "It has to look like `http://HOST:PORT`. A proxy that is named is never passed by.",
+        "Invalid proxy address",
+        "It has to look like `http://HOST:PORT`. A configured proxy is never bypassed.",
         |stage| {
             let set = stage.world();
             let call = set.cdse("auth sessions").without("CDSE_IDENTITY_URL").env("CDSE_ACCESS_TOKEN", "eyx");
@@ -388,8 +405,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "The file of authorities is not there",
-        "The file that `--ca-bundle` or `SSL_CERT_FILE` names cannot be read, and nothing is trusted in its place.",
+        "The file of certificate authorities cannot be read",
+        "`--ca-bundle` or `SSL_CERT_FILE` names a file that cannot be read. `cdse` does not trust other authorities \
+         in its place.",
         |stage| {
             let set = stage.world();
             let call = set.cdse("auth sessions --ca-bundle /nowhere.pem").without("CDSE_IDENTITY_URL");
@@ -398,7 +416,8 @@ const SERVICE: &[Case] = &[
     ),
     case(
         "The service's certificate is not trusted",
-        "A proxy of your company may replace it by one of its own: ask for that authority's certificate, and name the file.",
+        "A proxy of your organisation may replace the certificate by one of its own. Ask for the certificate of the \
+         proxy's authority, and name its file.",
         |stage| {
             let rig = Rig::new();
             let proxy = rig.http_proxy(&rig.front(Certificate::Good), Habit::Pass);
@@ -409,9 +428,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "The service is out of order",
-        "503 is the service's own word for it, and nothing was done. The session is kept, and all processes wait as long as the \
-         service asks for; a token that is still valid is served meanwhile.",
+        "The service is unavailable",
+        "The service answered 503 and did nothing. The session is kept, and all processes wait as long as the service \
+         asks for; a token that is still valid is used in the meantime.",
         |stage| {
             let set = stage.logged_in();
             set.world.age(700);
@@ -420,9 +439,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "The service asks for fewer requests",
-        "429: too many requests came from here, from this account or from this address. One login that all processes share makes \
-         one request in ten minutes.",
+        "Too many requests",
+        "The service answered 429: it received too many requests from this account or from this address. One login \
+         that all processes share makes one request in ten minutes.",
         |stage| {
             let set = stage.logged_in();
             set.world.age(700);
@@ -431,9 +450,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "The service failed",
-        "An error inside the service. Whether it did what was asked is not known, so the refresh token is not sent again while \
-         the access token is valid. Nothing has to be done: `cdse auth token` goes on working.",
+        "Internal error of the service",
+        "It is not known whether the service did what was asked, so the refresh token is not sent again while the \
+         access token is valid. Nothing needs to be done: `cdse auth token` continues to work.",
         |stage| {
             let set = stage.logged_in();
             set.world.age(500);
@@ -442,9 +461,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "The answer to a login was lost",
-        "The connection broke after the password was sent. It is not sent again by itself, for the service may have opened a \
-         session, and a one-time code works once.",
+        "The response to a login was lost",
+        "The connection broke after the password was sent. `cdse` does not send it again by itself, because the \
+         service may have opened a session, and a one-time code works once.",
         |stage| {
             let set = stage.world();
             fault(&set, Endpoint::Token, Action::Reset { processed: true });
@@ -454,9 +473,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "The answer to a renewal was lost",
-        "The refresh token may be spent, so it is not sent again while the access token is valid. Nothing has to be done: \
-         `cdse auth token` goes on working.",
+        "The response to a renewal was lost",
+        "The refresh token may have been used up, so it is not sent again while the access token is valid. Nothing \
+         needs to be done: `cdse auth token` continues to work.",
         |stage| {
             let set = stage.logged_in();
             set.world.sandbox.script(Fault::token(Action::Torn { processed: false, body_bytes: 20 }));
@@ -464,8 +483,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "A renewal is asked for after one was lost",
-        "As above: asking again could end the session, and the token that is there is valid.",
+        "A renewal after a lost response",
+        "Another request could end the session, and the current token is still valid: `cdse auth token` continues to \
+         work.",
         |stage| {
             let set = stage.logged_in();
             set.world.sandbox.script(Fault::token(Action::Torn { processed: false, body_bytes: 20 }));
@@ -475,8 +495,8 @@ const SERVICE: &[Case] = &[
     ),
     case(
         "A logout did not reach the service",
-        "The session is removed here in any case. At the service it keeps its place among the account's sessions until it ends; \
-         `cdse auth sessions` ends it from another login.",
+        "The session is removed here in any case. At the service it counts as one of the account's sessions until it \
+         ends; `cdse auth sessions` can end it from another login.",
         |stage| {
             let set = stage.logged_in();
             fault(&set, Endpoint::Logout, Action::page(503));
@@ -484,9 +504,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "A page in place of a token",
-        "Something between here and the service answers in its place: a proxy, the login page of a guest network, or a server \
-         whose address is not that of an identity service.",
+        "A web page instead of a token",
+        "Something between this machine and the service answers in its place: a proxy, the login page of a guest \
+         network, or a server whose address is not that of an identity service.",
         |stage| {
             let set = stage.world();
             fault(&set, Endpoint::Token, Action::page(200));
@@ -494,8 +514,9 @@ const SERVICE: &[Case] = &[
         },
     ),
     case(
-        "A token that cannot be used",
-        "The service's answer looks right and its token is none. It is refused before any program gets it.",
+        "The service sent an invalid token",
+        "The service's response is well-formed, but the token in it is not. `cdse` does not pass it on to any \
+         program.",
         |stage| {
             let set = stage.world();
             let answer = serde_json::json!({"access_token": "a\nCANARY", "expires_in": 600});
@@ -508,8 +529,9 @@ const SERVICE: &[Case] = &[
 const ADDRESS: &[Case] = &[
     case(
         "The realm does not exist",
-        "`CDSE_IDENTITY_URL` is the address of a realm, with its name at the end, as \
-         `https://identity.dataspace.copernicus.eu/auth/realms/CDSE`. Unset it to use the Copernicus Data Space Ecosystem.",
+        "`CDSE_IDENTITY_URL` is the address of a realm and ends with its name, such as \
+         `https://identity.dataspace.copernicus.eu/auth/realms/CDSE`. Unset it to use the Copernicus Data Space \
+         Ecosystem.",
         |stage| {
             let set = stage.world();
             let realm = set.world.sandbox.realm_url();
@@ -519,8 +541,8 @@ const ADDRESS: &[Case] = &[
         },
     ),
     case(
-        "The address answers with something else",
-        "There is a server, and no identity service at this path.",
+        "No identity service at this address",
+        "A server answers, but there is no identity service at this path.",
         |stage| {
             let set = stage.world();
             fault(&set, Endpoint::Token, Action::page(404));
@@ -528,8 +550,9 @@ const ADDRESS: &[Case] = &[
         },
     ),
     case(
-        "The address leads somewhere else",
-        "A redirect is not followed, for it could lead a password anywhere. Set `CDSE_IDENTITY_URL` to where the service is now.",
+        "The address is redirected",
+        "`cdse` does not follow a redirect, because it could send the password to any host. Set `CDSE_IDENTITY_URL` \
+         to the service's new address.",
         |stage| {
             let set = stage.world();
             let headers = vec![("location".to_owned(), "https://elsewhere.example/".to_owned())];
@@ -539,22 +562,23 @@ const ADDRESS: &[Case] = &[
     ),
     case(
         "The address is not encrypted",
-        "Over plain http everybody on the way could read the password. Only a service on this machine itself may be used like that.",
+        "Over plain http, anyone on the network path could read the password. Only a service on this machine may use \
+         http.",
         |stage| address(stage, "http://identity.example/realms/CDSE"),
     ),
-    case("The address is none", "A realm's address begins with `https://`.", |stage| {
+    case("The address has no scheme", "A realm's address begins with `https://`.", |stage| {
         address(stage, "identity.example/realms/CDSE")
     }),
-    case("The address has another scheme", "As above.", |stage| address(stage, "ftp://identity.example/realms/CDSE")),
+    case("The address has the wrong scheme", "As above.", |stage| address(stage, "ftp://identity.example/realms/CDSE")),
     case(
-        "The address holds a password",
-        "It would be shown in messages. Give credentials as the variables for them.",
+        "The address contains a password",
+        "Messages would show it. Set the variables for credentials instead.",
         |stage| {
             let told = address(stage, "https://user:CANARY@identity.example/realms/CDSE");
             told.map(|told| Told { typed: told.typed.replace("CANARY", "…"), ..told })
         },
     ),
-    case("The address holds a query", "Copy the realm's address, not that of a page.", |stage| {
+    case("The address contains a query", "Copy the realm's address, not that of a page.", |stage| {
         address(stage, "https://identity.example/realms/CDSE?theme=x")
     }),
 ];
@@ -566,8 +590,8 @@ fn address(stage: &Stage, address: &str) -> Option<Told> {
 const SESSION_FILES: &[Case] = &[
     case(
         "The session file is damaged",
-        "Something else wrote it, or the disk was full or failed. It was moved aside, so nothing is lost; the next login makes a \
-         new one.",
+        "Another program wrote the file, or the disk was full or failed. The file was set aside, so nothing is lost; \
+         the next login creates a new one.",
         |stage| {
             let set = stage.logged_in();
             fs::write(set.world.session_file(), "{").unwrap();
@@ -576,7 +600,7 @@ const SESSION_FILES: &[Case] = &[
     ),
     case(
         "The session file is empty",
-        "As above; an empty file is what a full disk leaves when other programs copy files.",
+        "As above. A full disk can leave an empty file when another program copies it.",
         |stage| {
             let set = stage.logged_in();
             fs::write(set.world.session_file(), "").unwrap();
@@ -585,7 +609,7 @@ const SESSION_FILES: &[Case] = &[
     ),
     case(
         "A login finds a damaged session file",
-        "The login goes on with a new file; the old one is kept for you to look at.",
+        "The login continues with a new file. The old one is kept, so that you can look at it.",
         |stage| {
             let set = stage.logged_in();
             fs::write(set.world.session_file(), "{").unwrap();
@@ -593,9 +617,9 @@ const SESSION_FILES: &[Case] = &[
         },
     ),
     case(
-        "The session file is of a newer version",
-        "A newer `cdse` on this machine has written it, and this one would lose what it does not know. Update this one, or give it \
-         a state folder of its own.",
+        "The session file is from a newer version",
+        "A newer `cdse` on this machine wrote the file, and this version would lose what it does not know. Update \
+         this version, or give it a state folder of its own.",
         |stage| {
             let set = stage.logged_in();
             fs::write(set.world.session_file(), r#"{"schema": 99}"#).unwrap();
@@ -603,8 +627,8 @@ const SESSION_FILES: &[Case] = &[
         },
     ),
     case(
-        "The session file is another account's",
-        "A file was copied or renamed by hand. Remove it, and log in again.",
+        "The session file belongs to another account",
+        "The file was copied or renamed by hand. Remove it, and log in again.",
         |stage| {
             let set = stage.logged_in();
             let text = fs::read_to_string(set.world.session_file()).unwrap();
@@ -614,7 +638,7 @@ const SESSION_FILES: &[Case] = &[
     ),
     case(
         "The session file is a symbolic link",
-        "Whoever can put a link there could lead your session anywhere, so it is not followed.",
+        "`cdse` does not follow it, because another user could use a link to redirect your session to any place.",
         |stage| {
             let set = stage.logged_in();
             let file = set.world.session_file();
@@ -623,7 +647,7 @@ const SESSION_FILES: &[Case] = &[
             set.typed("auth token")
         },
     ),
-    case("A folder is in the session file's place", "Nothing here makes a folder of that name.", |stage| {
+    case("The session file is a folder", "`cdse` does not create a folder of that name.", |stage| {
         let set = stage.logged_in();
         let file = set.world.session_file();
         fs::remove_file(&file).unwrap();
@@ -631,8 +655,9 @@ const SESSION_FILES: &[Case] = &[
         set.typed("auth token")
     }),
     case(
-        "The session file is somebody else's",
-        "`sudo` or a container with another user has made it, or the state folder is shared. Each user needs one of their own.",
+        "The session file belongs to another user",
+        "`sudo` or a container with another user created it, or the state folder is shared. Each user needs a state \
+         folder of their own.",
         |stage| {
             let set = stage.logged_in();
             is_root().then(|| chown(set.world.session_file(), Some(65534), None).unwrap())?;
@@ -641,7 +666,7 @@ const SESSION_FILES: &[Case] = &[
     ),
     case(
         "The session file cannot be read",
-        "Its permissions have been changed so that not even you may read it: `chmod 600` it.",
+        "Its permissions were changed, so that even you cannot read it: `chmod 600` it.",
         |stage| {
             let set = stage.logged_in();
             fs::set_permissions(set.world.session_file(), fs::Permissions::from_mode(0o0)).unwrap();
@@ -649,8 +674,9 @@ const SESSION_FILES: &[Case] = &[
         },
     ),
     case(
-        "Others could read the session file",
-        "It was closed to them at once. If there are others on this machine, they may have the session: log out and in again.",
+        "Other users could read the session file",
+        "The permissions were corrected at once. If other people use this machine, they may have copied the session: \
+         log out and in again.",
         |stage| {
             let set = stage.logged_in();
             fs::set_permissions(set.world.session_file(), fs::Permissions::from_mode(0o644)).unwrap();
@@ -659,8 +685,8 @@ const SESSION_FILES: &[Case] = &[
     ),
     case(
         "The state folder is read-only",
-        "A token can be renewed only where its successor can be stored; one that is still valid is served all the same. Make the \
-         folder writable, or use another one.",
+        "A token can be renewed only if its successor can be stored; a token that is still valid is used all the \
+         same. Make the folder writable, or use another one.",
         |stage| {
             let set = stage.logged_in();
             set.world.age(700);
@@ -669,14 +695,14 @@ const SESSION_FILES: &[Case] = &[
             set.unprivileged("auth token").tell()
         },
     ),
-    case("A file is in the state folder's place", "Move it away, or name another folder.", |stage| {
+    case("The state folder is a file", "Move the file away, or name another folder.", |stage| {
         let set = stage.world();
         fs::write(set.world.state(), "").unwrap();
         set.cdse_as(USER, "auth token").tell()
     }),
     case(
-        "A login into a folder that cannot be made",
-        "As above. It is found out before the password is sent.",
+        "A login with a state folder that cannot be created",
+        "As above. `cdse` checks this before it sends the password.",
         |stage| {
             let set = stage.world();
             fs::write(set.world.state(), "").unwrap();
@@ -684,8 +710,9 @@ const SESSION_FILES: &[Case] = &[
         },
     ),
     case(
-        "There is no home folder",
-        "Some containers and services start programs without `HOME`, as a user whom the system's list of users does not know.",
+        "No home folder",
+        "Some containers and services start programs without `HOME`, as a user who is not in the system's list of \
+         users.",
         |stage| {
             let set = stage.world();
             let attempt = set.of_unknown_user("auth token")?.without("HOME").without("CDSE_STATE_DIR");
@@ -693,16 +720,19 @@ const SESSION_FILES: &[Case] = &[
         },
     ),
     case(
-        "A path that no shell has expanded",
-        "In a unit file, a cron table or the settings of a container `~` and `$HOME` stand for themselves.",
+        "A path contains `~` or a variable",
+        "`~` and `$HOME` are not expanded in a unit file, a cron table or the settings of a container.",
         |stage| stage.world().cdse("auth token").env("CDSE_STATE_DIR", "~/cdse").tell(),
     ),
-    case("A state folder that is another one in each folder", "As above.", |stage| {
-        stage.world().cdse("auth token").env("CDSE_STATE_DIR", "cdse").tell()
-    }),
     case(
-        "The home folder is somebody else's",
-        "`sudo` without `-H` may keep the `HOME` of whoever called it, and so does a container that is given one.",
+        "The state folder is a relative path",
+        "A relative path would name another state folder in each working folder.",
+        |stage| stage.world().cdse("auth token").env("CDSE_STATE_DIR", "cdse").tell(),
+    ),
+    case(
+        "The home folder belongs to another user",
+        "`sudo` without `-H` may keep the `HOME` of the user who called it, and a container may be given another \
+         user's `HOME`.",
         |stage| {
             let set = stage.world();
             let home = set.world.home.path().join("jane");
@@ -713,7 +743,8 @@ const SESSION_FILES: &[Case] = &[
     ),
     case(
         "Another process holds the session's lock",
-        "Another process renews this session just now, or was stopped while it did. The process is named: see what it does.",
+        "Another process is renewing this session, or was stopped while it did so. The message names the process: \
+         check what it is doing.",
         |stage| {
             let set = stage.logged_in();
             let lock =
@@ -723,8 +754,9 @@ const SESSION_FILES: &[Case] = &[
         },
     ),
     case(
-        "The state folder is on a network file system whose locks keep nobody out",
-        "Two machines that renew one session at the same time would end it. What is mounted is seen in `/proc/self/mountinfo`.",
+        "The state folder is on a network file system without working locks",
+        "Two machines that renew one session at the same time would end it. `/proc/self/mountinfo` shows how the \
+         folder is mounted.",
         |stage| {
             let set = stage.world();
             let mounts = set.world.home.path().join("mountinfo");
@@ -732,7 +764,7 @@ const SESSION_FILES: &[Case] = &[
             set.log_in(USER, PASSWORD).with_mounts(&mounts)?.tell()
         },
     ),
-    case("A folder is in the lock file's place", "Nothing here makes a folder of that name: move it away.", |stage| {
+    case("The lock file is a folder", "`cdse` does not create a folder of that name: move it away.", |stage| {
         let set = stage.logged_in();
         let lock = set.world.session_file().with_extension("json.lock");
         fs::remove_file(&lock).unwrap();
@@ -744,45 +776,46 @@ const SESSION_FILES: &[Case] = &[
 const PROFILES: &[Case] = &[
     case(
         "The profile is damaged",
-        "A profile only says where its session is, so nothing is lost with it: remove the file and log in under the same name.",
+        "A profile only says where its session is, so nothing else is lost: remove the file and log in under the same \
+         name.",
         |stage| {
             let set = stage.logged_in();
             fs::write(set.profile(), "{").unwrap();
             set.typed("auth token")
         },
     ),
-    case("The profile is of a newer version", "Update this program, or use another state folder.", |stage| {
+    case("The profile is from a newer version", "Update this program, or use another state folder.", |stage| {
         let set = stage.logged_in();
         fs::write(set.profile(), r#"{"schema": 99}"#).unwrap();
         set.typed("auth token")
     }),
-    case("The profile is a symbolic link", "It is not followed, as with session files.", |stage| {
+    case("The profile is a symbolic link", "`cdse` does not follow it, as with session files.", |stage| {
         let set = stage.logged_in();
         fs::remove_file(set.profile()).unwrap();
         symlink("/etc/passwd", set.profile()).unwrap();
         set.typed("auth token")
     }),
     case(
-        "The profile is somebody else's",
-        "As with session files, each user needs a state folder of their own.",
+        "The profile belongs to another user",
+        "Each user needs a state folder of their own, as with session files.",
         |stage| {
             let set = stage.logged_in();
             is_root().then(|| chown(set.profile(), Some(65534), None).unwrap())?;
             set.typed("auth token")
         },
     ),
-    case("A folder is in the profile's place", "Nothing here makes a folder of that name.", |stage| {
+    case("The profile is a folder", "`cdse` does not create a folder of that name.", |stage| {
         let set = stage.logged_in();
         fs::remove_file(set.profile()).unwrap();
         fs::create_dir(set.profile()).unwrap();
         set.typed("auth token")
     }),
-    case("The profile is far too large", "Something else has written it.", |stage| {
+    case("The profile is too large", "Another program wrote the file.", |stage| {
         let set = stage.logged_in();
         fs::write(set.profile(), " ".repeat(100_000)).unwrap();
         set.typed("auth token")
     }),
-    case("The profile names an address that cannot be used", "It was changed by hand.", |stage| {
+    case("The profile contains an invalid address", "The file was changed by hand.", |stage| {
         let set = stage.logged_in();
         let text = fs::read_to_string(set.profile()).unwrap();
         let realm = set.world.sandbox.realm_url();
@@ -790,125 +823,127 @@ const PROFILES: &[Case] = &[
         set.cdse("auth token").without("CDSE_IDENTITY_URL").tell()
     }),
     case(
-        "The choice of a profile is damaged",
-        "The file only says which profile is used when nobody names one: choose again.",
+        "The file with the active profile is damaged",
+        "The file only says which profile is used when a call names none. Choose one again.",
         |stage| {
             let set = stage.logged_in();
             fs::write(set.world.state().join("active.json"), "{").unwrap();
             set.typed("auth token")
         },
     ),
-    case(
-        "There is no such profile",
-        "`cdse auth switch` chooses among those that somebody has logged in under.",
-        |stage| stage.logged_in().typed("auth switch third"),
-    ),
+    case("The profile does not exist", "`cdse auth switch` selects one of the profiles that are logged in.", |stage| {
+        stage.logged_in().typed("auth switch third")
+    }),
     case(
         "The profile to switch to is given as an option",
-        "`--profile` chooses for one call, and `switch` for all calls from now on.",
+        "`--profile` selects a profile for one call, `switch` for all later calls.",
         |stage| stage.logged_in().typed("auth switch default --profile second"),
     ),
 ];
 
 const ENVIRONMENT: &[Case] = &[
     case(
-        "A user without a password",
-        "Half a pair is an error rather than a reason to use something else, for a job would run under another account.",
+        "User name without a password",
+        "If only one of the two is set, `cdse` does not use other credentials instead, because a job could then run \
+         under another account.",
         |stage| stage.world().cdse("auth token").env("CDSE_USERNAME", USER).tell(),
     ),
-    case("A password without a user", "As above.", |stage| {
+    case("Password without a user name", "As above.", |stage| {
         stage.world().cdse("auth token").env("CDSE_PASSWORD", PASSWORD).tell()
     }),
-    case("A client without its secret", "As above.", |stage| {
+    case("Client id without a secret", "As above.", |stage| {
         stage.world().cdse("auth token").env("CDSE_CLIENT_ID", "sh-client").tell()
     }),
     case(
-        "User name or password in the environment are refused",
-        "As at a login: the service does not say which. They are not tried again by themselves until they are changed.",
+        "The user name or password in the environment is refused",
+        "As with a login, the service does not say which one is wrong. `cdse` does not try them again by itself until \
+         they are changed.",
         |stage| stage.world().cdse("auth token").env("CDSE_USERNAME", USER).env("CDSE_PASSWORD", "wrong").tell(),
     ),
     case(
-        "Client id or secret in the environment are refused",
-        "The secret was copied with something missing, or the client was removed.",
+        "The client id or secret in the environment is refused",
+        "The secret was copied incompletely, or the client was removed.",
         |stage| {
             let set = stage.world();
             set.cdse("auth token").env("CDSE_CLIENT_ID", "sh-client").env("CDSE_CLIENT_SECRET", "wrong").tell()
         },
     ),
-    case("Two sources of one-time codes", "It is not known which of them is meant.", |stage| {
+    case("Two sources of one-time codes", "`cdse` does not choose between them.", |stage| {
         let set = stage.world();
         set.cdse_as(MFA, "auth token").env("CDSE_TOTP", "123456").env("CDSE_TOTP_SECRET", TOTP_SECRET).tell()
     }),
     case(
-        "A one-time code that is none",
-        "Codes have 6 to 8 digits; spaces do not matter. The secret that makes codes goes into `CDSE_TOTP_SECRET`.",
+        "Invalid one-time code",
+        "Codes have 6 to 8 digits; spaces do not matter. The secret that generates codes belongs in \
+         `CDSE_TOTP_SECRET`.",
         |stage| stage.world().cdse_as(MFA, "auth token").env("CDSE_TOTP", "12345").tell(),
     ),
     case(
-        "A secret of one-time codes that is none",
-        "It is what the service shows beside the QR code, or the `otpauth://` address inside of it.",
+        "Invalid TOTP secret",
+        "The secret is the text that the service shows beside the QR code, or the `otpauth://` address in that QR \
+         code.",
         |stage| stage.world().cdse_as(MFA, "auth token").env("CDSE_TOTP_SECRET", "0189").tell(),
     ),
-    case(
-        "An access token that is none",
-        "The variable holds the token alone, without `Bearer` and without quotes.",
-        |stage| stage.world().cdse("auth token").env("CDSE_ACCESS_TOKEN", "Bearer CANARY").tell(),
-    ),
-    case("A refresh token that is none", "As above.", |stage| {
+    case("Invalid access token", "The variable holds the token alone, without `Bearer` and without quotes.", |stage| {
+        stage.world().cdse("auth token").env("CDSE_ACCESS_TOKEN", "Bearer CANARY").tell()
+    }),
+    case("Invalid refresh token", "As above.", |stage| {
         stage.world().cdse("auth token").env("CDSE_REFRESH_TOKEN", "CANARY ü").tell()
     }),
     case(
-        "A variable that is no text",
-        "Its bytes are no UTF-8, as when a script was saved in another encoding.",
+        "A variable is not valid UTF-8",
+        "This happens if, for example, a script was saved in another encoding.",
         |stage| stage.world().cdse("auth token").env("CDSE_USERNAME", OsStr::from_bytes(b"u\xff")).tell(),
     ),
     case(
-        "A line end in a user name",
-        "It comes from a file that was read with its line end; `$(cat FILE)` in a shell strips it.",
+        "Line end in a user name",
+        "The user name was read from a file together with its line end. In a shell, `$(cat FILE)` strips it.",
         |stage| stage.world().cdse_as("user@example.com\n", "auth token").tell(),
     ),
-    case("A blank user name", "An empty variable counts as unset; one with only spaces is a mistake.", |stage| {
+    case("Blank user name", "An empty variable counts as unset; one with only spaces is a mistake.", |stage| {
         stage.world().cdse_as("  ", "auth token").tell()
     }),
-    case("A switch that is neither on nor off", "1, true, yes and on are on, 0, false, no and off are off.", |stage| {
-        stage.world().cdse("auth token").env("CDSE_NO_INPUT", "maybe").tell()
-    }),
     case(
-        "A profile's name that cannot be one",
-        "A name is also that of a file, so it is made of plain letters.",
+        "Invalid value of an on/off variable",
+        "1, true, yes and on mean on; 0, false, no and off mean off.",
+        |stage| stage.world().cdse("auth token").env("CDSE_NO_INPUT", "maybe").tell(),
+    ),
+    case(
+        "Invalid profile name",
+        "A profile's name is also the name of a file, so only these characters are allowed.",
         |stage| stage.world().cdse("auth token").env("CDSE_PROFILE", "../x").tell(),
     ),
     case(
-        "The variable of the shells' completion",
-        "`CDSE_COMPLETE` is set by what `cdse completions` prints, for one call. It does not belong in an environment.",
+        "`CDSE_COMPLETE` is set",
+        "The script that `cdse completions` prints sets `CDSE_COMPLETE` for one call. Do not set it yourself.",
         |stage| stage.world().cdse("auth token").env("CDSE_COMPLETE", "tcsh").tell(),
     ),
 ];
 
 const PROGRAMS: &[Case] = &[
     case(
-        "The program is not there",
-        "Programs run without a shell: aliases, pipes and `~` mean nothing. For a pipe name `sh -c '…'`.",
+        "Program not found",
+        "Programs run without a shell: aliases, pipes and `~` do not work. For a pipe, use `sh -c '…'`.",
         |stage| program(stage, "vaultt read"),
     ),
     case(
         "The program failed",
-        "What it printed on stdout is not shown, for it could be a secret; run it by hand.",
+        "Its output on stdout is not shown, because it could be a secret. Run the program by hand.",
         |stage| program(stage, "false"),
     ),
-    case("The program printed nothing", "Run it by hand, and look.", |stage| program(stage, "true")),
-    case("The program prints far too much", "A secret has less than 64 KiB. The program was ended.", |stage| {
-        program(stage, "yes")
-    }),
-    case("A quotation mark is not closed", "The text is split into words as a shell splits it.", |stage| {
+    case("The program printed nothing", "Run the program by hand to see why.", |stage| program(stage, "true")),
+    case(
+        "The program prints too much",
+        "A secret must be shorter than 64 KiB. `cdse` has stopped the program.",
+        |stage| program(stage, "yes"),
+    ),
+    case("Missing closing quotation mark", "`cdse` splits the text into words as a shell does.", |stage| {
         program(stage, "\"'vault read\"")
     }),
-    case("No program is named", "The option or variable is set to spaces only.", |stage| program(stage, "\"  \"")),
-    case(
-        "The program for one-time codes prints something else",
-        "It has to print 6 to 8 digits and nothing else.",
-        |stage| stage.world().cdse_as(MFA, "auth token").env("CDSE_TOTP_COMMAND", "echo hello").tell(),
-    ),
+    case("No program is named", "The option or variable contains only spaces.", |stage| program(stage, "\"  \"")),
+    case("The program printed no one-time code", "The program must print 6 to 8 digits and nothing else.", |stage| {
+        stage.world().cdse_as(MFA, "auth token").env("CDSE_TOTP_COMMAND", "echo hello").tell()
+    }),
 ];
 
 /// A login with a program for the password; it runs with the `PATH` of this test.
@@ -921,32 +956,33 @@ fn program(stage: &Stage, program: &str) -> Option<Told> {
 }
 
 const NETRC: &[Case] = &[
-    case("There is no netrc file", "`--netrc` reads the file in `NETRC`, else `~/.netrc`.", |stage| {
+    case("No netrc file", "`--netrc` reads the file that `NETRC` names, or else `~/.netrc`.", |stage| {
         stage.typed("auth token --netrc")
     }),
     case(
-        "It is no netrc file",
-        "A netrc file has words in pairs: `machine NAME login USER password PASSWORD`. Words of it are not shown, for one could be a \
-         password.",
+        "Invalid netrc file",
+        "A netrc file consists of pairs of words: `machine NAME login USER password PASSWORD`. The message does not \
+         show its words, because one could be a password.",
         |stage| netrc(stage, "CANARY\n", 0o600),
     ),
-    case("The netrc file does not name the service", "Any of these names will do.", |stage| {
+    case("The netrc file has no entry for the service", "Add an entry for any one of these names.", |stage| {
         netrc(stage, "machine other.example login a password CANARY\n", 0o600)
     }),
-    case("The netrc file has no user", "The entry has a password and no `login`.", |stage| {
+    case("The netrc file has no user name", "The entry has a `password` but no `login`.", |stage| {
         netrc(stage, "machine 127.0.0.1 password CANARY\n", 0o600)
     }),
-    case("The netrc file has no password", "The entry has a `login` and no `password`.", |stage| {
+    case("The netrc file has no password", "The entry has a `login` but no `password`.", |stage| {
         netrc(stage, "machine 127.0.0.1 login user@example.com\n", 0o600)
     }),
     case(
-        "User name or password in the netrc file are refused",
-        "As at a login, the service does not say which.",
+        "The user name or password in the netrc file is refused",
+        "As with a login, the service does not say which one is wrong.",
         |stage| netrc(stage, "machine 127.0.0.1 login user@example.com password wrong\n", 0o600),
     ),
     case(
-        "Others can read the netrc file",
-        "The login went well. The passwords in the file are everybody's on this machine until its permissions are changed.",
+        "Other users can read the netrc file",
+        "The login worked. All users of this machine can read the passwords in the file until you change its \
+         permissions.",
         |stage| netrc(stage, &format!("machine 127.0.0.1 login {USER} password {PASSWORD}\n"), 0o644),
     ),
 ];
@@ -960,58 +996,74 @@ fn netrc(stage: &Stage, text: &str, mode: u32) -> Option<Told> {
 }
 
 const ARGUMENTS: &[Case] = &[
-    case("A command without its group", "`cdse --help` lists the groups.", |stage| stage.typed("login")),
-    case("A command that does not exist", "`cdse auth --help` lists those there.", |stage| stage.typed("auth tokn")),
-    case("An option that does not exist", "`--help` after the command lists its options.", |stage| {
+    case("Command without its group", "`cdse --help` lists the groups.", |stage| stage.typed("login")),
+    case("Unknown command", "`cdse auth --help` lists the commands of this group.", |stage| stage.typed("auth tokn")),
+    case("Unknown option", "`--help` after the command lists its options.", |stage| {
         stage.typed("auth token --min-valdity 5m")
     }),
     case(
-        "A password as an argument",
-        "Every user of the machine can see the arguments of every program, and the shell's history keeps them. If it was a real \
-         one, change it.",
+        "Password as an argument",
+        "Every user of the machine can see the arguments of every program, and the shell's history keeps them. If you \
+         passed a real password, change it.",
         |stage| stage.typed("auth login --password …"),
     ),
-    case("An argument too many", "What it says is not repeated, for it could be a secret.", |stage| {
+    case("Unexpected argument", "The message does not repeat the argument, because it could be a secret.", |stage| {
         stage.typed("auth token something")
     }),
-    case("An option without its value", "", |stage| stage.typed("auth token --profile")),
-    case("An argument is missing", "", |stage| stage.typed("auth switch")),
-    case("An option that is given twice", "", |stage| stage.typed("auth token --min-validity 5m --min-validity 9m")),
-    case("Options that exclude each other", "", |stage| {
+    case("Option without a value", "Pass the value after the option, as in `--profile NAME`.", |stage| {
+        stage.typed("auth token --profile")
+    }),
+    case("Missing argument", "`--help` after the command lists its arguments.", |stage| stage.typed("auth switch")),
+    case("Option given twice", "Pass the option once.", |stage| {
+        stage.typed("auth token --min-validity 5m --min-validity 9m")
+    }),
+    case("Conflicting options", "Use only one of the two.", |stage| {
         stage.typed("auth login --password-stdin --refresh-token-stdin")
     }),
-    case("A value that is not among those that can be", "", |stage| stage.typed("auth token --format xml")),
-    case("A duration that is none", "", |stage| stage.typed("auth token --min-validity 5min")),
-    case("A topic that does not exist", "", |stage| stage.typed("help everything")),
+    case("Invalid value of an option", "Use one of the values that the message lists.", |stage| {
+        stage.typed("auth token --format xml")
+    }),
+    case("Invalid duration", "A duration is written like `90s`, `5m` or `1h30m`.", |stage| {
+        stage.typed("auth token --min-validity 5min")
+    }),
+    case("Unknown help topic", "Use one of the topics that the hint lists.", |stage| stage.typed("help everything")),
 ];
 
 const OUTPUT: &[Case] = &[
     case(
-        "The header file would replace something else",
-        "Only a file that begins as a header file does is ever replaced. Name another one.",
+        "The header file would replace another file",
+        "`cdse` replaces only a file that begins as a header file does. Name another file.",
         |stage| {
             let set = stage.logged_in();
             fs::write(set.world.home.path().join("notes.txt"), "years of work\n").unwrap();
             header_file(&set, "notes.txt")
         },
     ),
-    case("The header file is a folder", "Name a file in it.", |stage| header_file(&stage.logged_in(), "")),
-    case("The header file's folder does not exist", "It is made, unless a file is in its place.", |stage| {
-        let set = stage.logged_in();
-        fs::write(set.world.home.path().join("notes.txt"), "years of work\n").unwrap();
-        header_file(&set, "notes.txt/header")
-    }),
+    case("The header file is a folder", "Name a file in the folder.", |stage| header_file(&stage.logged_in(), "")),
+    case(
+        "The header file's folder cannot be created",
+        "`cdse` creates the folder, unless a file has its name.",
+        |stage| {
+            let set = stage.logged_in();
+            fs::write(set.world.home.path().join("notes.txt"), "years of work\n").unwrap();
+            header_file(&set, "notes.txt/header")
+        },
+    ),
     case(
         "The output cannot be written",
-        "The disk behind the redirection is full, or the file system failed.",
+        "The disk that the output is redirected to is full, or the file system failed.",
         |stage| stage.logged_in().cdse("auth token").stdout("/dev/full").tell(),
     ),
-    case("The manual cannot be written", "A file is in the folder's place, or it is not yours.", |stage| {
-        let set = stage.world();
-        fs::write(set.world.home.path().join("man"), "").unwrap();
-        let folder = set.world.home.path().join("man");
-        set.typed(&format!("man {}", folder.display()))
-    }),
+    case(
+        "The manual cannot be written",
+        "A file has the name of the folder, or the folder belongs to another user.",
+        |stage| {
+            let set = stage.world();
+            fs::write(set.world.home.path().join("man"), "").unwrap();
+            let folder = set.world.home.path().join("man");
+            set.typed(&format!("man {}", folder.display()))
+        },
+    ),
 ];
 
 fn header_file(set: &Set, name: &str) -> Option<Told> {
@@ -1020,17 +1072,23 @@ fn header_file(set: &Set, name: &str) -> Option<Told> {
 }
 
 const SANDBOX: &[Case] = &[
-    case("The port is taken", "Another program listens there, perhaps another `cdse sandbox serve`.", |stage| {
-        let set = stage.world();
-        let port = set.world.sandbox.address().port();
-        let told = set.typed(&format!("sandbox serve --port {port}"));
-        let plain = |text: &str| text.replace(&port.to_string(), "8080");
-        told.map(|told| Told { typed: plain(&told.typed), stderr: plain(&told.stderr), ..told })
-    }),
-    case("The command is not there", "The exit codes 126 and 127 are those of `env` and of shells.", |stage| {
-        stage.typed("sandbox run -- no-such-program")
-    }),
-    case("The command may not be run", "It is no program, or `chmod +x` is missing.", |stage| {
+    case(
+        "The port is in use",
+        "Another program listens on this port, perhaps another `cdse sandbox serve`.",
+        |stage| {
+            let set = stage.world();
+            let port = set.world.sandbox.address().port();
+            let told = set.typed(&format!("sandbox serve --port {port}"));
+            let plain = |text: &str| text.replace(&port.to_string(), "8080");
+            told.map(|told| Told { typed: plain(&told.typed), stderr: plain(&told.stderr), ..told })
+        },
+    ),
+    case(
+        "Command not found",
+        "The exit codes 126 and 127 have the same meaning as with `env` and in shells.",
+        |stage| stage.typed("sandbox run -- no-such-program"),
+    ),
+    case("The command cannot be run", "The file is not a program, or it is not executable (`chmod +x`).", |stage| {
         stage.typed("sandbox run -- /etc/passwd")
     }),
 ];
