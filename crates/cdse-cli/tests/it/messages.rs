@@ -27,11 +27,11 @@ struct Case {
 const INTRODUCTION: &str = "\
 # Troubleshooting
 
-What `cdse` says when something goes wrong, why, and what to do: search this page for the words of your message. Each was
-brought about by a test through the real program; names, addresses and times stand for yours.
+This page lists the error messages of `cdse`, their causes and what to do: search it for the words of your message. A test
+produces each message with the real program; the names, addresses and times are examples.
 
-`cdse auth doctor` looks for most of these causes and prints no secret. With `--json` the same message is an object on
-stderr, with the code that is given here. `cdse help exit-codes` lists the exit codes.
+`cdse auth doctor` checks for most of these causes and prints no secret. With `--json`, the same message is an object on
+stderr, with the code that is given here in brackets. `cdse help exit-codes` lists the exit codes.
 ";
 
 fn page() -> PathBuf {

@@ -142,8 +142,8 @@ const LOGGING_IN: &[Case] = &[
         stage.world().cdse("auth login --client-secret-stdin").stdin("sh-secret").tell()
     }),
     case(
-        "The client must not log users in",
-        "`--client-id` names a client that exists but does not allow a login with a user name and password. Leave the \
+        "The client does not allow this login",
+        "`--client-id` names a client that exists but does not allow logins with a user name and password. Leave the \
          option out unless you were told to use it.",
         |stage| stage.world().log_in(&format!("{USER} --client-id no-grants"), PASSWORD).tell(),
     ),
@@ -569,7 +569,7 @@ const ADDRESS: &[Case] = &[
     case("The address has no scheme", "A realm's address begins with `https://`.", |stage| {
         address(stage, "identity.example/realms/CDSE")
     }),
-    case("The address has another scheme", "As above.", |stage| address(stage, "ftp://identity.example/realms/CDSE")),
+    case("The address has the wrong scheme", "As above.", |stage| address(stage, "ftp://identity.example/realms/CDSE")),
     case(
         "The address contains a password",
         "Messages would show it. Set the variables for credentials instead.",
@@ -904,8 +904,8 @@ const ENVIRONMENT: &[Case] = &[
         stage.world().cdse_as("  ", "auth token").tell()
     }),
     case(
-        "Invalid value of a switch",
-        "1, true, yes and on switch it on; 0, false, no and off switch it off.",
+        "Invalid value of an on/off variable",
+        "1, true, yes and on mean on; 0, false, no and off mean off.",
         |stage| stage.world().cdse("auth token").env("CDSE_NO_INPUT", "maybe").tell(),
     ),
     case(
@@ -1010,13 +1010,23 @@ const ARGUMENTS: &[Case] = &[
     case("Unexpected argument", "The message does not repeat the argument, because it could be a secret.", |stage| {
         stage.typed("auth token something")
     }),
-    case("Option without a value", "", |stage| stage.typed("auth token --profile")),
-    case("Missing argument", "", |stage| stage.typed("auth switch")),
-    case("Option given twice", "", |stage| stage.typed("auth token --min-validity 5m --min-validity 9m")),
-    case("Conflicting options", "", |stage| stage.typed("auth login --password-stdin --refresh-token-stdin")),
-    case("Invalid value of an option", "", |stage| stage.typed("auth token --format xml")),
-    case("Invalid duration", "", |stage| stage.typed("auth token --min-validity 5min")),
-    case("Unknown help topic", "", |stage| stage.typed("help everything")),
+    case("Option without a value", "Pass the value after the option, as in `--profile NAME`.", |stage| {
+        stage.typed("auth token --profile")
+    }),
+    case("Missing argument", "`--help` after the command lists its arguments.", |stage| stage.typed("auth switch")),
+    case("Option given twice", "Pass the option once.", |stage| {
+        stage.typed("auth token --min-validity 5m --min-validity 9m")
+    }),
+    case("Conflicting options", "Use only one of the two.", |stage| {
+        stage.typed("auth login --password-stdin --refresh-token-stdin")
+    }),
+    case("Invalid value of an option", "Use one of the values that the message lists.", |stage| {
+        stage.typed("auth token --format xml")
+    }),
+    case("Invalid duration", "A duration is written like `90s`, `5m` or `1h30m`.", |stage| {
+        stage.typed("auth token --min-validity 1h30")
+    }),
+    case("Unknown help topic", "Use one of the topics that the hint lists.", |stage| stage.typed("help everything")),
 ];
 
 const OUTPUT: &[Case] = &[
