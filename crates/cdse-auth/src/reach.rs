@@ -108,7 +108,7 @@ impl Grant {
             return Ok(());
         }
         let names: Vec<&str> = self.reach().iter().map(|service| service.name()).collect();
-        let why = format!("an OAuth client's token does not reach {service}, only {}", names.join(", "));
+        let why = format!("the token of an OAuth client is not accepted by {service}, only by {}", names.join(", "));
         Err(Error::new(ErrorKind::WrongCredential, why).with_hint("log in as a user"))
     }
 }

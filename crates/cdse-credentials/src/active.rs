@@ -38,7 +38,7 @@ impl Active {
         match stored.and_then(|stored| Name::parse(&stored.profile).ok()) {
             Some(name) => Ok(Some(name)),
             None => {
-                let message = format!("{} cannot be understood", self.0.path().display());
+                let message = format!("{} is damaged: it names no profile", self.0.path().display());
                 let error = cdse_auth::Error::new(ErrorKind::StoreDamaged, message);
                 Err(error.with_hint("remove it, or `cdse auth switch NAME`").into())
             }

@@ -40,7 +40,7 @@ pub fn check_expanded(path: &Path) -> Result<(), String> {
     } else {
         return Ok(());
     };
-    Err(format!("holds {what}, which only a shell expands: write the whole path"))
+    Err(format!("contains {what}, which only a shell expands: use an absolute path"))
 }
 
 /// For the error about a path that does not exist: why, if that is why.

@@ -22,7 +22,7 @@ fn invalid(message: impl Into<String>) -> Error {
     Error::invalid("NETRC", message)
 }
 
-const WITHOUT: &str = "`cdse auth login` does without a netrc file";
+const WITHOUT: &str = "`cdse auth login` needs no netrc file";
 
 /// No netrc file that people write is larger.
 const LARGEST: u64 = 1024 * 1024;
@@ -85,7 +85,7 @@ fn user_in(text: &[u8], path: &Path, machines: &[String]) -> Result<(PasswordAut
         return Err(match outside.filter(|_| entries.is_empty()) {
             Some(line) => unreadable(line),
             None => {
-                invalid(format!("the netrc file {shown} names no machine {}", machines.join(" or "))).with_hint(WITHOUT)
+                invalid(format!("the netrc file {shown} has no entry for {}", machines.join(" or "))).with_hint(WITHOUT)
             }
         });
     };
@@ -223,7 +223,9 @@ fn machines(realm: &str, is_default: bool) -> Vec<String> {
 
 fn open_to_others(path: &Path) -> Option<String> {
     let is_open = cdse_files::PrivateFile::new(path).is_open_to_others();
-    is_open.then(|| format!("other users can read the passwords in {}: `chmod 600` it", path.display()))
+    is_open.then(|| {
+        format!("other users can read the passwords in {}: run `chmod 600 {}`", path.display(), path.display())
+    })
 }
 
 #[cfg(test)]

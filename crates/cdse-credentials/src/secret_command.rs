@@ -109,7 +109,7 @@ impl SecretCommand {
         };
         let text = match read {
             Ok(text) if text.len() as u64 <= LARGEST => text,
-            Ok(_) => return Err(fail("prints far too much for a secret".to_owned())),
+            Ok(_) => return Err(fail("printed too much for a secret (more than 64 KiB)".to_owned())),
             Err(error) => return Err(fail(format!("could not be read: {error}"))),
         };
         let status = loop {

@@ -50,7 +50,7 @@ pub(crate) fn file(variable: &str, path: &Path) -> Result<Secret> {
     let mut text = Zeroizing::new(Vec::with_capacity(4096));
     fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut text)).map_err(unreadable)?;
     if text.len() as u64 > LARGEST {
-        return Err(fail("is far too large for a secret"));
+        return Err(fail("is too large for a secret (more than 64 KiB)"));
     }
     let secret = without_line_end(&text).map_err(|why| fail(&why))?;
     if secret.expose().is_empty() { Err(fail("is empty")) } else { Ok(secret) }

@@ -72,15 +72,15 @@ impl StateFolder {
     pub fn of(environment: &Environment) -> Result<Self> {
         let expanded = |name: &str, path: &PathBuf| {
             let shown = path.display();
-            check_expanded(path).map_err(|why| Error::invalid(name, format!("{name} is {shown}: it {why}")))
+            check_expanded(path).map_err(|why| Error::invalid(name, format!("{name} ({shown}) {why}")))
         };
         if let Some(folder) = &environment.state_dir {
             const NAME: &str = "CDSE_STATE_DIR";
             expanded(NAME, folder)?;
             if !folder.is_absolute() {
                 let shown = folder.display();
-                let message = format!("{NAME} is {shown}, which is another folder in each working folder");
-                return Err(Error::invalid(NAME, format!("{message}: write the whole path")));
+                let message = format!("{NAME} is a relative path ({shown})");
+                return Err(Error::invalid(NAME, format!("{message}: use an absolute path")));
             }
             return Ok(Self(folder.clone()));
         }

@@ -337,7 +337,7 @@ impl PrivateFile {
         }
         self.check_folder(&metadata)?;
         if let Some((problem, remedy)) = os::unfit_file_system(folder) {
-            let hint = format!("{remedy}, or use a folder on a disk of this machine");
+            let hint = remedy;
             return Err(Error::new(ErrorKind::Unsafe, problem).with_hint(hint));
         }
         if os::is_open_folder(&metadata) {

@@ -268,14 +268,13 @@ fn invalid_grant(grant_type: GrantType, words: &str) -> (Class, Error) {
         return (Class::Dead, error.with_hint("log in again"));
     }
     let why = "login failed: wrong user name, password or one-time code (the service does not say which)";
-    let hint = "check them; repeated failures lock the account for a short time, so wait a minute before the next try";
+    let hint = "wait a minute before the next try, because repeated failures lock the account for a short time";
     (Class::Refused, Error::new(ErrorKind::CredentialsRefused, why).with_hint(hint))
 }
 
 fn limit() -> (Class, Error) {
-    let error =
-        Error::new(ErrorKind::SessionLimit, "the account has as many sessions open as the identity service allows");
-    (Class::Limit, error.with_hint("log out elsewhere, or wait until old sessions end"))
+    let error = Error::new(ErrorKind::SessionLimit, "the account has reached its limit of open sessions");
+    (Class::Limit, error.with_hint("log out elsewhere or wait until old sessions end"))
 }
 
 /// `Retry-After`: seconds or a date (RFC 9110 §10.2.3).

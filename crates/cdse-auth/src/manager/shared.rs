@@ -238,5 +238,5 @@ pub(super) fn defect() -> Error {
 }
 
 pub(super) fn logged_out() -> Error {
-    Error::new(ErrorKind::ReauthRequired, "you logged out").with_hint("log in again")
+    Error::new(ErrorKind::ReauthRequired, "the session was logged out").with_hint("log in again")
 }

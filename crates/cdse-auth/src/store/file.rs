@@ -91,7 +91,7 @@ impl FileTokenStore {
                 let path = self.path().display();
                 let why =
                     format!("the session file {path} was written by a newer version ({error}); it was not changed");
-                Err(Error::new(ErrorKind::StoreNewer, why).with_hint("update this program, or use another folder"))
+                Err(Error::new(ErrorKind::StoreNewer, why).with_hint("update this program"))
             }
             Err(_) if text.is_empty() => Err(self.damaged("it is empty")),
             Err(error) => Err(self.damaged(error.message())),
@@ -161,7 +161,7 @@ impl RecordStore for FileTokenStore {
                     printable(other.subject.as_deref().unwrap_or("no user"), 80),
                     printable(&other.client_id, 80)
                 );
-                Err(Error::new(ErrorKind::StoreUnsafe, why).with_hint("move it away, or use another file"))
+                Err(Error::new(ErrorKind::StoreUnsafe, why).with_hint("move it away"))
             }
             _ => Ok(record),
         }

@@ -20,7 +20,7 @@ pub(crate) fn stdin(option: &str) -> Result<Secret> {
         .read_to_end(&mut text)
         .map_err(|error| Fail::other(format!("standard input could not be read: {error}")))?;
     if text.len() as u64 > LARGEST {
-        return Err(Fail::usage(format!("{option}: standard input holds far too much for a secret")));
+        return Err(Fail::usage(format!("{option}: standard input is too long for a secret (more than 64 KiB)")));
     }
     let secret = without_line_end(&text).map_err(|why| Fail::usage(format!("{option}: standard input {why}")))?;
     if secret.expose().is_empty() {

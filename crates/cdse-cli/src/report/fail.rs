@@ -157,7 +157,7 @@ fn hint(kind: ErrorKind) -> Option<String> {
             "set CDSE_STATE_DIR to a folder of your own on a local disk"
         }
         ErrorKind::SessionLimit => {
-            "end a session that is not needed: `cdse auth sessions` on a machine that is logged in, or your account page"
+            "end a session with `cdse auth sessions` on a machine that is logged in, or on your account page"
         }
         ErrorKind::UnknownAuthority => "pass --ca-bundle FILE to trust the authorities in a file as well",
         _ => return None,

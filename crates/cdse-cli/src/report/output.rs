@@ -41,7 +41,7 @@ pub(crate) struct Unwritten(io::Error);
 
 impl fmt::Display for Unwritten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the output could not be written: {}", self.0)
+        write!(f, "cannot write to standard output: {}", self.0)
     }
 }
 

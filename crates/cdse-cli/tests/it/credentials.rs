@@ -119,7 +119,7 @@ fn field_p_a_file_that_holds_no_secret_is_named_with_its_variable() {
         ("empty", "is empty"),
         ("two", "holds a line end"),
         ("latin", "is not valid UTF-8"),
-        ("large", "is far too large"),
+        ("large", "is too large"),
         ("pipe", "is not a regular file"),
         ("missing", "cannot be read"),
         ("", "is not a regular file"),

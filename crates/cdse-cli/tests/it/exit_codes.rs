@@ -168,7 +168,7 @@ fn cli1_a_full_disk_behind_stdout_is_an_error() {
     let world = World::logged_in();
     let mut call = world.cdse(["auth", "token"]);
     call.command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
-    call.run().exits(1).says("could not be written");
+    call.run().exits(1).says("cannot write to standard output");
 }
 
 #[test]

@@ -63,10 +63,10 @@ fn cli4_a_netrc_that_cannot_be_used_is_named_and_not_shown() {
     let call = |text: &str| with_netrc(&world, text, &["auth", "token", "--netrc"]).run().exits(2).prints_nothing();
     call("machine 127.0.0.1 login a CANARY\n").says("cannot be understood").says("line");
     call("CANARY\n").says("cannot be understood");
-    call("machine other.example login a password CANARY\n").says("names no machine 127.0.0.1");
+    call("machine other.example login a password CANARY\n").says("has no entry for 127.0.0.1");
     call("machine 127.0.0.1 password CANARY\n").says("the login in");
     call("machine 127.0.0.1 login a\n").says("no password");
-    call("").says("names no machine");
+    call("").says("has no entry for");
     fs::write(world.home.path().join(".netrc"), b"\xff\xfeCANARY").unwrap();
     world.cdse(["auth", "token", "--netrc"]).run().exits(2).says("cannot be read");
     fs::remove_file(world.home.path().join(".netrc")).unwrap();
@@ -77,7 +77,7 @@ fn cli4_a_netrc_that_cannot_be_used_is_named_and_not_shown() {
     world.cdse(["auth", "login", "--netrc"]).run().exits(2).says("leave it out");
     // The service's own password is for no other address.
     let theirs = format!("machine identity.dataspace.copernicus.eu login {USER} password {PASSWORD}\n");
-    call(&theirs).says("names no machine 127.0.0.1");
+    call(&theirs).says("has no entry for 127.0.0.1");
     assert_eq!(world.sandbox.counters().connections, 0);
 }
 

@@ -88,11 +88,11 @@ fn field_l_a_path_that_no_shell_has_expanded_is_refused() {
         call.run().exits(2).prints_nothing().says(name)
     };
     for value in ["~/x", "~", "~jane/x", "$HOME/x", "${HOME}/x", "/scratch/$USER/x"] {
-        call("CDSE_STATE_DIR", value).says("only a shell expands").says("write the whole path");
+        call("CDSE_STATE_DIR", value).says("only a shell expands").says("use an absolute path");
         call("XDG_STATE_HOME", value).says("only a shell expands");
     }
     for value in ["x", "./x", "../x", "%h/x"] {
-        call("CDSE_STATE_DIR", value).says("write the whole path");
+        call("CDSE_STATE_DIR", value).says("use an absolute path");
     }
     let header = |path: &str| {
         let mut call = world.cdse_as(USER, ["auth", "header-file", path]);

@@ -96,7 +96,7 @@ fn cli5_the_wrong_kind_of_credential_is_told_before_a_request() {
     let client = |arguments: &[&str]| {
         world.cdse(arguments).env("CDSE_CLIENT_ID", "sh-client").env("CDSE_CLIENT_SECRET", "sh-secret").run()
     };
-    client(&["auth", "sessions"]).exits(8).prints_nothing().says("CDSE_CLIENT_ID").says("does not reach account");
+    client(&["auth", "sessions"]).exits(8).prints_nothing().says("CDSE_CLIENT_ID").says("is not accepted by account");
     client(&["auth", "token", "--for", "download"]).exits(8).prints_nothing().says("log in as a user");
     client(&["auth", "header-file", "--for", "download", "x"]).exits(8);
     let error = client(&["auth", "token", "--for", "s3-keys", "--json"]).exits(8).error_json();

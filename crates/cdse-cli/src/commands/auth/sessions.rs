@@ -73,7 +73,7 @@ impl<'a> From<&'a AccountSession> for Shown<'a> {
 impl Command {
     pub(crate) fn run(&self, call: &Call) -> Result<()> {
         if let Some(Action::Prune { older_than: Some(_), yes: false }) = self.action {
-            return Err(Fail::usage("--older-than ends sessions that may still be in use somewhere: say --yes")
+            return Err(Fail::usage("--older-than may end sessions that are still in use: pass --yes to confirm")
                 .hint("`cdse auth sessions` shows when each was used last"));
         }
         let session = call.open(Mode::OneShot)?;
@@ -125,7 +125,7 @@ fn choose<'a>(open: &'a [AccountSession], ids: &[String]) -> Result<Vec<&'a Acco
     let mut chosen: Vec<&AccountSession> = Vec::new();
     for id in ids {
         let Some(session) = open.iter().find(|session| session.id == *id) else {
-            return Err(Fail::usage("one of the ids is not an open session of this account; no session was ended")
+            return Err(Fail::usage("no open session of this account has one of the ids; no session was ended")
                 .hint("`cdse auth sessions` shows them"));
         };
         if session.current {

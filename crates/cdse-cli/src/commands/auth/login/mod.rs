@@ -219,7 +219,7 @@ impl Login {
             With::Code => Err(hinted(refused)),
             With::NoCode => {
                 let code =
-                    "if the account has a second factor, pass its code with --totp: a try without it counts as failed";
+                    "check the user name and password; if the account has a second factor, pass its code with --totp";
                 Err(hinted(refused.hint_first(code)))
             }
             With::TypedCode(terminal) => {
