@@ -40,11 +40,6 @@
 //! `TransportConfig::with_ring` takes ring whatever else there is: a command that runs for a moment wants that, for
 //! `aws-lc-rs` takes some 30 ms for the first random byte of a process.
 
-/// The examples of the README are compiled with the others.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
 pub mod blocking;
 mod clock;
 mod endpoint;

@@ -26,6 +26,11 @@
 //! [`Session::warnings`]; what is decided is told to [`log`]. Opening a session makes no request; it reads the profile and at
 //! most the session's file, and runs a program only where `CDSE_PASSWORD_COMMAND` or `CDSE_TOTP_COMMAND` names one.
 
+/// The examples of the README are compiled with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 mod active;
 mod chain;
 mod clock;
