@@ -112,8 +112,8 @@ impl Fail {
 impl From<Error> for Fail {
     fn from(error: Error) -> Self {
         let kind = error.kind();
-        let advice = if cdse_keyring::is_about_keyring(&error) { Some(KEYRING.to_owned()) } else { hint(kind) };
-        let hint = match (error.hint(), advice) {
+        let hint = match (error.hint(), advice(kind)) {
+            (Some(hint), _) if cdse_keyring::is_about_keyring(&error) => Some(format!("{hint} ({KEYRING})")),
             (Some(hint), Some(advice)) => Some(format!("{hint}, or {advice}")),
             (hint, advice) => hint.map(str::to_owned).or(advice),
         };
@@ -148,10 +148,11 @@ impl From<cdse_files::Error> for Fail {
     }
 }
 
-const KEYRING: &str = "run `cdse auth login` at a terminal to unlock the keyring, or `cdse auth login --store file` to keep the \
-                       session in a file";
+const KEYRING: &str =
+    "`cdse auth login` at a terminal asks to unlock it, `cdse auth login --store file` keeps the session in a file";
 
-fn hint(kind: ErrorKind) -> Option<String> {
+/// What to do about a kind of error on the command line.
+fn advice(kind: ErrorKind) -> Option<String> {
     let hint = match kind {
         ErrorKind::StoreUnwritable | ErrorKind::StoreUnsafe | ErrorKind::StoreNewer | ErrorKind::StoreUnusable => {
             "set CDSE_STATE_DIR to a folder of your own on a local disk"

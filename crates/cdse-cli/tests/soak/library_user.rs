@@ -211,7 +211,7 @@ impl log::Log for LockWaits {
 
     fn log(&self, record: &log::Record<'_>) {
         let said = record.args().to_string();
-        if said.starts_with("waits for ") && said.contains("has the session's lock") {
+        if said.starts_with("waits for ") && said.contains("holds the session's lock") {
             lock(&self.since).get_or_insert_with(Instant::now);
         } else if ["has the session's lock", "the stored session has what is wanted"].contains(&said.as_str())
             || said.starts_with("no token: ")
