@@ -7,17 +7,6 @@ use crate::name::Name;
 use crate::source::{Selection, Source};
 use crate::state::StateFolder;
 
-/// The winner, to be used: as [`winner`], and told to the log.
-///
-/// # Errors
-///
-/// As [`winner`].
-pub fn choose(selection: &Selection, environment: &Environment) -> Result<Source> {
-    let source = winner(selection, environment)?;
-    log::info!("the credential is that of the {source}");
-    Ok(source)
-}
-
 /// The winner of the chain, [`Source::Netrc`] aside: that one is used only where the profile has no session.
 ///
 /// # Errors

@@ -52,7 +52,7 @@ mod stored;
 mod token;
 
 pub use active::Active;
-pub use chain::{choose, profile_in_use, winner};
+pub use chain::{profile_in_use, winner};
 pub use environment::Environment;
 pub use error::{Error, InvalidConfig, NotLoggedIn, OtherService, Result};
 pub use manager::{anonymous, check_authorities, for_login, is_same_realm, of_access_token, slot};

@@ -76,7 +76,8 @@ impl Session {
     /// [`Error::InvalidConfig`] for a variable or file that cannot be used, [`Error::OtherService`] for a profile of another
     /// service, [`Error::Auth`] where what is stored cannot be read, or the store or the address cannot be used.
     pub fn find(selection: &Selection, environment: &Environment, mode: Mode) -> Result<(Source, Option<Self>)> {
-        let source = chain::choose(selection, environment)?;
+        let source = chain::winner(selection, environment)?;
+        log::info!("the credential is that of the {source}");
         if mode == Mode::InMemory && !source.can_log_in() && !(selection.netrc && source.profile().is_some()) {
             let message = format!("a session in memory needs credentials that log in, and the {source} has none");
             let hint = "set CDSE_USERNAME and CDSE_PASSWORD, or CDSE_CLIENT_ID and CDSE_CLIENT_SECRET";

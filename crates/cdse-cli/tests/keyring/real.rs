@@ -212,7 +212,7 @@ fn s2_a_secret_that_cannot_be_used() {
     for (text, exit, says) in cases {
         home.put_secret(text);
         let done = home.run(&["auth", "token"]).exits(exit).prints_nothing().says(says);
-        assert!(done.stderr.contains("the keyring"), "{done:?}");
+        assert!(done.stderr.contains("in the keyring"), "{done:?}");
         assert_eq!(home.secret() == text, exit == 7, "the damaged one alone is set aside");
     }
     home.run(&["auth", "token"]).exits(4).says("cdse auth login");

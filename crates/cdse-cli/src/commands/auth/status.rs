@@ -6,7 +6,7 @@ use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
 use crate::report::text::one_line;
 use crate::report::{output, progress, time};
-use cdse_credentials::{Mode, Session, Source, Stored, choose};
+use cdse_credentials::{Mode, Session, Source, Stored, winner};
 use std::process::ExitCode;
 
 use cdse_auth::store::StoreDescription;
@@ -92,7 +92,7 @@ impl Command {
 /// What wins, where that is not stored, and all that is stored.
 fn examine_all(call: &Call) -> Result<Vec<(Examined, Option<Session>)>> {
     let mut found = Vec::new();
-    let source = choose(&call.selection, &call.environment)?;
+    let source = winner(&call.selection, &call.environment)?;
     if source.profile().is_none() {
         let session = Session::of(&source, &call.environment, Mode::Inspect)?;
         found.push((Examined::of(source, session.as_ref()), session));

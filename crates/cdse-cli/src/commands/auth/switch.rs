@@ -5,7 +5,7 @@ use crate::args::candidates;
 use crate::report::fail::{Fail, Result};
 use crate::report::output;
 use crate::report::text::one_line;
-use cdse_credentials::{Active, Name, Profile, Source, choose};
+use cdse_credentials::{Active, Name, Profile, Source, winner};
 use clap_complete::ArgValueCandidates;
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ impl Command {
         Active::of(&state).save(&self.name)?;
         let who = profile.username.as_ref().unwrap_or(&profile.client_id);
         output::note(&format!("switched to profile {} ({})", self.name, one_line(who)));
-        let winner = choose(&call.selection, &call.environment);
+        let winner = winner(&call.selection, &call.environment);
         match &winner {
             Ok(Source::Profile(name)) if *name == self.name => {}
             Ok(Source::Profile(_)) => output::remark("CDSE_PROFILE is set and takes precedence; unset it"),
