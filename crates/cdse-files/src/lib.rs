@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Linux is tested; other Unix systems and Windows are compiled.
+//! Linux is tested. There is code for other Unix systems and for Windows, which is not.
 
 mod error;
 mod lock;

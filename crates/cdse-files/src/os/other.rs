@@ -1,4 +1,4 @@
-//! Systems without Unix permissions (Windows): compiled, not tested. Files lie in the user's own profile folder, whose
+//! Systems without Unix permissions (Windows), which are not tested. Files lie in the user's own profile folder, whose
 //! access list keeps other users out.
 
 use std::fs::{File, Metadata, OpenOptions};

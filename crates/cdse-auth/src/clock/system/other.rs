@@ -1,4 +1,4 @@
-//! The clocks of other systems (Windows): compiled, not tested.
+//! The clocks of other systems (Windows), which are not tested.
 
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};

@@ -349,16 +349,6 @@ fn kind_of(source: &Source) -> String {
     }
 }
 
-#[cfg(unix)]
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-fn host_name() -> String {
-    env::var("COMPUTERNAME").unwrap_or_default()
-}
-
 /// What stands for what, the longest first.
 struct Redacted(Vec<(String, &'static str)>);
 
@@ -373,8 +363,7 @@ impl Redacted {
         for name in ["USER", "LOGNAME", "USERNAME"] {
             hide(env::var(name).ok(), "<login>");
         }
-        let hostname = host_name();
-        hide(Some(hostname), "<host>");
+        hide(Some(cdse_files::host_name()), "<host>");
         if let Ok(state) = StateFolder::of(environment) {
             // Named, whether they are there or not.
             let named = [named, environment.profile.as_ref().map(|name| name.as_str().to_owned())];
