@@ -4,14 +4,16 @@
 
 mod system;
 pub(crate) mod time;
+mod timer;
 
 use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
 pub(crate) use self::time::{Millis, Now, span};
+pub(crate) use self::timer::Timer;
 
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, given, lock, rest, spawn, wait_for};
+use crate::sync::{Arc, Condvar, MutexGuard, given, rest, spawn, wait_for};
 
 /// The source of time. [`Clock::default`] is the system's.
 #[derive(Clone, Debug, Default)]
@@ -89,11 +91,11 @@ impl Clock {
         rest(millis(real));
     }
 
-    /// Wakes `waker` once `mono` has come, unless what is returned is dropped before; a waker that is woken for nothing
-    /// looks again.
-    pub(crate) fn wake_at(&self, mono: Millis, waker: Waker) -> Alert {
+    /// Wakes `waker` once `mono` has come, by `timer` where time passes by itself, unless what is returned is dropped before;
+    /// a waker that is woken for nothing looks again.
+    pub(crate) fn wake_at(&self, timer: &Arc<Timer>, mono: Millis, waker: Waker) -> Alert {
         match &self.0 {
-            Source::System => Alert { of: None, key: TIMER.wake_at(mono, waker) },
+            Source::System => Alert { of: Keeper::Timer(Arc::clone(timer)), key: timer.wake_at(mono, waker) },
             Source::Manual(manual) => {
                 let mut state = given::lock(&manual.state);
                 state.asked += 1;
@@ -104,7 +106,7 @@ impl Clock {
                 } else {
                     state.wakers.insert(key, waker);
                 }
-                Alert { of: Some(Arc::clone(manual)), key }
+                Alert { of: Keeper::Manual(Arc::clone(manual)), key }
             }
         }
     }
@@ -117,15 +119,20 @@ impl Clock {
 
 /// A waker that a clock has, until this is dropped.
 pub(crate) struct Alert {
-    of: Option<Arc<Manual>>,
+    of: Keeper,
     key: (Millis, u64),
+}
+
+enum Keeper {
+    Timer(Arc<Timer>),
+    Manual(Arc<Manual>),
 }
 
 impl Drop for Alert {
     fn drop(&mut self) {
         let dropped = match &self.of {
-            Some(manual) => given::lock(&manual.state).wakers.remove(&self.key),
-            None => lock(&TIMER.state).due.remove(&self.key),
+            Keeper::Manual(manual) => given::lock(&manual.state).wakers.remove(&self.key),
+            Keeper::Timer(timer) => timer.forget(self.key),
         };
         // A waker may run anything when it goes, too.
         drop(dropped);
@@ -241,58 +248,6 @@ impl ManualClock {
     }
 }
 
-static TIMER: Timer =
-    Timer { state: Mutex::new(TimerState { due: BTreeMap::new(), asked: 0, running: false }), changed: Condvar::new() };
-
-/// One thread that wakes waiting callers at their deadlines; it exists only while somebody waits.
-struct Timer {
-    state: Mutex<TimerState>,
-    changed: Condvar,
-}
-
-struct TimerState {
-    /// By the moment, and in the order in which it was asked for.
-    due: BTreeMap<(Millis, u64), Waker>,
-    asked: u64,
-    running: bool,
-}
-
-impl Timer {
-    fn wake_at(&'static self, at: Millis, waker: Waker) -> (Millis, u64) {
-        let mut state = lock(&self.state);
-        state.asked += 1;
-        let nth = state.asked;
-        state.due.insert((at, nth), waker);
-        if !state.running {
-            // Without a thread the caller is still woken, by the end of the exchange that it waits for.
-            state.running = spawn("cdse-timer", || self.run()).is_ok();
-        }
-        // The others are found when their turn comes.
-        let is_next = state.due.first_key_value().is_some_and(|((_, first), _)| *first == nth);
-        drop(state);
-        if is_next {
-            self.changed.notify_one();
-        }
-        (at, nth)
-    }
-
-    fn run(&self) {
-        let mut state = lock(&self.state);
-        while let Some(next) = state.due.first_entry() {
-            let left = next.key().0 - system::coarse_now().mono;
-            if left <= 0 {
-                let waker = next.remove();
-                drop(state);
-                waker.wake();
-                state = lock(&self.state);
-            } else {
-                state = wait_for(&self.changed, state, millis(left));
-            }
-        }
-        state.running = false;
-    }
-}
-
 #[cfg(test)]
 #[cfg(not(cdse_model))]
 mod tests {
@@ -301,6 +256,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::sync::{Mutex, lock};
 
     /// A coarse clock is behind by as much, in milliseconds, at most.
     const TICK: Millis = 10;
@@ -352,25 +308,25 @@ mod tests {
     fn m3_whoever_waits_is_woken_at_its_time_the_earliest_first() {
         let (send, told) = mpsc::channel();
         let waker = |name| Waker::from(Arc::new(Told(name, send.clone())));
-        let clock = Clock::default();
+        let (clock, timer) = (Clock::default(), Arc::default());
         let now = clock.now().mono;
-        let _alert = clock.wake_at(now + 3_600_000, waker("in an hour"));
-        let _alert = clock.wake_at(now - 1, waker("at once"));
+        let _alert = clock.wake_at(&timer, now + 3_600_000, waker("in an hour"));
+        let _alert = clock.wake_at(&timer, now - 1, waker("at once"));
         assert_eq!(told.recv().unwrap(), "at once");
         // Until it sleeps for an hour.
         clock.pause(20);
         let now = clock.now().mono;
-        let _alert = clock.wake_at(now + 10, waker("alone"));
+        let _alert = clock.wake_at(&timer, now + 10, waker("alone"));
         assert_eq!(told.recv().unwrap(), "alone");
-        let _alert = clock.wake_at(now + 40, waker("later"));
-        let _alert = clock.wake_at(now + 20, waker("sooner"));
-        let _alert = clock.wake_at(now + 20, waker("as soon"));
+        let _alert = clock.wake_at(&timer, now + 40, waker("later"));
+        let _alert = clock.wake_at(&timer, now + 20, waker("sooner"));
+        let _alert = clock.wake_at(&timer, now + 20, waker("as soon"));
         assert_eq!([(); 3].map(|()| told.recv().unwrap()), ["sooner", "as soon", "later"]);
         assert!(clock.now().mono >= now + 40);
 
         let time = ManualClock::at(1_800_000_000);
-        let _alert = time.clock().wake_at(1_000_010, waker("moved"));
-        let _alert = time.clock().wake_at(1_000_000, waker("due"));
+        let _alert = time.clock().wake_at(&timer, 1_000_010, waker("moved"));
+        let _alert = time.clock().wake_at(&timer, 1_000_000, waker("due"));
         assert_eq!(told.recv().unwrap(), "due");
         time.advance(Duration::from_millis(9));
         assert!(told.try_recv().is_err(), "a millisecond is left");
@@ -381,8 +337,9 @@ mod tests {
     #[test]
     fn m3_who_does_not_wait_any_more_is_not_kept_until_its_time() {
         for clock in [Clock::default(), ManualClock::at(0).clock()] {
+            let timer = Arc::default();
             let told = Arc::new(Told("never", mpsc::channel().0));
-            let alert = clock.wake_at(clock.now().mono + 3_600_000, Waker::from(Arc::clone(&told)));
+            let alert = clock.wake_at(&timer, clock.now().mono + 3_600_000, Waker::from(Arc::clone(&told)));
             assert_eq!(Arc::strong_count(&told), 2, "the clock has it");
             drop(alert);
             assert_eq!(Arc::strong_count(&told), 1);

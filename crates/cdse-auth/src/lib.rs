@@ -65,7 +65,7 @@ mod token;
 pub use clock::{Clock, ManualClock};
 #[cfg(cdse_model)]
 pub use endpoint::modelled;
-pub use endpoint::{AccountSession, DEFAULT_REALM_URL, Probe, Proxy, TransportConfig};
+pub use endpoint::{AccountSession, DEFAULT_REALM_URL, HttpSend, Probe, Proxy, SendError, TransportConfig};
 pub use error::{Error, ErrorKind, Result};
 pub use http::HeaderValue;
 pub use manager::{Login, SessionState, Status, TokenManager, TokenManagerBuilder, Verdict, WaitCause, Waiting};

@@ -1,5 +1,7 @@
 //! The unit of storage: one [`Slot`], one [`Record`], replaced as a whole.
 
+mod python;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -371,7 +373,8 @@ impl Record {
         text
     }
 
-    /// Reads what [`Record::to_json`] wrote.
+    /// Reads what [`Record::to_json`] wrote, or the session file of the Python package `cdse`: its tokens are those of a record
+    /// without a slot.
     ///
     /// # Errors
     ///
@@ -383,7 +386,10 @@ impl Record {
             schema: u32,
         }
         let damaged = |_| Error::new(ErrorKind::StoreDamaged, "it is not a session record");
-        let Schema { schema } = serde_json::from_slice(text).map_err(damaged)?;
+        let Schema { schema } = match serde_json::from_slice(text) {
+            Ok(schema) => schema,
+            Err(error) => return Self::from_python(text).ok_or(error).map_err(damaged),
+        };
         if schema > Self::SCHEMA {
             let why = format!("it has schema {schema}, and this version knows {}", Self::SCHEMA);
             return Err(Error::new(ErrorKind::StoreNewer, why));

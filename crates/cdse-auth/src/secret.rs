@@ -78,10 +78,11 @@ pub(crate) struct CredentialMark {
 }
 
 impl CredentialMark {
-    pub(crate) fn new(salt: u64, credentials: &[(&'static str, Secret)]) -> Self {
+    pub(crate) fn new(salt: u64, credentials: &[(impl AsRef<str>, Secret)]) -> Self {
         let mut digest = Sha256::new();
         digest.update(salt.to_le_bytes());
         for (name, value) in credentials {
+            let name = name.as_ref();
             digest.update((name.len() as u64).to_le_bytes());
             digest.update(name.as_bytes());
             digest.update((value.expose().len() as u64).to_le_bytes());
@@ -91,7 +92,7 @@ impl CredentialMark {
         Self { salt, bits: u16::from_le_bytes([digest[0], digest[1]]) }
     }
 
-    pub(crate) fn is_of(&self, credentials: &[(&'static str, Secret)]) -> bool {
+    pub(crate) fn is_of(&self, credentials: &[(impl AsRef<str>, Secret)]) -> bool {
         Self::new(self.salt, credentials) == *self
     }
 }

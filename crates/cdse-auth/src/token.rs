@@ -103,6 +103,13 @@ impl TokenSet {
         self
     }
 
+    /// As obtained at `moment`, and not just now: both lives begin then.
+    #[must_use]
+    pub fn obtained_at(mut self, moment: SystemTime) -> Self {
+        self.t0 = moment.duration_since(SystemTime::UNIX_EPOCH).map_or(0, span);
+        self
+    }
+
     /// The access token itself.
     #[must_use]
     pub fn access_token(&self) -> &str {

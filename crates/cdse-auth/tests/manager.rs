@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,8 +23,8 @@ fn rotating() -> World {
     World::with(|config| config.rotation = Rotation::OneTime)
 }
 
-fn fields(provider: &impl AuthProvider) -> Vec<(&'static str, String)> {
-    provider.grant_data().into_iter().map(|(name, value)| (name, value.expose().to_owned())).collect()
+fn fields(provider: &impl AuthProvider) -> Vec<(Cow<'static, str>, String)> {
+    provider.grant_data().unwrap().into_iter().map(|(name, value)| (name, value.expose().to_owned())).collect()
 }
 
 fn names(form: &[(String, String)]) -> Vec<&str> {
@@ -46,8 +47,8 @@ fn p1_each_grant_sends_its_fields_and_nothing_else() {
     assert_eq!(log[0].field("client_id"), Some("cdse-public"));
     assert_eq!(names(&log[2].form), ["client_id", "grant_type", "refresh_token"]);
     assert_eq!(names(&log[3].form), ["client_id", "client_secret", "grant_type"]);
-    assert!(fields(&user()).contains(&("grant_type", "password".to_owned())));
-    assert_eq!(fields(&RefreshTokenAuth::new("r"))[2], ("refresh_token", "r".to_owned()));
+    assert!(fields(&user()).contains(&("grant_type".into(), "password".to_owned())));
+    assert_eq!(fields(&RefreshTokenAuth::new("r"))[2], ("refresh_token".into(), "r".to_owned()));
     assert!(world.sandbox.requests().iter().all(|request| request.accept.as_deref() == Some("application/json")));
 }
 
@@ -772,10 +773,10 @@ impl AuthProvider for OtherAuth {
         self.user.username()
     }
 
-    fn grant_data(&self) -> GrantData {
-        let mut fields = self.user.grant_data();
-        fields.extend(self.scope.map(|scope| ("scope", scope.into())));
-        fields
+    fn grant_data(&self) -> Result<GrantData> {
+        let mut fields = self.user.grant_data()?;
+        fields.extend(self.scope.map(|scope| ("scope".into(), scope.into())));
+        Ok(fields)
     }
 
     fn ability(&self) -> Ability {

@@ -210,7 +210,8 @@ fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) ->
     let unknown = if repeatable { Class::Unsent } else { Class::Lost };
     let said = match (error, words) {
         (None, _) if (300..400).contains(&status) => format!("a redirect, HTTP {status}, which is not followed"),
-        (None, _) => format!("HTTP {status} without an OAuth error"),
+        (None, "") => format!("HTTP {status} without an OAuth error"),
+        (None, words) => format!("HTTP {status}: {words}"),
         (Some(error), "") => error.to_owned(),
         (Some(error), words) => format!("{error}: {words}"),
     };

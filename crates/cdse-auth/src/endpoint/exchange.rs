@@ -1,27 +1,28 @@
-//! One request to the identity service, on a connection of its own.
+//! One request to the identity service, by whichever client sends it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder};
+use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Method};
 use url::Url;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::address::Endpoints;
 use super::answer::{Answer, Exchange, GrantType, classify};
-use super::request_error::not_answered;
-use super::transport::{Client, TransportConfig};
+use super::client::{OwnClient, Received};
+use super::sender::{HttpSend, Incomplete};
+use super::transport::TransportConfig;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Failure, Outcome};
 use crate::provider::GrantData;
 use crate::record::Class;
 use crate::secret::Secret;
-use crate::sync::{Mutex, lock};
+use crate::sync::Arc;
 
 /// More of an answer is not read.
-const LARGEST: usize = 1 << 20;
+pub(super) const LARGEST: usize = 1 << 20;
 /// How long ending a session may take.
 pub(crate) const FAREWELL: Millis = 5_000;
 
@@ -29,19 +30,27 @@ pub(crate) const FAREWELL: Millis = 5_000;
 #[derive(Debug)]
 pub(crate) struct Service {
     endpoints: Endpoints,
-    transport: TransportConfig,
-    client: Mutex<Option<Client>>,
+    sender: Arc<dyn HttpSend>,
+    timeout: Millis,
     clock: Clock,
 }
 
 impl Service {
-    pub(crate) fn new(endpoints: Endpoints, transport: TransportConfig, clock: Clock) -> Self {
-        Self { endpoints, transport, client: Mutex::new(None), clock }
+    /// By `sender`, or by the library's own client where there is none.
+    pub(crate) fn new(
+        endpoints: Endpoints,
+        transport: TransportConfig,
+        sender: Option<Arc<dyn HttpSend>>,
+        clock: Clock,
+    ) -> Self {
+        let timeout = transport.timeout();
+        let sender = sender.unwrap_or_else(|| Arc::new(OwnClient::new(endpoints.token.clone(), transport)));
+        Self { endpoints, sender, timeout, clock }
     }
 
     /// One POST to the token endpoint, classified once. Nothing is repeated here.
     pub(crate) fn exchange(&self, exchange: Exchange, form: &GrantData) -> Outcome {
-        match self.post(&self.endpoints.token, form, self.transport.timeout()) {
+        match self.post(&self.endpoints.token, form, self.timeout) {
             Ok(answer) => classify(exchange, &answer, self.clock.now().wall),
             Err(failure) => Err(failure),
         }
@@ -49,8 +58,8 @@ impl Service {
 
     /// Ends the session that `refresh_token` belongs to, for everybody. Says so again for one that has ended already.
     pub(crate) fn logout(&self, client_id: &str, refresh_token: &Secret) -> Result<()> {
-        let form = vec![("client_id", client_id.into()), ("refresh_token", refresh_token.clone())];
-        let answer = self.post(&self.endpoints.logout, &form, FAREWELL.min(self.transport.timeout()));
+        let form = vec![("client_id".into(), client_id.into()), ("refresh_token".into(), refresh_token.clone())];
+        let answer = self.post(&self.endpoints.logout, &form, FAREWELL.min(self.timeout));
         // There is nothing left here to try again with.
         answer.map_err(|failure| failure.error).and_then(|answer| ended(&answer)).map_err(|error| {
             error.retold(|why| {
@@ -62,17 +71,15 @@ impl Service {
     /// The discovery document, without any credential: the answer, and what the service takes for the time of day.
     pub(super) fn discovery(&self) -> Result<(Answer, Option<String>), Failure> {
         let url = &self.endpoints.discovery;
-        self.send(&Method::GET, url, self.transport.timeout(), |request| request)
+        self.send(&Method::GET, url, self.timeout, &[], Bytes::new())
     }
 
     /// One request with an access token to what lies beside the token endpoint. Nothing is repeated here.
     pub(super) fn ask(&self, method: &Method, url: &Url, authorization: &HeaderValue) -> Result<Answer, Failure> {
-        self.send(method, url, self.transport.timeout(), |request| {
-            // Keycloak 26 ends a session only for who says that JSON is spoken.
-            let json = HeaderValue::from_static("application/json");
-            request.header(AUTHORIZATION, authorization).header(CONTENT_TYPE, json)
-        })
-        .map(|(answer, _)| answer)
+        // Keycloak 26 ends a session only for who says that JSON is spoken.
+        let json = HeaderValue::from_static("application/json");
+        let headers = [(AUTHORIZATION, authorization.clone()), (CONTENT_TYPE, json)];
+        self.send(method, url, self.timeout, &headers, Bytes::new()).map(|(answer, _)| answer)
     }
 
     pub(super) fn endpoints(&self) -> &Endpoints {
@@ -82,7 +89,7 @@ impl Service {
     /// Sets up what a request needs, as the first one would: reads the certificate authorities, looks at the proxy.
     #[cfg(not(cdse_model))]
     pub(crate) fn prepare(&self) -> Result<()> {
-        self.client().map(drop)
+        self.sender.prepare()
     }
 
     /// A test that answers needs no cryptography, and a model checker is built without.
@@ -93,12 +100,9 @@ impl Service {
 
     #[cfg(not(cdse_model))]
     fn post(&self, url: &Url, form: &GrantData, timeout: Millis) -> Result<Answer, Failure> {
-        let body = encode(form);
-        self.send(&Method::POST, url, timeout, |request| {
-            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-            request.header(CONTENT_TYPE, form).body(Bytes::from_owner(body))
-        })
-        .map(|(answer, _)| answer)
+        let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let body = Bytes::from_owner(encode(form));
+        self.send(&Method::POST, url, timeout, &[(CONTENT_TYPE, content_type)], body).map(|(answer, _)| answer)
     }
 
     /// No socket runs on a model checker's threads: its test answers.
@@ -112,61 +116,55 @@ impl Service {
         method: &Method,
         url: &Url,
         timeout: Millis,
-        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+        headers: &[(HeaderName, HeaderValue)],
+        body: Bytes,
     ) -> Result<(Answer, Option<String>), Failure> {
-        let client = self.client().map_err(|error| failure(Class::Unsent, error))?;
-        if tokio::runtime::Handle::try_current().is_ok() {
-            // On a caller's own thread, for there was no other, and there it must not block.
-            let why = "the request could not be started, because no thread could be started; nothing was sent";
-            return Err(failure(Class::Unsent, Error::new(ErrorKind::Network, why)));
-        }
-        // Dropped after the runtime, with which everything goes that shares its bytes.
-        let mut received = Received::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-            let why = format!("the request could not be started: {error}; nothing was sent");
-            failure(Class::Unsent, Error::new(ErrorKind::Network, why).with_source(error))
-        })?;
+        let request = request(method, url, headers, body).map_err(|error| failure(Class::Unsent, error))?;
         let begun = self.clock.now().mono;
         log::info!("{method} {url}");
-        let result = runtime.block_on(async {
-            let request = with(client.http.request(method.clone(), url.clone()))
-                .header(ACCEPT, HeaderValue::from_static("application/json"))
-                .header("Connection", HeaderValue::from_static("close"))
-                .timeout(Duration::from_millis(timeout.unsigned_abs()));
-            match request.send().await {
-                Ok(response) => {
-                    let date = response.headers().get(DATE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-                    read(response, &mut received).await.map(|answer| (answer, date))
-                }
-                Err(error) => Err(error),
-            }
-        });
-        // A name that is still being looked up must not hold the thread.
-        runtime.shutdown_background();
+        let answer = self.sender.send(request, Duration::from_millis(timeout.unsigned_abs()));
         let took = self.clock.now().mono.saturating_sub(begun);
-        match result {
-            Ok((answer, date)) => {
-                log::info!("HTTP {} after {took} ms", answer.status);
-                Ok((answer, date))
+        match answer {
+            Ok(response) => {
+                log::info!("HTTP {} after {took} ms", response.status().as_u16());
+                Ok(read(response))
             }
             Err(error) => {
-                let (class, error) = not_answered(url, client.route.as_ref(), error);
+                let class = if error.was_sent() { Class::Lost } else { Class::Unsent };
                 log::info!("no answer after {took} ms ({})", if class == Class::Unsent { "not sent" } else { "lost" });
-                Err(failure(class, error))
+                Err(failure(class, error.into()))
             }
         }
     }
+}
 
-    /// Made at the first request: it reads the system's certificates.
-    fn client(&self) -> Result<Client> {
-        let mut client = lock(&self.client);
-        if let Some(client) = &*client {
-            return Ok(client.clone());
-        }
-        let made = self.transport.client(&self.endpoints.token)?;
-        *client = Some(made.clone());
-        Ok(made)
-    }
+fn request(
+    method: &Method,
+    url: &Url,
+    headers: &[(HeaderName, HeaderValue)],
+    body: Bytes,
+) -> Result<http::Request<Bytes>> {
+    let mut request = http::Request::new(body);
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = url.as_str().parse().map_err(|error| {
+        let why = format!("the address {url} cannot be used; nothing was sent");
+        Error::new(ErrorKind::Configuration, why).with_source(error)
+    })?;
+    request.headers_mut().extend(headers.iter().cloned());
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(request)
+}
+
+/// The answer, and what the service takes for the time of day. The bytes that came are wiped.
+fn read(response: http::Response<Bytes>) -> (Answer, Option<String>) {
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (retry_after, date) = (text(RETRY_AFTER), text(DATE));
+    let status = response.status().as_u16();
+    let whole = response.extensions().get::<Incomplete>().is_none() && response.body().len() <= LARGEST;
+    let received = Received(vec![response.into_body()]);
+    let body = Zeroizing::new(received.0.iter().flatten().copied().take(LARGEST).collect());
+    (Answer { status, retry_after, body, whole }, date)
 }
 
 /// Whether an answer to a logout says that the session has ended. One that had ended already is answered in the same way;
@@ -192,44 +190,6 @@ fn encode(form: &GrantData) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(body.finish().into_bytes())
 }
 
-/// The pieces of a body as the HTTP library read them: its buffer holds the tokens too, and is wiped when it is nobody
-/// else's any more. (Of several pieces in one buffer only the last is wiped; a token answer comes in one.)
-#[derive(Default)]
-struct Received(Vec<Bytes>);
-
-impl Drop for Received {
-    fn drop(&mut self) {
-        for piece in self.0.drain(..) {
-            if let Ok(mut piece) = piece.try_into_mut() {
-                piece.zeroize();
-            }
-        }
-    }
-}
-
-async fn read(mut response: reqwest::Response, received: &mut Received) -> reqwest::Result<Answer> {
-    let status = response.status().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let mut body = Zeroizing::new(Vec::with_capacity(8 * 1024));
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => {
-                let room = LARGEST.saturating_sub(body.len());
-                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                let too_long = chunk.len() > room;
-                received.0.push(chunk);
-                if too_long {
-                    return Ok(Answer { status, retry_after, body, whole: false });
-                }
-            }
-            Ok(None) => return Ok(Answer { status, retry_after, body, whole: true }),
-            // An error answer has said enough with its status.
-            Err(_) if status >= 300 => return Ok(Answer { status, retry_after, body, whole: false }),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 fn failure(class: Class, error: Error) -> Failure {
     Failure { class, error, retry_after: None, words: String::new() }
 }
@@ -242,7 +202,7 @@ mod tests {
     #[test]
     fn x5_a_form_is_made_in_one_buffer_that_never_moves() {
         // Each of these bytes takes three.
-        let form = vec![("password", Secret::new("&".repeat(10))), ("totp", Secret::new("%".repeat(7)))];
+        let form = vec![("password".into(), Secret::new("&".repeat(10))), ("totp".into(), Secret::new("%".repeat(7)))];
         let body = encode(&form);
         assert_eq!(body.capacity(), body.len() + 1, "room for all of it, and for an ampersand before the first");
     }

@@ -4,6 +4,7 @@ mod account;
 mod address;
 mod answer;
 mod authorities;
+mod client;
 mod crypto;
 mod exchange;
 #[cfg(feature = "fuzzing")]
@@ -13,6 +14,7 @@ pub mod modelled;
 mod probe;
 mod proxy;
 mod request_error;
+mod sender;
 mod transport;
 
 pub use account::AccountSession;
@@ -22,6 +24,7 @@ pub(crate) use answer::{Exchange, GrantType, blocked, is_blocked, jwt_times};
 pub(crate) use exchange::{FAREWELL, Service};
 pub use probe::Probe;
 pub use proxy::Proxy;
+pub use sender::{HttpSend, SendError};
 pub use transport::TransportConfig;
 
 /// The realm of the Copernicus Data Space Ecosystem.

@@ -35,7 +35,7 @@ pub fn set_service(service: Arc<dyn Service>) {
 
 pub(super) fn answer(url: &Url, form: &GrantData) -> Result<Answer, Failure> {
     let endpoint = url.path().rsplit('/').next().unwrap_or_default();
-    let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.expose())).collect();
+    let form: Vec<_> = form.iter().map(|(name, value)| (name.as_ref(), value.expose())).collect();
     let service = SERVICE.with_borrow(Clone::clone);
     match service.and_then(|service| service.answer(endpoint, &form)) {
         Some((status, body)) => {

@@ -7,22 +7,21 @@ use rustls::CertificateError;
 use url::Url;
 
 use super::proxy::Route;
+use super::sender::SendError;
 use crate::error::{Error, ErrorKind};
-use crate::record::Class;
 use crate::text::printable;
 
 /// A connection that was never made carried nothing (E4): what was to be sent may be sent again.
-pub(super) fn not_answered(url: &Url, route: Option<&Route>, error: reqwest::Error) -> (Class, Error) {
+pub(super) fn not_answered(url: &Url, route: Option<&Route>, error: reqwest::Error) -> SendError {
     let host = url.host_str().unwrap_or_default();
-    let (class, told) = tell(host, route, &error);
+    let unsent = error.is_connect() || error.is_builder() || causes(&error).any(was_cancelled);
+    let told = if unsent { not_reached(host, route, &error) } else { broke_off(host, route, &error) };
     // The address may name a session.
-    (class, told.with_source(error.without_url()))
+    let told = told.with_source(error.without_url());
+    if unsent { SendError::unsent(told) } else { SendError::lost(told) }
 }
 
-fn tell(host: &str, route: Option<&Route>, error: &reqwest::Error) -> (Class, Error) {
-    if error.is_connect() || error.is_builder() || causes(error).any(was_cancelled) {
-        return (Class::Unsent, not_reached(host, route, error));
-    }
+fn broke_off(host: &str, route: Option<&Route>, error: &reqwest::Error) -> Error {
     let through = route.map_or_else(String::new, |proxy| format!(" through {proxy}"));
     let why = if error.is_timeout() {
         format!("the identity service at {host} did not answer{through} in time; its answer, if there was one, is lost")
@@ -30,7 +29,7 @@ fn tell(host: &str, route: Option<&Route>, error: &reqwest::Error) -> (Class, Er
         let cause = innermost(error);
         format!("the connection to the identity service at {host}{through} broke ({cause}); its answer is lost")
     };
-    (Class::Lost, Error::new(ErrorKind::Network, why))
+    Error::new(ErrorKind::Network, why)
 }
 
 fn not_reached(host: &str, route: Option<&Route>, error: &reqwest::Error) -> Error {
@@ -283,8 +282,10 @@ mod tests {
             let config = crate::endpoint::TransportConfig::new().with_proxy(proxy);
             let client = config.client(&url).unwrap();
             let error = runtime.block_on(client.http.get(url.clone()).send()).unwrap_err();
-            let (class, error) = not_answered(&url, client.route.as_ref(), error);
-            assert_eq!((class, error.kind()), (Class::Unsent, ErrorKind::Network), "{error}");
+            let error = not_answered(&url, client.route.as_ref(), error);
+            assert!(!error.was_sent(), "{error}");
+            let error = Error::from(error);
+            assert_eq!(error.kind(), ErrorKind::Network, "{error}");
             let chain: Vec<_> = std::iter::successors(error.source(), |cause| (*cause).source()).collect();
             assert!(chain.len() > 1 && !format!("{error} {chain:?}").contains("CANARY"), "{error} {chain:?}");
         }

@@ -8,7 +8,7 @@ use super::header::HeaderCell;
 use super::shared::Shared;
 use super::{Handle, TokenManager, keep_alive};
 use crate::clock::{Clock, Millis, Now, span};
-use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, Service, TransportConfig, jwt_times};
+use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, HttpSend, Service, TransportConfig, jwt_times};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
@@ -26,6 +26,7 @@ pub struct TokenManagerBuilder {
     provider: Box<dyn AuthProvider>,
     endpoints: Result<Endpoints>,
     transport: TransportConfig,
+    sender: Option<Arc<dyn HttpSend>>,
     store: Arc<dyn TokenStore>,
     skew: Duration,
     patience: Duration,
@@ -55,6 +56,14 @@ impl TokenManagerBuilder {
     #[must_use]
     pub fn transport(mut self, transport: TransportConfig) -> Self {
         self.transport = transport;
+        self
+    }
+
+    /// Who sends requests, in place of the library's own client. Of the [`transport`](Self::transport) only the limit for an
+    /// exchange is used then.
+    #[must_use]
+    pub fn http(mut self, sender: impl HttpSend + 'static) -> Self {
+        self.sender = Some(Arc::new(sender));
         self
     }
 
@@ -115,7 +124,7 @@ impl TokenManagerBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] for an address that cannot be used; [`ErrorKind::MalformedAnswer`] for a fixed
-    /// access token with characters that an HTTP header must not contain.
+    /// access token with characters that an HTTP header must not contain; what a provider with a token says of its form.
     pub fn build(self) -> Result<TokenManager> {
         let endpoints = self.endpoints?;
         let slot = Slot {
@@ -128,14 +137,15 @@ impl TokenManagerBuilder {
         let store = if fixed.is_some() { Arc::new(MemoryTokenStore::new()) } else { self.store };
         let core = Arc::new(Core {
             store: Store::new(store, &self.random),
-            service: Service::new(endpoints, self.transport, self.clock.clone()),
-            given: given(self.provider.as_ref()),
+            service: Service::new(endpoints, self.transport, self.sender, self.clock.clone()),
+            given: given(self.provider.as_ref())?,
             provider: self.provider,
             slot,
             skew: span(self.skew),
             patience: span(self.patience),
             one_shot: self.one_shot,
             ahead: ahead(&self.clock),
+            timer: Arc::default(),
             clock: self.clock,
             random: self.random,
             header: HeaderCell::default(),
@@ -161,9 +171,9 @@ fn ahead(clock: &Clock) -> Now {
 }
 
 /// The fingerprint of the refresh token that the provider was given.
-fn given(provider: &dyn AuthProvider) -> Option<Fingerprint> {
-    let form = if provider.grant() == Grant::RefreshToken { provider.grant_data() } else { Vec::new() };
-    form.iter().find(|(name, _)| *name == "refresh_token").map(|(_, token)| token.fingerprint())
+fn given(provider: &dyn AuthProvider) -> Result<Option<Fingerprint>> {
+    let form = if provider.grant() == Grant::RefreshToken { provider.grant_data()? } else { Vec::new() };
+    Ok(form.iter().find(|(name, _)| *name == "refresh_token").map(|(_, token)| token.fingerprint()))
 }
 
 /// The life of a fixed token that does not say when it ends: a century.
@@ -174,7 +184,7 @@ fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: 
     if provider.grant() != Grant::AccessToken {
         return Ok(None);
     }
-    let Some((_, access)) = provider.grant_data().into_iter().next() else { return Ok(None) };
+    let Some((_, access)) = provider.grant_data()?.into_iter().next() else { return Ok(None) };
     check(&access)?;
     let now = clock.now().wall;
     let left = jwt_times(access.expose()).expires_at.map_or(ENDLESS, |end| end.saturating_sub(now));
@@ -210,6 +220,7 @@ impl TokenManager {
             provider: Box::new(provider),
             endpoints: Endpoints::of_realm(DEFAULT_REALM_URL),
             transport: TransportConfig::default(),
+            sender: None,
             store: Arc::new(MemoryTokenStore::new()),
             skew: Duration::from_secs(30),
             patience: Duration::from_millis(PATIENCE.unsigned_abs()),

@@ -420,7 +420,7 @@ impl Future for Wait<'_> {
         drop(shared);
         if !self.alert.as_ref().is_some_and(|(known, _)| known.will_wake(context.waker())) {
             let waker = context.waker().clone();
-            self.alert = Some((waker.clone(), self.core.clock.wake_at(self.until.limit, waker)));
+            self.alert = Some((waker.clone(), self.core.clock.wake_at(&self.core.timer, self.until.limit, waker)));
         }
         Poll::Pending
     }

@@ -3,7 +3,7 @@
 use super::header::HeaderCell;
 use super::shared::{Locked, Seen, Shared, logged_out, note, was_sent};
 use super::waiting::{WaitCause, Waiting};
-use crate::clock::{Clock, Millis, Now};
+use crate::clock::{Clock, Millis, Now, Timer};
 use crate::endpoint::{FAREWELL, Service};
 use crate::error::Result;
 use crate::plan::{self, Dice, Means, Permit, View, Want};
@@ -26,6 +26,7 @@ pub(super) struct Core {
     pub(super) patience: Millis,
     pub(super) one_shot: bool,
     pub(super) clock: Clock,
+    pub(super) timer: Arc<Timer>,
     /// How far the clock is ahead of the system's, by which codes were given.
     pub(super) ahead: Now,
     pub(super) random: Random,
@@ -88,19 +89,19 @@ impl Core {
 
     pub(super) fn permit(&self, shared: &Shared, view: &View<'_>, want: &Want) -> Permit {
         let means = self.means(shared, view.record, view.now);
-        view.permit(want, &means, |mark| mark.is_of(&self.credentials()))
+        view.permit(want, &means, |mark| self.credentials().is_ok_and(|form| mark.is_of(&form)))
     }
 
     /// What tells refused credentials from corrected ones: the form, and where its codes come from, but no code.
-    pub(super) fn credentials(&self) -> GrantData {
-        let mut data = self.provider.grant_data();
+    pub(super) fn credentials(&self) -> Result<GrantData> {
+        let mut data = self.provider.grant_data()?;
         match self.provider.code_source() {
             CodeSource::None => {}
-            CodeSource::Given(_) => data.push(("second_factor", "given".into())),
-            CodeSource::Totp(secret) => data.push(("second_factor", secret.code(0))),
-            CodeSource::Asked(_) => data.push(("second_factor", "asked".into())),
+            CodeSource::Given(_) => data.push(("second_factor".into(), "given".into())),
+            CodeSource::Totp(secret) => data.push(("second_factor".into(), secret.code(0))),
+            CodeSource::Asked(_) => data.push(("second_factor".into(), "asked".into())),
         }
-        data
+        Ok(data)
     }
 
     pub(super) fn nothing(&self, now: Now) -> Seen {

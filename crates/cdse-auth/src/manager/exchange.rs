@@ -55,7 +55,7 @@ impl<'a> Exchanges<'a> {
         }
         let now = core.clock.now();
         let before = core.shared().seen.clone().unwrap_or_else(|| core.nothing(now));
-        let (mut attempt, form) = self.prepare(&before.record, plan, want, now);
+        let (mut attempt, form) = self.prepare(&before.record, plan, want, now)?;
         if plan == Plan::Login {
             self.end_dead_session(&before.record, now);
         }
@@ -118,7 +118,7 @@ impl<'a> Exchanges<'a> {
         }
     }
 
-    fn prepare(&self, record: &Record, plan: Plan, want: &Want, now: Now) -> (Attempt, GrantData) {
+    fn prepare(&self, record: &Record, plan: Plan, want: &Want, now: Now) -> Result<(Attempt, GrantData)> {
         let provider = &self.core.provider;
         let mut attempt = Attempt {
             plan,
@@ -142,15 +142,15 @@ impl<'a> Exchanges<'a> {
         let stored = record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
         let mut form = match (plan, stored) {
             (Plan::Refresh, Some(token)) => refresh_grant(provider.client_id(), token),
-            _ => provider.grant_data(),
+            _ => provider.grant_data()?,
         };
         if plan != Plan::Login {
             if let Some((_, token)) = form.iter().find(|(name, _)| *name == "refresh_token") {
                 attempt.sent = Sent::Refresh(token.fingerprint());
             }
-            return (attempt, form);
+            return Ok((attempt, form));
         }
-        let credentials = self.core.credentials();
+        let credentials = self.core.credentials()?;
         attempt.credentials = Some(CredentialMark::new(self.core.random.u64(), &credentials));
         let refused = record.refused.as_ref().map_or(&[][..], |refused| &refused.marks);
         attempt.own_refusals = refused.iter().copied().filter(|mark| mark.is_of(&credentials)).collect();
@@ -170,14 +170,14 @@ impl<'a> Exchanges<'a> {
                 .map(|(digits, _)| (digits.clone(), UsedCode::Given(digits.fingerprint()))),
         };
         if let Some((digits, used)) = code {
-            form.push(("totp", digits));
+            form.push(("totp".into(), digits));
             attempt.code = Some(used);
         }
         // A code that was given is spent by the first try: the old session must not be ended for a second one.
         let may_try_again = !matches!(provider.code_source(), CodeSource::Given(_));
         let is_replaced = matches!(want, Want::NewSession { .. }) && stored.is_some();
         attempt.makes_room = may_try_again && !self.made_room && (is_replaced || record.to_end.is_some());
-        (attempt, form)
+        Ok((attempt, form))
     }
 
     /// Step 5: a dead session keeps its place among the account's until somebody logs it out.

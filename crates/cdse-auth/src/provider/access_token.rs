@@ -1,6 +1,7 @@
 use std::fmt;
 
-use super::{Ability, AuthProvider, GrantData};
+use super::{Ability, AuthProvider, GrantData, form};
+use crate::error::Result;
 use crate::record::Grant;
 use crate::secret::Secret;
 
@@ -27,8 +28,8 @@ impl AuthProvider for AccessTokenAuth {
         ""
     }
 
-    fn grant_data(&self) -> GrantData {
-        vec![("access_token", self.access_token.clone())]
+    fn grant_data(&self) -> Result<GrantData> {
+        Ok(form([("access_token", self.access_token.clone())]))
     }
 
     fn ability(&self) -> Ability {

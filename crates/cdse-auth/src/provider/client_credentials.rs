@@ -1,6 +1,7 @@
 use std::fmt;
 
-use super::{Ability, AuthProvider, GrantData};
+use super::{Ability, AuthProvider, GrantData, form};
+use crate::error::Result;
 use crate::record::Grant;
 use crate::secret::Secret;
 
@@ -30,12 +31,12 @@ impl AuthProvider for ClientCredentialsAuth {
         &self.client_id
     }
 
-    fn grant_data(&self) -> GrantData {
-        vec![
+    fn grant_data(&self) -> Result<GrantData> {
+        Ok(form([
             ("client_id", self.client_id.as_str().into()),
             ("client_secret", self.client_secret.clone()),
             ("grant_type", "client_credentials".into()),
-        ]
+        ]))
     }
 
     fn ability(&self) -> Ability {

@@ -11,6 +11,7 @@ mod password;
 mod refresh_token;
 mod stored;
 
+use std::borrow::Cow;
 use std::fmt;
 
 pub use access_token::AccessTokenAuth;
@@ -22,6 +23,7 @@ pub use refresh_token::RefreshTokenAuth;
 pub(crate) use refresh_token::refresh_grant;
 pub use stored::StoredSession;
 
+use crate::error::Result;
 use crate::record::Grant;
 use crate::secret::Secret;
 
@@ -29,7 +31,7 @@ use crate::secret::Secret;
 pub const DEFAULT_CLIENT_ID: &str = "cdse-public";
 
 /// The form fields of one token request, in the order in which they are sent. All values are handled as secrets.
-pub type GrantData = Vec<(&'static str, Secret)>;
+pub type GrantData = Vec<(Cow<'static, str>, Secret)>;
 
 /// How the first token of a session is obtained.
 ///
@@ -55,7 +57,11 @@ pub trait AuthProvider: fmt::Debug + Send + Sync {
 
     /// The form fields of the first token request (RFC 6749 §4.3.2, §4.4.2, §6), without a one-time code: the manager adds
     /// that (as `totp`), because it must be recorded before it is sent. Empty where nothing can be sent.
-    fn grant_data(&self) -> GrantData;
+    ///
+    /// # Errors
+    ///
+    /// When the fields cannot be had. Nothing is sent then, and the caller gets the error as it is.
+    fn grant_data(&self) -> Result<GrantData>;
 
     /// Whether it can open a session.
     fn ability(&self) -> Ability;
@@ -64,6 +70,11 @@ pub trait AuthProvider: fmt::Debug + Send + Sync {
     fn code_source(&self) -> CodeSource<'_> {
         CodeSource::None
     }
+}
+
+/// The fields of a form whose names are known.
+fn form<const N: usize>(fields: [(&'static str, Secret); N]) -> GrantData {
+    fields.into_iter().map(|(name, value)| (name.into(), value)).collect()
 }
 
 /// Whether a provider can open a session.
@@ -92,8 +103,8 @@ mod tests {
             DEFAULT_CLIENT_ID
         }
 
-        fn grant_data(&self) -> GrantData {
-            GrantData::new()
+        fn grant_data(&self) -> Result<GrantData> {
+            Ok(GrantData::new())
         }
 
         fn ability(&self) -> Ability {

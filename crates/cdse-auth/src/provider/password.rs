@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Ability, AuthProvider, CodeSource, DEFAULT_CLIENT_ID, GrantData, OneTimeCode, TotpSecret};
+use super::{Ability, AuthProvider, CodeSource, DEFAULT_CLIENT_ID, GrantData, OneTimeCode, TotpSecret, form};
 use crate::error::Result;
 use crate::record::Grant;
 use crate::secret::Secret;
@@ -90,13 +90,13 @@ impl AuthProvider for PasswordAuth {
         Some(&self.username)
     }
 
-    fn grant_data(&self) -> GrantData {
-        vec![
+    fn grant_data(&self) -> Result<GrantData> {
+        Ok(form([
             ("client_id", self.client_id.as_str().into()),
             ("grant_type", "password".into()),
             ("username", self.username.as_str().into()),
             ("password", self.password.clone()),
-        ]
+        ]))
     }
 
     fn ability(&self) -> Ability {

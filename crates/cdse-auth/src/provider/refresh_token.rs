@@ -1,6 +1,7 @@
 use std::fmt;
 
-use super::{Ability, AuthProvider, DEFAULT_CLIENT_ID, GrantData};
+use super::{Ability, AuthProvider, DEFAULT_CLIENT_ID, GrantData, form};
+use crate::error::Result;
 use crate::record::Grant;
 use crate::secret::Secret;
 
@@ -42,8 +43,8 @@ impl AuthProvider for RefreshTokenAuth {
         Some(self.refresh_token.fingerprint().as_str().to_owned())
     }
 
-    fn grant_data(&self) -> GrantData {
-        refresh_grant(&self.client_id, &self.refresh_token)
+    fn grant_data(&self) -> Result<GrantData> {
+        Ok(refresh_grant(&self.client_id, &self.refresh_token))
     }
 
     fn ability(&self) -> Ability {
@@ -53,11 +54,11 @@ impl AuthProvider for RefreshTokenAuth {
 
 /// The fields of a refresh token grant.
 pub(crate) fn refresh_grant(client_id: &str, refresh_token: &Secret) -> GrantData {
-    vec![
+    form([
         ("client_id", client_id.into()),
         ("grant_type", "refresh_token".into()),
         ("refresh_token", refresh_token.clone()),
-    ]
+    ])
 }
 
 impl fmt::Debug for RefreshTokenAuth {

@@ -1,4 +1,5 @@
 use super::{Ability, AuthProvider, GrantData};
+use crate::error::Result;
 use crate::record::{Grant, Slot};
 
 /// A session that is already in the store, without credentials: for a program whose user logged in with another one.
@@ -33,8 +34,8 @@ impl AuthProvider for StoredSession {
         self.slot.subject.clone()
     }
 
-    fn grant_data(&self) -> GrantData {
-        Vec::new()
+    fn grant_data(&self) -> Result<GrantData> {
+        Ok(Vec::new())
     }
 
     fn ability(&self) -> Ability {
