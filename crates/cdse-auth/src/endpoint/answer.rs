@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::sender::Body;
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Failure, Granted, Outcome};
@@ -68,7 +69,7 @@ const TOO_MANY_SESSIONS: &str = "There are too many sessions";
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
-    pub(crate) body: Zeroizing<Vec<u8>>,
+    pub(crate) body: Body,
     /// Nothing of the body is missing.
     pub(crate) whole: bool,
 }

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{DATE, RETRY_AFTER};
 use url::Url;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::exchange::LARGEST;
 use super::request_error::not_answered;
-use super::sender::{HttpSend, Incomplete, SendError};
+use super::sender::{Body, HttpSend, Incomplete, SendError};
 use super::transport::{Client, TransportConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{Mutex, lock};
@@ -52,8 +54,10 @@ impl HttpSend for OwnClient {
             .map_err(|error| SendError::unsent(not_started("").with_source(error.without_url())))?;
         *request.timeout_mut() = Some(timeout);
         let url = request.url().clone();
-        // Dropped after the runtime, with which everything goes that shares its bytes.
-        let mut received = Received::default();
+        // The pieces of the body, as the HTTP library read them: its buffer holds the tokens too. Dropped after the runtime, with
+        // which everything goes that shares its bytes. (Of several pieces in one buffer only the last is wiped; a token answer
+        // comes in one.)
+        let mut received = Vec::new();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -69,22 +73,7 @@ impl HttpSend for OwnClient {
     }
 }
 
-/// The pieces of a body as the HTTP library read them: its buffer holds the tokens too, and is wiped when it is nobody
-/// else's any more. (Of several pieces in one buffer only the last is wiped; a token answer comes in one.)
-#[derive(Default)]
-pub(super) struct Received(pub(super) Vec<Bytes>);
-
-impl Drop for Received {
-    fn drop(&mut self) {
-        for piece in self.0.drain(..) {
-            if let Ok(mut piece) = piece.try_into_mut() {
-                piece.zeroize();
-            }
-        }
-    }
-}
-
-async fn read(mut response: reqwest::Response, received: &mut Received) -> reqwest::Result<http::Response<Bytes>> {
+async fn read(mut response: reqwest::Response, received: &mut Vec<Body>) -> reqwest::Result<http::Response<Bytes>> {
     let mut body = Zeroizing::new(Vec::with_capacity(8 * 1024));
     let mut answer = http::Response::new(Bytes::new());
     *answer.status_mut() = response.status();
@@ -94,7 +83,7 @@ async fn read(mut response: reqwest::Response, received: &mut Received) -> reqwe
                 let room = LARGEST.saturating_sub(body.len());
                 body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 let too_long = chunk.len() > room;
-                received.0.push(chunk);
+                received.push(Body(chunk));
                 if too_long {
                     answer.extensions_mut().insert(Incomplete);
                     break;
@@ -109,7 +98,12 @@ async fn read(mut response: reqwest::Response, received: &mut Received) -> reqwe
             Err(error) => return Err(error),
         }
     }
-    *answer.headers_mut() = std::mem::take(response.headers_mut());
+    // Copies: a header as it came shares the buffer of the body, which could not be wiped then.
+    for name in [RETRY_AFTER, DATE] {
+        if let Some(Ok(value)) = response.headers().get(&name).map(|value| HeaderValue::from_bytes(value.as_bytes())) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
     *answer.body_mut() = Bytes::from(std::mem::take(&mut *body));
     Ok(answer)
 }

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::address::Endpoints;
 use super::answer::{Answer, Exchange, GrantType, classify};
-use super::client::{OwnClient, Received};
-use super::sender::{HttpSend, Incomplete};
+use super::client::OwnClient;
+use super::sender::{Body, HttpSend, Incomplete};
 use super::transport::TransportConfig;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, ErrorKind, Result};
@@ -156,14 +156,13 @@ fn request(
     Ok(request)
 }
 
-/// The answer, and what the service takes for the time of day. The bytes that came are wiped.
+/// The answer, and what the service takes for the time of day.
 fn read(response: http::Response<Bytes>) -> (Answer, Option<String>) {
     let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (retry_after, date) = (text(RETRY_AFTER), text(DATE));
     let status = response.status().as_u16();
     let whole = response.extensions().get::<Incomplete>().is_none() && response.body().len() <= LARGEST;
-    let received = Received(vec![response.into_body()]);
-    let body = Zeroizing::new(received.0.iter().flatten().copied().take(LARGEST).collect());
+    let body = Body(response.into_body());
     (Answer { status, retry_after, body, whole }, date)
 }
 

@@ -1,7 +1,5 @@
 //! What the identity service sends, for fuzzers.
 
-use zeroize::Zeroizing;
-
 use super::account::{self, Reply};
 use super::address::{Endpoints, is_loopback};
 use super::answer::{Answer, GrantType, classify, jwt_times};
@@ -38,7 +36,7 @@ pub(crate) fn claims(token: &str) -> String {
 /// An answer of the account API, in the form of [`error_answer`].
 pub fn account_answer(data: &[u8]) -> String {
     let (status, retry_after, body) = parts(data);
-    let told = account::sessions(&Answer { status, retry_after, body: Zeroizing::new(body.to_vec()), whole: true });
+    let told = account::sessions(&Answer { status, retry_after, body: body.into(), whole: true });
     match told {
         Ok(Reply::Accepted(sessions)) => {
             for session in &sessions {
@@ -59,7 +57,7 @@ pub fn account_answer(data: &[u8]) -> String {
 pub fn discovery(data: &[u8]) -> String {
     let (date, body) = first_line(data);
     let date = String::from_utf8_lossy(date).into_owned();
-    let answer = Answer { status: 200, retry_after: None, body: Zeroizing::new(body.to_vec()), whole: true };
+    let answer = Answer { status: 200, retry_after: None, body: body.into(), whole: true };
     match read(&answer, Some(&date), NOW.wall) {
         Ok(probe) => {
             assert!(!probe.issuer.chars().any(char::is_control));
@@ -112,8 +110,7 @@ fn first_line(data: &[u8]) -> (&[u8], &[u8]) {
 fn all(status: u16, retry_after: Option<&str>, body: &[u8]) -> String {
     let mut told = String::new();
     for whole in [true, false] {
-        let answer =
-            Answer { status, retry_after: retry_after.map(str::to_owned), body: Zeroizing::new(body.to_vec()), whole };
+        let answer = Answer { status, retry_after: retry_after.map(str::to_owned), body: body.into(), whole };
         for (grant_type, plan) in
             [(GrantType::Refresh, Plan::Refresh), (GrantType::Password, Plan::Login), (GrantType::Client, Plan::Login)]
         {

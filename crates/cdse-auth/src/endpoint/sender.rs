@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use zeroize::Zeroize;
 
 use crate::error::{Error, Result};
 
@@ -105,3 +106,28 @@ impl StdError for SendError {
 /// In the extensions of a response: some of its body is missing. Only the status of an error may be used then.
 #[derive(Clone, Copy)]
 pub(super) struct Incomplete;
+
+/// The body of an answer, which may hold tokens: wiped where nobody else has its bytes.
+pub(crate) struct Body(pub(super) Bytes);
+
+impl std::ops::Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for Body {
+    fn from(text: &[u8]) -> Self {
+        Self(Bytes::copy_from_slice(text))
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let Ok(mut bytes) = std::mem::take(&mut self.0).try_into_mut() {
+            bytes.zeroize();
+        }
+    }
+}

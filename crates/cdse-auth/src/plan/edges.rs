@@ -1,6 +1,7 @@
 //! The edges of the model, where a scenario of whole seconds does not look.
 
 use super::*;
+use crate::provider::GrantData;
 use crate::random::Random;
 
 const NOW: Now = Now { wall: 1_800_000_000_000, mono: 5_000_000 };
@@ -184,7 +185,7 @@ fn m5_whoever_has_refused_credentials_is_held_and_everybody_for_two_seconds() {
 #[test]
 fn m5_what_an_older_version_held_for_some_credentials_holds_these() {
     let mut record = held(Class::Refused, NOW.wall - 2000, NOW.wall + 30 * SECOND);
-    record.hold.as_mut().unwrap().credentials = Some(CredentialMark::new(1, &[]));
+    record.hold.as_mut().unwrap().credentials = Some(CredentialMark::new(1, &GrantData::new()));
     assert!(view(&record).refusal(&Want::Fresh, |_| true).is_some_and(|(_, own)| own));
     assert!(view(&record).refusal(&Want::Fresh, |_| false).is_none());
     assert!(view(&record).hold(&Want::Fresh).is_none(), "and nobody else");

@@ -7,7 +7,7 @@ use crate::error::Result;
 const NOW: Millis = 1_800_000_000_000;
 
 fn answer(status: u16, body: impl AsRef<[u8]>) -> Answer {
-    Answer { status, retry_after: None, body: Zeroizing::new(body.as_ref().to_vec()), whole: true }
+    Answer { status, retry_after: None, body: body.as_ref().into(), whole: true }
 }
 
 fn login(status: u16, body: impl AsRef<[u8]>) -> Outcome {
