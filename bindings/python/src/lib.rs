@@ -1,0 +1,30 @@
+//! The native half of the Python package `cdse-auth`: the library behind the names of the package's interface page.
+//!
+//! Two rules hold everywhere. The interpreter is never held while the library may wait for a lock or poll a future; and no
+//! lock of this crate is held while Python code runs.
+
+mod errors;
+mod form;
+mod fork;
+mod http_client;
+mod manager;
+mod pending;
+mod store;
+mod texts;
+mod wait;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = true)]
+mod _native {
+    #[pymodule_export]
+    use super::fork::{after_fork_in_child, settle_all};
+    #[pymodule_export]
+    use super::form::TotpSecret;
+    #[pymodule_export]
+    use super::manager::Core;
+    #[pymodule_export]
+    use super::pending::Pending;
+    #[pymodule_export]
+    use super::store::{FileStore, MemoryStore};
+}
