@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use super::client::ClientIndex;
-use super::contents::Realm;
-use super::mint::TokenAnswer;
+use super::claims::Object;
+use super::contents::{ClientIndex, Kind, Realm, Session};
 use super::refusal::Refusal;
 use super::scope::Scope;
-use super::session::{Kind, Session};
 use super::time::Seconds;
 use super::user::{CodeCheck, UserIndex};
 use crate::config::KeycloakVersion;
@@ -25,7 +23,7 @@ pub(crate) struct PasswordGrant<'a> {
 
 impl Realm {
     /// Logs in and opens a session.
-    pub(crate) fn password_grant(&mut self, now: Seconds, grant: &PasswordGrant<'_>) -> Result<TokenAnswer, Refusal> {
+    pub(crate) fn password_grant(&mut self, now: Seconds, grant: &PasswordGrant<'_>) -> Result<Object, Refusal> {
         if !self.client(grant.client).direct_grants {
             return Err(Refusal::NoDirectGrants);
         }
@@ -47,8 +45,7 @@ impl Realm {
             kind,
             user,
             client: Some(grant.client),
-            openid: scope.openid,
-            scope: scope.granted,
+            scope,
             started: now,
             last_access: now,
             generation: 0,
