@@ -5,8 +5,9 @@ mod json;
 mod queue;
 
 pub use action::{Action, Edit};
-pub(crate) use json::FaultJson;
 pub(crate) use queue::Queue;
+
+use serde::Deserialize;
 
 use crate::endpoint::{Endpoint, Grant};
 
@@ -20,16 +21,27 @@ use crate::endpoint::{Endpoint, Grant};
 /// sandbox.script(Fault::token(Action::Reset { processed: true }).grant(Grant::RefreshToken).times(3));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "struct FaultJson")]
 pub struct Fault {
     /// The endpoint whose requests meet it; [`Endpoint::Any`] is all of them.
+    #[serde(default = "token")]
     pub endpoint: Endpoint,
     /// If set, only requests for this grant meet it.
     pub grant: Option<Grant>,
     /// How many requests meet it; `u32::MAX` is all of them until faults are cleared.
+    #[serde(default = "once")]
     pub times: u32,
     /// What happens to them.
     pub action: Action,
+}
+
+fn token() -> Endpoint {
+    Endpoint::Token
+}
+
+fn once() -> u32 {
+    1
 }
 
 impl Fault {

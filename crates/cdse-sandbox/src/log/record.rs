@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use super::{Counters, Request};
 
 /// Names an entry of the log for as long as the service runs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Serial(u64);
+pub(crate) type Serial = u64;
 
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -24,7 +23,7 @@ impl Record {
     }
 
     pub(crate) fn enter(&mut self, request: Request) -> Serial {
-        let serial = Serial(self.first + self.requests.len() as u64);
+        let serial = self.first + self.requests.len() as u64;
         self.requests.push_back(request);
         while self.requests.len() > self.capacity {
             self.requests.pop_front();
@@ -34,7 +33,7 @@ impl Record {
     }
 
     /// The entry, unless it has been cleared away.
-    pub(crate) fn entry(&mut self, Serial(serial): Serial) -> Option<&mut Request> {
+    pub(crate) fn entry(&mut self, serial: Serial) -> Option<&mut Request> {
         let index = usize::try_from(serial.checked_sub(self.first)?).ok()?;
         self.requests.get_mut(index)
     }

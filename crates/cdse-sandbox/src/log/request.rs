@@ -38,7 +38,7 @@ pub struct Request {
     #[serde(serialize_with = "unix_seconds")]
     pub started: SystemTime,
     /// When its answer was handed to the connection or its client was seen to be gone, by the service's clock.
-    #[serde(serialize_with = "unix_seconds_or_null")]
+    #[serde(serialize_with = "unix_seconds")]
     pub finished: Option<SystemTime>,
 }
 
@@ -49,14 +49,10 @@ impl Request {
     }
 }
 
-fn unix_seconds<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64())
-}
-
-#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
-fn unix_seconds_or_null<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => unix_seconds(time, serializer),
-        None => serializer.serialize_none(),
-    }
+fn unix_seconds<S: Serializer>(
+    time: &(impl Copy + Into<Option<SystemTime>>),
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let time: Option<SystemTime> = (*time).into();
+    time.map(|time| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()).serialize(serializer)
 }
