@@ -55,11 +55,6 @@ impl Sandbox {
         format!("{}/protocol/openid-connect/token", self.realm_url())
     }
 
-    /// The logout endpoint.
-    pub fn logout_url(&self) -> String {
-        format!("{}/protocol/openid-connect/logout", self.realm_url())
-    }
-
     /// A resource that needs a valid access token.
     pub fn resource_url(&self) -> String {
         format!("{}{RESOURCE_PATH}", self.shared.origin)

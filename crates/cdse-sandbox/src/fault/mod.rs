@@ -2,10 +2,10 @@
 
 mod action;
 mod json;
-mod queue;
 
 pub use action::{Action, Edit};
-pub(crate) use queue::Queue;
+
+use std::collections::VecDeque;
 
 use serde::Deserialize;
 
@@ -22,6 +22,7 @@ use crate::endpoint::{Endpoint, Grant};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, Deserialize)]
+// What JSON that is no fault is told it should be.
 #[serde(deny_unknown_fields, expecting = "struct FaultJson")]
 pub struct Fault {
     /// The endpoint whose requests meet it; [`Endpoint::Any`] is all of them.
@@ -75,5 +76,35 @@ impl Fault {
 
     fn fits(&self, endpoint: Endpoint, grant: Option<Grant>) -> bool {
         (self.endpoint == Endpoint::Any || self.endpoint == endpoint) && (self.grant.is_none() || self.grant == grant)
+    }
+}
+
+/// The faults that wait for their requests.
+#[derive(Debug, Default)]
+pub(crate) struct Queue(VecDeque<Fault>);
+
+impl Queue {
+    pub(crate) fn push(&mut self, fault: Fault) {
+        if fault.times > 0 {
+            self.0.push_back(fault);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What happens to a request, if anything does.
+    pub(crate) fn take(&mut self, endpoint: Endpoint, grant: Option<Grant>) -> Option<Action> {
+        let index = self.0.iter().position(|fault| fault.fits(endpoint, grant))?;
+        let fault = self.0.get_mut(index)?;
+        let action = fault.action.clone();
+        if fault.times != u32::MAX {
+            fault.times -= 1;
+            if fault.times == 0 {
+                self.0.remove(index);
+            }
+        }
+        Some(action)
     }
 }
