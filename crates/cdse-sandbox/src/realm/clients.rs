@@ -40,6 +40,7 @@ impl Realm {
         if !self.client(client).service_account {
             return Err(Refusal::NoServiceAccount);
         }
-        Ok(self.mint_for_service_account(now, client, &Scope::requested(scope)?))
+        let scope = Scope::requested(scope)?;
+        Ok(self.mint(now, client, &scope, self.access_lifespan(client), "trrtcc", None))
     }
 }

@@ -7,7 +7,7 @@ use super::contents::{ClientIndex, Kind, Realm, Session};
 use super::refusal::Refusal;
 use super::scope::Scope;
 use super::time::Seconds;
-use super::user::{CodeCheck, UserIndex};
+use super::user::UserIndex;
 use crate::config::KeycloakVersion;
 
 /// A password grant, as its form fields say it.
@@ -72,28 +72,18 @@ impl Realm {
         if record.lockout.is_locked(now) {
             return Err(Refusal::Locked);
         }
-        let refusal = if grant.password != Some(record.user.password.as_str()) {
-            Some(Refusal::WrongCredentials)
+        let checked = if grant.password != Some(record.user.password.as_str()) {
+            Err(Refusal::WrongCredentials)
         } else if !record.user.enabled {
             return Err(Refusal::AccountDisabled);
         } else {
-            match record.check_code(now, grant.code) {
-                CodeCheck::Accepted => None,
-                CodeCheck::Wrong => Some(Refusal::WrongCredentials),
-                CodeCheck::Used => Some(Refusal::UsedCode),
-            }
+            record.check_code(now, grant.code)
         };
-        match refusal {
-            Some(refusal) => {
-                if let Some(rule) = rule {
-                    record.lockout.failed(&rule, now);
-                }
-                Err(refusal)
-            }
-            None => {
-                record.lockout.succeeded();
-                Ok(index)
-            }
+        match rule {
+            _ if checked.is_ok() => record.lockout.succeeded(),
+            Some(rule) => record.lockout.failed(&rule, now),
+            None => {}
         }
+        checked.map(|()| index)
     }
 }

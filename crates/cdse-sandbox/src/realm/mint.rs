@@ -43,12 +43,8 @@ impl Realm {
         Ok(self.mint(now, client, &session.scope, life, &context, Some((&session, refresh_life))))
     }
 
-    pub(super) fn mint_for_service_account(&mut self, now: Seconds, client: ClientIndex, scope: &Scope) -> Object {
-        self.mint(now, client, scope, self.access_lifespan(client), "trrtcc", None)
-    }
-
     /// The token endpoint's answer of success. A session comes with the life of its refresh token, which may have no end.
-    fn mint(
+    pub(super) fn mint(
         &mut self,
         now: Seconds,
         client: ClientIndex,
@@ -118,7 +114,7 @@ impl Realm {
         }
     }
 
-    fn access_lifespan(&self, client: ClientIndex) -> Seconds {
+    pub(super) fn access_lifespan(&self, client: ClientIndex) -> Seconds {
         self.client(client).access_lifespan.unwrap_or(self.lifetimes.access).as_secs()
     }
 }

@@ -35,7 +35,7 @@ impl Realm {
         if self.access_tokens.get(text).is_some_and(|token| token.client != client) {
             return Err(Refusal::UnmatchingClients);
         }
-        let alive = self.verify(now, text).is_ok_and(|token| self.open_session(now, token).is_ok());
+        let alive = self.check_bearer(now, text).is_ok();
         match self.access_tokens.get_mut(text) {
             Some(token) if alive => {
                 token.revoked = true;
