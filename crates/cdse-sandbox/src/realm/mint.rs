@@ -143,21 +143,21 @@ impl Holder<'_> {
             ("resource_access", json!({ "account": { "roles": account_roles } })),
             ("scope", json!(scope)),
         ];
-        let claims = self.claims("Bearer", "account", jti, Some(life), own, profile);
+        let claims = self.claims("Bearer", "account", &jti, Some(life), own, profile);
         jwt::encode::<256>("RS256", &self.realm.access_kid, &claims)
     }
 
     fn id_token(&self, life: Seconds, access_token: &str, profile: Fields) -> String {
         let digest = Sha256::digest(access_token.as_bytes());
         let own = vec![("at_hash", json!(BASE64URL_NOPAD.encode(&digest[..16]))), ("acr", json!("1"))];
-        let claims = self.claims("ID", self.client_id, random::uuid(), Some(life), own, profile);
+        let claims = self.claims("ID", self.client_id, &random::uuid(), Some(life), own, profile);
         jwt::encode::<256>("RS256", &self.realm.access_kid, &claims)
     }
 
     fn refresh_token(&self, life: Option<Seconds>, scope: &str) -> String {
         let typ = if life.is_some() { "Refresh" } else { "Offline" };
         let claims = |scope: &str, rest| {
-            self.claims(typ, &self.realm.issuer, random::uuid(), life, vec![("scope", json!(scope))], rest)
+            self.claims(typ, &self.realm.issuer, &random::uuid(), life, vec![("scope", json!(scope))], rest)
         };
         if !self.is_26() {
             return jwt::encode::<32>("HS256", &self.realm.refresh_kid, &claims(scope, Vec::new()));
@@ -172,7 +172,7 @@ impl Holder<'_> {
     }
 
     /// What every token says, with `own` in the middle and `rest` at the end.
-    fn claims(&self, typ: &str, aud: &str, jti: String, life: Option<Seconds>, own: Fields, rest: Fields) -> Object {
+    fn claims(&self, typ: &str, aud: &str, jti: &str, life: Option<Seconds>, own: Fields, rest: Fields) -> Object {
         let name = |is_here: bool| json!(self.session.filter(|_| is_here));
         let common = vec![
             ("exp", json!(life.map(|life| self.now + life))),
