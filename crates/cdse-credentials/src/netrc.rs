@@ -126,31 +126,19 @@ fn entries(text: &[u8]) -> (Vec<Entry>, Option<usize>) {
     let mut outside = None;
     let mut words = words(text).into_iter();
     while let Some((line, word)) = words.next() {
-        let mut value = || words.next().map_or((false, Word::default()), |(_, word)| (true, word));
-        let taken = match (&word[..], entries.last_mut()) {
-            (b"machine", _) => {
-                let (is_there, machine) = value();
-                entries.push(Entry { machine, ..Entry::default() });
-                is_there
-            }
-            (b"default", _) => {
-                entries.push(Entry::default());
-                true
-            }
-            (b"login", Some(entry)) => {
-                let (is_there, login) = value();
-                entry.login = login;
-                is_there
-            }
-            (b"password", Some(entry)) => {
-                let (is_there, password) = value();
-                entry.password = password;
-                is_there
-            }
-            (b"account", Some(_)) => value().0,
-            _ => false,
+        if matches!(&word[..], b"machine" | b"default") {
+            entries.push(Entry::default());
+        }
+        let mut account = Word::default();
+        let place = match (&word[..], entries.last_mut()) {
+            (b"default", _) => continue,
+            (b"machine", Some(entry)) => Some(&mut entry.machine),
+            (b"login", Some(entry)) => Some(&mut entry.login),
+            (b"password", Some(entry)) => Some(&mut entry.password),
+            (b"account", Some(_)) => Some(&mut account),
+            _ => None,
         };
-        if !taken {
+        if place.and_then(|place| Some(*place = words.next()?.1)).is_none() {
             let odd = entries.last_mut().map_or(&mut outside, |entry| &mut entry.odd);
             odd.get_or_insert(line);
         }
