@@ -110,8 +110,9 @@ impl Environment {
         }
         if let Some(secret) = &self.totp_secret {
             let name = self.totp_secret_name;
-            let secret = TotpSecret::new(secret.expose())
-                .map_err(|error| Error::invalid(name, format!("{name}: {}", error.message())).hinted(error.hint()))?;
+            let secret = TotpSecret::new(secret.expose()).map_err(|error| {
+                Error::invalid(name, format!("{name}: {}", error.message())).with_hint(error.hint())
+            })?;
             return Ok(user.with_totp_secret(secret));
         }
         if let Some(command) = &self.totp_command {

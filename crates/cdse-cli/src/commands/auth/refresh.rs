@@ -36,15 +36,12 @@ pub(crate) fn run(call: &Call) -> Result<()> {
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
     output::note(&format!("renewed ({}): the access token is valid until {end}", session.source()));
     explain::news(&session).iter().for_each(|problem| output::warn(&problem.to_string()));
-    if !output::is_json() {
-        return Ok(());
-    }
-    Ok(output::stdout(&output::json(&Report {
+    output::answer(&Report {
         source: session.source().to_string(),
         profile: session.source().profile().map(Name::as_str),
         username: session.username(),
         access_expires_at: status.access_expires_at.and_then(time::rfc3339),
         session_expires_at: status.session_expires_at.and_then(time::rfc3339),
         warnings: output::warnings(),
-    }))?)
+    })
 }
