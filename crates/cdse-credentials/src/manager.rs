@@ -50,7 +50,8 @@ pub fn for_login(
 ) -> Result<(TokenManager, Arc<dyn TokenStore>)> {
     let realm = environment.realm();
     let store = state.session(&slot(&provider, realm)?, kind, may_unlock)?;
-    Ok((build(provider, realm, environment, Some(Arc::clone(&store)), Mode::OneShot)?, store))
+    let builder = Manager::builder(provider).realm_url(realm);
+    Ok((build(builder, environment, Some(Arc::clone(&store)), Mode::OneShot)?, store))
 }
 
 /// A manager without a session, to ask the service what it is.
@@ -60,7 +61,8 @@ pub fn for_login(
 /// [`Error::InvalidConfig`] for an address that cannot be used.
 pub fn anonymous(environment: &Environment) -> Result<TokenManager> {
     environment.check_realm()?;
-    build(AccessTokenAuth::new("none"), environment.realm(), environment, None, Mode::Inspect)
+    let builder = Manager::builder(AccessTokenAuth::new("none")).realm_url(environment.realm());
+    build(builder, environment, None, Mode::Inspect)
 }
 
 /// A manager of an access token alone, which it can neither renew nor store.
@@ -70,7 +72,7 @@ pub fn anonymous(environment: &Environment) -> Result<TokenManager> {
 /// [`Error::Auth`] for an address that cannot be used.
 pub fn of_access_token(token: &str, token_url: &str, environment: &Environment) -> Result<TokenManager> {
     let builder = Manager::builder(AccessTokenAuth::new(token)).token_url(token_url);
-    with_settings(builder, environment, None, Mode::Inspect)
+    build(builder, environment, None, Mode::Inspect)
 }
 
 /// The slot that a provider has at a realm: the library knows how an address becomes a token endpoint.
@@ -86,17 +88,8 @@ pub fn slot(provider: &dyn AuthProvider, realm: &str) -> Result<Slot, cdse_auth:
     Ok(Manager::builder(pointer).realm_url(realm).build()?.slot().clone())
 }
 
+/// A manager with the settings of the environment.
 pub(crate) fn build(
-    provider: impl AuthProvider + 'static,
-    realm: &str,
-    environment: &Environment,
-    store: Option<Arc<dyn TokenStore>>,
-    mode: Mode,
-) -> Result<TokenManager> {
-    with_settings(Manager::builder(provider).realm_url(realm), environment, store, mode)
-}
-
-pub(crate) fn with_settings(
     builder: TokenManagerBuilder,
     environment: &Environment,
     store: Option<Arc<dyn TokenStore>>,

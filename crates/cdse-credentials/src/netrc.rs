@@ -31,11 +31,8 @@ const LARGEST: u64 = 1024 * 1024;
 pub(crate) fn path(environment: &Environment) -> Result<PathBuf> {
     let name = if cfg!(windows) { "_netrc" } else { ".netrc" };
     let home = || environment.home.as_ref().map(|home| home.join(name));
-    environment
-        .netrc
-        .clone()
-        .or_else(home)
-        .ok_or_else(|| invalid("there is no home folder with a netrc file: set NETRC"))
+    let path = environment.netrc.clone().or_else(home);
+    path.ok_or_else(|| invalid("there is no home folder with a netrc file: set NETRC"))
 }
 
 /// The user of the realm's machine. The password of one service is nothing for another, so a realm of another address
@@ -138,7 +135,9 @@ fn entries(text: &[u8]) -> (Vec<Entry>, Option<usize>) {
             (b"account", Some(_)) => Some(&mut account),
             _ => None,
         };
-        if place.and_then(|place| Some(*place = words.next()?.1)).is_none() {
+        if let Some((place, (_, value))) = place.and_then(|place| Some((place, words.next()?))) {
+            *place = value;
+        } else {
             let odd = entries.last_mut().map_or(&mut outside, |entry| &mut entry.odd);
             odd.get_or_insert(line);
         }
@@ -210,10 +209,8 @@ fn machines(realm: &str, is_default: bool) -> Vec<String> {
 }
 
 fn open_to_others(path: &Path) -> Option<String> {
-    let is_open = cdse_files::PrivateFile::new(path).is_open_to_others();
-    is_open.then(|| {
-        format!("other users can read the passwords in {}: run `chmod 600 {}`", path.display(), path.display())
-    })
+    let (is_open, shown) = (cdse_files::PrivateFile::new(path).is_open_to_others(), path.display());
+    is_open.then(|| format!("other users can read the passwords in {shown}: run `chmod 600 {shown}`"))
 }
 
 #[cfg(test)]

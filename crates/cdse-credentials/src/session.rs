@@ -5,7 +5,8 @@ use std::sync::Arc;
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::{
     AccessTokenAuth, AuthProvider, ClientCredentialsAuth, DEFAULT_REALM_URL, ErrorKind, FileTokenStore, Grant,
-    MemoryTokenStore, PasswordAuth, RefreshTokenAuth, Secret, SessionState, Slot, StoredSession, TokenStore,
+    MemoryTokenStore, PasswordAuth, RefreshTokenAuth, Secret, SessionState, Slot, StoredSession,
+    TokenManager as Manager, TokenStore,
 };
 use cdse_files::PrivateFile;
 
@@ -15,7 +16,7 @@ use crate::environment::Environment;
 use crate::error::{Error, NotLoggedIn, OtherService, Result};
 use crate::input;
 use crate::listing;
-use crate::manager::{build, is_same_realm, slot as slot_of, with_settings};
+use crate::manager::{build, is_same_realm, slot as slot_of};
 use crate::mode::Mode;
 use crate::name::Name;
 use crate::netrc;
@@ -114,7 +115,8 @@ impl Session {
                 environment.check_realm()?;
                 let token = variable(&environment.access_token);
                 check_access_token(&token)?;
-                let manager = build(AccessTokenAuth::new(token), realm, environment, None, mode)?;
+                let builder = Manager::builder(AccessTokenAuth::new(token)).realm_url(realm);
+                let manager = build(builder, environment, None, mode)?;
                 Self { beside: profile_that_is_logged_in(environment), ..Self::new(source, manager, None, None) }
             }
             Source::RefreshToken => {
@@ -189,8 +191,8 @@ impl Session {
             }
         }
         let store = state.session(&slot, profile.store, false)?;
-        let store_too = Some(Arc::clone(&store));
-        let manager = build(profile.pointer(), &profile.identity_url, environment, store_too, mode)?;
+        let builder = Manager::builder(profile.pointer()).realm_url(&profile.identity_url);
+        let manager = build(builder, environment, Some(Arc::clone(&store)), mode)?;
         let username = profile.username.clone();
         Ok(Some(Self::new(&Source::Profile(name.clone()), manager, Some(store), username)))
     }
@@ -206,9 +208,8 @@ impl Session {
         let Some(slot) = slot else { return Ok(None) };
         let username = slot.subject.clone().filter(|_| slot.grant == Grant::Password);
         let token_url = slot.token_url.clone();
-        let provider = StoredSession::new(slot, username.clone());
-        let builder = cdse_auth::TokenManager::builder(provider).token_url(&token_url);
-        let manager = with_settings(builder, environment, Some(Arc::clone(&store)), mode)?;
+        let builder = Manager::builder(StoredSession::new(slot, username.clone())).token_url(&token_url);
+        let manager = build(builder, environment, Some(Arc::clone(&store)), mode)?;
         Ok(Some(Self::new(source, manager, Some(store), username)))
     }
 
@@ -238,7 +239,8 @@ impl Session {
             _ if slot.grant == Grant::ClientCredentials => client_store(environment, &slot),
             _ => StateFolder::of(environment)?.session(&slot, StoreKind::File, false)?,
         };
-        let manager = build(provider, environment.realm(), environment, Some(Arc::clone(&store)), mode)?;
+        let builder = Manager::builder(provider).realm_url(environment.realm());
+        let manager = build(builder, environment, Some(Arc::clone(&store)), mode)?;
         Ok(Self::new(source, manager, Some(store), username))
     }
 

@@ -102,7 +102,7 @@ impl PrivateFile {
     /// The lock file.
     #[must_use]
     pub fn lock_path(&self) -> PathBuf {
-        self.beside("", ".lock")
+        self.folder().join(self.name("", ".lock"))
     }
 
     /// The contents, or `None` if there is no file.
@@ -182,7 +182,7 @@ impl PrivateFile {
     ///
     /// [`ErrorKind::Unwritable`] if the system refuses.
     pub fn set_aside(&self, suffix: &str) -> Result<PathBuf> {
-        let aside = self.beside("", suffix);
+        let aside = self.folder().join(self.name("", suffix));
         fs::rename(&self.path, &aside).map_err(|error| Error::unwritable(&self.path, "set aside", error))?;
         Ok(aside)
     }
@@ -280,11 +280,11 @@ impl PrivateFile {
         self.warnings().found.push(Warning { kind, text });
     }
 
-    fn beside(&self, before: &str, after: &str) -> PathBuf {
+    fn name(&self, before: &str, after: &str) -> OsString {
         let mut name = OsString::from(before);
         name.push(self.path.file_name().unwrap_or_default());
         name.push(after);
-        self.folder().join(name)
+        name
     }
 
     fn check_file(&self, file: &File, path: &Path, metadata: &Metadata) -> Result<()> {
@@ -360,9 +360,7 @@ impl PrivateFile {
     }
 
     fn temporary(&self) -> io::Result<NamedTempFile> {
-        let mut prefix = OsString::from(".");
-        prefix.push(self.path.file_name().unwrap_or_default());
-        prefix.push(".");
+        let prefix = self.name(".", ".");
         let mut names = tempfile::Builder::new();
         let names = names.prefix(&prefix).suffix(".tmp").rand_bytes(12);
         self.steps.take(FileOperation::CreateTemporary, || names.make_in(self.folder(), os::create_private))
@@ -402,7 +400,7 @@ impl PrivateFile {
     /// Removes temporary files of this age, and those from the future: a clock was set back since they were written.
     fn remove_leftovers_older_than(&self, age: Duration) {
         let Ok(entries) = fs::read_dir(self.folder()) else { return };
-        let start = self.beside(".", ".").file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let start = self.name(".", ".").to_string_lossy().into_owned();
         let now = lock::now();
         for entry in entries.flatten() {
             let name = entry.file_name();

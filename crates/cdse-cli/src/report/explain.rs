@@ -12,7 +12,7 @@ const A_STEP: i64 = 30;
 /// Says before any request that this kind of credential does not reach the service.
 pub(crate) fn check_reach(session: &Session, service: Option<DataService>) -> Result<()> {
     let grant = session.manager().as_async().slot().grant;
-    service.map_or(Ok(()), |service| grant.check_reach(service)).map_err(|error| explain(session, error))
+    service.map_or(Ok(()), |service| grant.check_reach(service)).map_err(|error| of(session, error))
 }
 
 /// Reads the store, and says what was mended: permissions that let other users read it.
@@ -31,12 +31,11 @@ pub(crate) fn news(session: &Session) -> Vec<Problem> {
 }
 
 /// Whose session it is, for people.
-pub(crate) fn who(session: &Session) -> String {
-    let slot = session.manager().as_async().slot();
-    match session.username() {
-        Some(name) => name.to_owned(),
-        None if slot.grant == Grant::ClientCredentials => format!("client {}", slot.client_id),
-        None => "the session".to_owned(),
+pub(crate) fn who(username: Option<&str>, grant: Grant, client: &str, unnamed: &str) -> String {
+    match username {
+        Some(name) => output::one_line(name),
+        None if grant == Grant::ClientCredentials => format!("client {}", output::one_line(client)),
+        None => unnamed.to_owned(),
     }
 }
 
@@ -74,7 +73,7 @@ pub(crate) fn clock_fault(ahead: i64, most: i64) -> Option<String> {
 }
 
 /// What the library says of a session, with the name of what has to be changed.
-pub(crate) fn explain(session: &Session, error: Error) -> Fail {
+pub(crate) fn of(session: &Session, error: Error) -> Fail {
     let kind = error.kind();
     let message = error.message().to_owned();
     let fail = Fail::from(error);

@@ -15,15 +15,9 @@ static STDERR: Stderr = Stderr;
 
 /// With `--json`, a line of its own.
 #[derive(Serialize, Debug)]
-struct Line {
-    log: Logged,
-}
-
-#[derive(Serialize, Debug)]
-struct Logged {
-    time: String,
-    level: String,
-    message: String,
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Log { time: String, level: String, message: String },
 }
 
 /// From now on it is said. Without `-v` and `CDSE_LOG` nothing is set up. `-v` wins.
@@ -58,13 +52,12 @@ impl Log for Stderr {
             output::warn(&record.args().to_string());
             return;
         }
-        let moment = humantime::format_rfc3339_millis(time::now()).to_string();
+        let time = humantime::format_rfc3339_millis(time::now()).to_string();
         let (level, message) = (record.level().as_str().to_ascii_lowercase(), record.args().to_string());
         if output::is_json() {
-            let logged = Logged { time: moment, level, message: output::one_line(&message) };
-            output::stderr(&output::json_line(&Line { log: logged }));
+            output::stderr(&output::json_line(&Line::Log { time, level, message: output::one_line(&message) }));
         } else {
-            output::line(&level, &format!("{moment} {message}"));
+            output::line(&level, &format!("{time} {message}"));
         }
     }
 

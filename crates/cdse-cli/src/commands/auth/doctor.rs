@@ -36,9 +36,11 @@ struct Check {
 /// A clock that is off by more than this makes codes fail (RFC 6238: a step is 30 s).
 const SKEW: i64 = 20;
 
+type Run<'a> = fn(&mut Doctor<'a>) -> Result<()>;
+
 pub(crate) fn run(call: &Call) -> Result<ExitCode> {
     let mut doctor = Doctor { call, check: "", checks: Vec::new(), exit: 0 };
-    let checks: [(&str, fn(&mut _) -> Result<()>); 7] = [
+    let checks: [(&str, Run<'_>); 7] = [
         ("environment", Doctor::variables),
         ("state folder", Doctor::state_folder),
         ("profiles", Doctor::profiles),

@@ -4,7 +4,6 @@
 use crate::args::call::Call;
 use crate::args::service;
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
 use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Mode, Session, Source, input as check};
@@ -74,10 +73,10 @@ impl Command {
 }
 
 fn once(mut file: HeaderFile, session: &Session) -> Result<()> {
-    let header = session.manager().authorization_header().map_err(|error| explain(session, error))?;
+    let header = session.manager().authorization_header().map_err(|error| explain::of(session, error))?;
     let written = file.write(&line(&header));
     explain::say_what_was_mended(session);
-    session.manager().settle().map_err(|error| explain(session, error))?;
+    session.manager().settle().map_err(|error| explain::of(session, error))?;
     written
 }
 
@@ -89,7 +88,7 @@ fn watch(mut file: HeaderFile, session: &Session, told: progress::Shown) -> Resu
         Err(error) => {
             // Explaining may wait for the signal's handler, which waits for this.
             drop(unfinished);
-            return Err(explain(session, error));
+            return Err(explain::of(session, error));
         }
     };
     // Nothing but renewals wakes this process from here on.
@@ -131,7 +130,7 @@ fn follow(session: &Session, news: &Sender<News>) {
         let next = match session.manager().authorization_header() {
             Ok(header) => current(session, header),
             Err(error) if error.kind() == ErrorKind::ShutDown => return,
-            Err(error) => News { header: None, until: None, trouble: Some(explain(session, error).message) },
+            Err(error) => News { header: None, until: None, trouble: Some(explain::of(session, error).message) },
         };
         if news.send(next).is_err() {
             return;
@@ -153,7 +152,7 @@ fn current(session: &Session, header: HeaderValue) -> News {
     let could_renew = tokens.is_some_and(|tokens| tokens.refresh_token().is_some());
     if could_renew && !is_alone {
         let why = status.last_error.filter(|error| error.kind() != ErrorKind::ShutDown);
-        let why = why.map_or_else(|| "the session has ended".to_owned(), |error| explain(session, error).message);
+        let why = why.map_or_else(|| "the session has ended".to_owned(), |error| explain::of(session, error).message);
         return News { header: None, until: None, trouble: Some(why) };
     }
     let end = until.map_or_else(|| "its end".to_owned(), time::for_people);
@@ -188,7 +187,7 @@ fn tend(file: &mut HeaderFile, session: &Session, news: &mpsc::Receiver<News>) -
                 // Nobody can bring this one back.
                 file.keep(None);
                 let ended = Error::new(ErrorKind::ReauthRequired, "the token has ended");
-                return Err(explain(session, ended));
+                return Err(explain::of(session, ended));
             }
             let text = "the token has ended, and nothing has renewed it".to_owned();
             output::warn(&format!("{text}; still watching"));

@@ -25,10 +25,7 @@ pub(crate) fn run(call: &Call) -> Result<()> {
     let active = Source::Profile(profile_in_use(&call.selection, &call.environment)?);
     let entry = |Stored { source, session, .. }| {
         let is_active = source == active;
-        let report = match session {
-            Ok(session) => Examined::of(source, session.as_ref()).report,
-            Err(error) => Examined::unusable(source, &error.into()).report,
-        };
+        let report = Examined::stored(source, &session).report;
         Entry {
             profile: report.profile,
             active: is_active,

@@ -2,7 +2,6 @@
 
 use crate::args::call::Call;
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
 use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Active, Mode, Name, Profile, Session, Source, StateFolder, Stored, StoredSessions};
@@ -134,7 +133,7 @@ impl Command {
             profile.as_ref().map_or(Ok(()), Pointer::forget)?;
         }
         drop(unfinished);
-        ended.map_err(|error| explain(session, error))?;
+        ended.map_err(|error| explain::of(session, error))?;
         self.say(source, &others, session, end);
         let slot = session.manager().as_async().slot();
         Ok(Some(Ended {
@@ -147,7 +146,8 @@ impl Command {
     }
 
     fn say(&self, source: &Source, others: &[Name], session: &Session, end: Option<SystemTime>) {
-        let who = output::one_line(&explain::who(session));
+        let slot = session.manager().as_async().slot();
+        let who = explain::who(session.username(), slot.grant, &slot.client_id, "the session");
         let places: Vec<String> = others.iter().map(|name| format!(", profile {name}")).collect();
         let place = format!("{source}{}", places.concat());
         if self.local {
@@ -204,7 +204,7 @@ fn others(source: &Source, session: &Session, call: &Call) -> Vec<Name> {
 fn unreadable(session: &Session, error: Error) -> Fail {
     let hint = "remove the file; its session ends by itself, or `cdse auth sessions end` ends it from another login";
     let damaged = error.kind() == ErrorKind::StoreDamaged;
-    let fail = explain(session, error);
+    let fail = explain::of(session, error);
     if damaged { fail.hint(hint) } else { fail }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::args::call::Call;
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
 use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Mode, Name, Source};
@@ -30,7 +29,7 @@ pub(crate) fn run(call: &Call) -> Result<()> {
     let renewed = session.manager().force_refresh();
     // Also one that takes longer than this caller waits is finished: its answer may be the only one.
     let settled = session.manager().settle();
-    renewed.and(settled).map_err(|error| explain(&session, error))?;
+    renewed.and(settled).map_err(|error| explain::of(&session, error))?;
     drop(told);
     let status = session.manager().status();
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();

@@ -3,9 +3,8 @@
 use crate::args::call::Call;
 use crate::args::{candidates, duration};
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
-use crate::report::{output, progress, table, time};
+use crate::report::{explain, output, progress, table, time};
 use cdse_credentials::{Mode, Session};
 use std::time::{Duration, SystemTime};
 
@@ -79,7 +78,7 @@ impl Command {
         let session = call.open(Mode::OneShot)?;
         signals::protect(session.manager());
         let told = progress::show(session.manager());
-        let open = session.manager().sessions().map_err(|error| explain(&session, error))?;
+        let open = session.manager().sessions().map_err(|error| explain::of(&session, error))?;
         drop(told);
         let done = match &self.action {
             None | Some(Action::List) => list(&open),
@@ -163,7 +162,7 @@ fn end(session: &Session, chosen: &[&AccountSession]) -> Result<()> {
         match session.manager().end_session(&one.id) {
             Ok(()) => ended.push(Shown::from(*one)),
             Err(error) => {
-                failed = Some(explain(session, error));
+                failed = Some(explain::of(session, error));
                 break;
             }
         }

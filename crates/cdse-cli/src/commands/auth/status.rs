@@ -2,9 +2,8 @@
 
 use crate::args::call::Call;
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
-use crate::report::{output, progress, time};
+use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Mode, Session, Source, Stored, winner};
 use std::process::ExitCode;
 
@@ -42,9 +41,15 @@ struct Hold {
 }
 
 #[derive(Serialize, Debug)]
-struct Store {
+pub(super) struct Store {
     kind: &'static str,
     path: Option<String>,
+}
+
+impl From<&StoreDescription> for Store {
+    fn from(store: &StoreDescription) -> Self {
+        Self { kind: store.kind, path: store.path.as_ref().map(|path| path.to_string_lossy().into_owned()) }
+    }
 }
 
 #[derive(clap::Args, Debug)]
@@ -93,11 +98,7 @@ fn examine_all(call: &Call) -> Result<Vec<(Examined, Option<Session>)>> {
         found.push((Examined::of(source, session.as_ref()), session));
     }
     for Stored { source, session, .. } in call.stored()? {
-        let entry = match session {
-            Ok(session) => (Examined::of(source, session.as_ref()), session),
-            Err(error) => (Examined::unusable(source, &error.into()), None),
-        };
-        found.push(entry);
+        found.push((Examined::stored(source, &session), session.ok().flatten()));
     }
     Ok(found)
 }
@@ -129,8 +130,12 @@ impl Examined {
         Self { report, status: Some(status), source, exit }
     }
 
-    /// Where not even the way to the session can be understood.
-    pub(super) fn unusable(source: Source, fail: &Fail) -> Self {
+    /// Where not even the way to the session can be understood, that is its problem.
+    pub(super) fn stored(source: Source, session: &Result<Option<Session>, cdse_credentials::Error>) -> Self {
+        let fail = match session {
+            Ok(session) => return Self::of(source, session.as_ref()),
+            Err(error) => Fail::from(error.clone()),
+        };
         let problems = vec![output::one_line(&fail.message)];
         let report = Report { state: "unknown", problems, ..missing(&source) };
         Self { report, status: None, exit: fail.exit, source }
@@ -152,7 +157,7 @@ impl Examined {
             Ok(_) => now.unsure("the service does not tell whether it takes this token".to_owned(), 5),
             Err(error) if error.kind() == ErrorKind::ShutDown => signals::wait_for_the_end(),
             Err(error) => {
-                let fail = explain(session, error);
+                let fail = explain::of(session, error);
                 match fail.exit {
                     4 => {
                         now.report.logged_in = false;
@@ -198,7 +203,6 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
         Grant::AccessToken => "access_token",
         _ => "user",
     };
-    let StoreDescription { kind, path, .. } = &status.store;
     Report {
         logged_in: status.logged_in,
         state: match status.state {
@@ -221,7 +225,7 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
             .hold
             .as_ref()
             .map(|(until, error)| Hold { until: time::rfc3339(*until), reason: output::one_line(error.message()) }),
-        store: Some(Store { kind, path: path.as_ref().map(|path| path.to_string_lossy().into_owned()) }),
+        store: Some(Store::from(&status.store)),
         problems: problems(status),
         ..missing(session.source())
     }
@@ -297,12 +301,8 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
         line("login needed", status.login_needed_by.map(|at| format!("by {}", time::for_people(at))));
         line("open sessions", report.open_sessions.map(|open| format!("{open} in this account")));
         line("last renewal", report.last_renewal_at.as_ref().and(status.last_renewal_at).map(time::for_people));
-        line(
-            "on hold",
-            status.hold.as_ref().map(|(until, error)| {
-                format!("until {}: {}", time::for_people(*until), output::one_line(error.message()))
-            }),
-        );
+        let hold = status.hold.as_ref().map(|(until, _)| time::for_people(*until)).zip(report.hold.as_ref());
+        line("on hold", hold.map(|(until, hold)| format!("until {until}: {}", hold.reason)));
         let place = report.store.as_ref().and_then(|store| store.path.clone()).map(|path| output::one_line(&path));
         let shared = if status.store.shared { "" } else { " (not shared with other processes)" };
         let store = format!("{}{shared}", place.unwrap_or_else(|| status.store.kind.to_owned()));

@@ -3,7 +3,6 @@
 use crate::args::call::Call;
 use crate::args::{duration, service};
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
 use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Mode, Name, Session, Source};
@@ -71,7 +70,7 @@ impl Token {
             return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is and cannot be renewed")
                 .hint("unset CDSE_ACCESS_TOKEN, or leave --force-refresh out"));
         }
-        let tokens = self.tokens(&session, fixed).map_err(|error| explain(&session, error))?;
+        let tokens = self.tokens(&session, fixed).map_err(|error| explain::of(&session, error))?;
         // A fixed token may not say when it ends.
         let end = if fixed { session.manager().status().access_expires_at } else { Some(tokens.access_expires_at()) };
         let expires_in = end.map(time::seconds_until);

@@ -81,6 +81,10 @@ struct Journey {
     kept: bool,
 }
 
+fn not_started(error: &std::io::Error) -> Fail {
+    Fail::other(format!("a process could not be started: {error}"))
+}
+
 impl Journey {
     fn log_in(&mut self) -> Result<()> {
         self.lifetime(SHORT);
@@ -98,10 +102,8 @@ impl Journey {
         self.lifetime(USUAL);
         // Long enough for all of them to be there while the one renewal is under way.
         self.sandbox.script(Fault::token(Action::Delay(Duration::from_millis(300))));
-        let children: Vec<Child> = (0..PROCESSES)
-            .map(|_| self.cdse(&["auth", "token"]).spawn())
-            .collect::<std::io::Result<_>>()
-            .map_err(|error| Fail::other(format!("a process could not be started: {error}")))?;
+        let children = (0..PROCESSES).map(|_| self.cdse(&["auth", "token"]).spawn());
+        let children: Vec<Child> = children.collect::<std::io::Result<_>>().map_err(|error| not_started(&error))?;
         let mut tokens = Vec::new();
         for child in children {
             tokens.extend(self.succeeded(child.wait_with_output())?);
@@ -169,7 +171,7 @@ impl Journey {
 
     /// What a process printed; why it failed goes to stderr.
     fn succeeded(&mut self, output: std::io::Result<Output>) -> Result<Option<String>> {
-        let output = output.map_err(|error| Fail::other(format!("a process could not be started: {error}")))?;
+        let output = output.map_err(|error| not_started(&error))?;
         if output.status.success() {
             return Ok(Some(String::from_utf8_lossy(&output.stdout).trim_end().to_owned()));
         }

@@ -2,7 +2,7 @@
 
 use crate::process::signals;
 use crate::report::fail::Result;
-use crate::report::{output, progress, time};
+use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Profile, Selection, Source, winner};
 use cdse_files::PrivateFile;
 
@@ -11,6 +11,7 @@ use cdse_auth::{AuthProvider, Error, ErrorKind, Grant, Login as Done, Record, St
 
 use serde::Serialize;
 
+use super::super::status::Store;
 use super::target::Target;
 use super::transfer::{Fate, Other};
 
@@ -21,17 +22,11 @@ struct Report<'a> {
     opened: bool,
     username: Option<&'a str>,
     client_id: &'a str,
-    store: Kept,
+    store: Store,
     access_expires_at: Option<String>,
     session_expires_at: Option<String>,
     login_needed_by: Option<String>,
     warnings: Vec<String>,
-}
-
-#[derive(Serialize, Debug)]
-struct Kept {
-    kind: &'static str,
-    path: Option<String>,
 }
 
 /// What a login finds stored for a slot.
@@ -65,7 +60,8 @@ impl Target<'_> {
 
     pub(super) fn already(&self, found: &Found) -> Result<()> {
         self.point_to(&found.profile)?;
-        let who = who(&found.profile, "the given session");
+        let Profile { username, client_id, grant, .. } = &found.profile;
+        let who = explain::who(username.as_deref(), *grant, client_id, "the given session");
         output::note(&format!("already logged in as {who} (profile {})", self.name));
         self.end_left(found)?;
         self.note_other_winner();
@@ -73,13 +69,12 @@ impl Target<'_> {
     }
 
     fn answer(&self, opened: bool, found: &Found, status: &Status) -> Result<()> {
-        let path = status.store.path.as_ref().map(|path| path.to_string_lossy().into_owned());
         output::answer(&Report {
             profile: self.name.as_str(),
             opened,
             username: found.profile.username.as_deref(),
             client_id: &found.profile.client_id,
-            store: Kept { kind: status.store.kind, path },
+            store: Store::from(&status.store),
             access_expires_at: status.access_expires_at.and_then(time::rfc3339),
             session_expires_at: status.session_expires_at.and_then(time::rfc3339),
             login_needed_by: status.login_needed_by.and_then(time::rfc3339),
@@ -126,7 +121,8 @@ impl Target<'_> {
         self.point_to(profile)?;
         self.end_left(found)?;
         drop(unfinished);
-        let who = who(profile, "the session of the given refresh token");
+        let unnamed = "the session of the given refresh token";
+        let who = explain::who(profile.username.as_deref(), profile.grant, &profile.client_id, unnamed);
         output::note(&format!("logged in as {who} (profile {})", self.name));
         let status = manager.status();
         output::note(&match &status.store.path {
@@ -174,15 +170,6 @@ impl Target<'_> {
             )),
             Err(_) => {}
         }
-    }
-}
-
-/// Whose session it is, for people.
-fn who(profile: &Profile, unnamed: &str) -> String {
-    match (&profile.username, profile.grant) {
-        (Some(name), _) => output::one_line(name),
-        (None, Grant::ClientCredentials) => format!("client {}", output::one_line(&profile.client_id)),
-        (None, _) => unnamed.to_owned(),
     }
 }
 
