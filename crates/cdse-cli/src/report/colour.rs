@@ -14,7 +14,8 @@ pub(crate) fn of(kind: &str) -> Style {
     }
 }
 
-/// What `--color` says, of which `auto` heeds `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`; else what the environment and the terminal do.
+/// What `--color` says, of which `auto` heeds `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`; else what the environment
+/// and the terminal do.
 pub(crate) fn decide(when: Option<When>) {
     let choice = match when {
         None => return,

@@ -15,7 +15,7 @@ pub(super) fn catch() -> Result<impl FnOnce() -> i32 + Send> {
 
 #[cfg(not(unix))]
 pub(super) fn catch() -> Result<impl FnOnce() -> i32 + Send> {
-    Ok(|| signals::wait_for_the_end())
+    Ok(|| -> i32 { signals::wait_for_the_end() })
 }
 
 /// When a signal comes, the folder is removed and the process ends.
