@@ -28,20 +28,7 @@ pub(crate) fn settled(plan: Plan, outcome: &Outcome) -> String {
         Plan::Login => Sent::Login,
         _ => Sent::Refresh(Fingerprint::of("a-refresh-token")),
     };
-    let attempt = Attempt {
-        plan,
-        sent,
-        begun: NOW,
-        explicit: false,
-        client: false,
-        code: None,
-        because: false,
-        credentials: None,
-        own_refusals: Vec::new(),
-        was: None,
-        forgive_refusal: false,
-        makes_room: false,
-    };
+    let attempt = Attempt::new(plan, sent, NOW, None);
     let intent = intent(&before, &attempt, "1@host");
     let after = settle(&intent, &attempt, outcome, NOW, Dice { jitter: 1000, backoff: 750 });
     if let Some(hold) = &after.hold {

@@ -56,15 +56,18 @@ impl Service {
 
     /// Finds the one secret of these attributes, unlocked.
     pub(crate) async fn find(&self, attributes: &Attributes) -> Result<Place, Trouble> {
-        let reply = self.ask(PATH, SERVICE, "SearchItems", &(attributes,)).await?;
-        let (mut open, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = reply.body().deserialize()?;
+        let (mut open, locked) = self.search(attributes).await?;
         match (open.len() + locked.len(), open.pop()) {
             (1, Some(item)) => Ok(Place::Item(item)),
             (0, _) => {
                 // Some keyrings do not find what is locked.
                 let collection = self.default_collection().await?;
-                let locked: bool = self.property(&collection, COLLECTION, "Locked").await?;
-                if locked { Err(Trouble::Locked) } else { Ok(Place::Collection(collection)) }
+                let reply = self.ask(collection.as_str(), PROPERTIES, "Get", &(COLLECTION, "Locked")).await?;
+                match reply.body().deserialize::<OwnedVariant>()?.try_into() {
+                    Ok(false) => Ok(Place::Collection(collection)),
+                    Ok(true) => Err(Trouble::Locked),
+                    Err(_) => Err(Trouble::Failed("its property Locked has an unexpected type".to_owned())),
+                }
             }
             (1, None) => Err(Trouble::Locked),
             (number, _) => Err(Trouble::Several(number)),
@@ -113,8 +116,7 @@ impl Service {
 
     /// Has the keyring ask its user to unlock what is locked, and waits for the answer.
     pub(crate) async fn unlock(&self, attributes: &Attributes) -> Result<(), Trouble> {
-        let reply = self.ask(PATH, SERVICE, "SearchItems", &(attributes,)).await?;
-        let (open, mut locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = reply.body().deserialize()?;
+        let (open, mut locked) = self.search(attributes).await?;
         if open.is_empty() && locked.is_empty() {
             locked.push(self.default_collection().await?);
         }
@@ -145,15 +147,9 @@ impl Service {
         if is_nothing(&collection) { Err(Trouble::NoCollection) } else { Ok(collection) }
     }
 
-    async fn property<T: TryFrom<OwnedVariant>>(
-        &self,
-        object: &OwnedObjectPath,
-        interface: &str,
-        name: &str,
-    ) -> Result<T, Trouble> {
-        let reply = self.ask(object.as_str(), PROPERTIES, "Get", &(interface, name)).await?;
-        let value: OwnedVariant = reply.body().deserialize()?;
-        T::try_from(value).map_err(|_| Trouble::Failed(format!("its property {name} has an unexpected type")))
+    /// The secrets of these attributes: those that are unlocked, and those that are locked.
+    async fn search(&self, attributes: &Attributes) -> Result<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>), Trouble> {
+        Ok(self.ask(PATH, SERVICE, "SearchItems", &(attributes,)).await?.body().deserialize()?)
     }
 
     fn secret<'a>(&'a self, value: &'a [u8]) -> Secret<'a> {

@@ -147,12 +147,8 @@ impl KeyringTokenStore {
         T: Send + 'static,
         F: Future<Output = Result<T, Trouble>> + Send,
     {
-        let (bus, attributes) = (self.0.bus.clone(), self.attributes());
+        let (bus, attributes) = (self.0.bus.clone(), attributes(&self.0.folder, self.0.name.clone()));
         within(limit, async move { work(Service::open(bus.as_deref()).await?, attributes).await })
-    }
-
-    fn attributes(&self) -> Attributes {
-        attributes(&self.0.folder, self.0.name.clone())
     }
 
     /// The record, whosever it is.
@@ -163,10 +159,7 @@ impl KeyringTokenStore {
                 Place::Collection(_) => Ok(None),
             }
         });
-        match text.map_err(Trouble::unusable)? {
-            Some(text) => self.parse(&text).map(Some),
-            None => Ok(None),
-        }
+        text.map_err(Trouble::unusable)?.map(|text| self.parse(&text)).transpose()
     }
 
     fn parse(&self, text: &[u8]) -> Result<Record> {

@@ -98,11 +98,11 @@ fn other<T>(answer: &Answer) -> Result<Reply<T>> {
 }
 
 pub(super) fn sessions(answer: &Answer) -> Result<Reply<Vec<AccountSession>>> {
-    let entries: Option<Vec<SessionEntry>> =
-        (answer.status == 200 && answer.whole).then(|| serde_json::from_slice(&answer.body).ok()).flatten();
-    match entries {
-        Some(entries) => Ok(Reply::Accepted(entries.into_iter().map(AccountSession::from).collect())),
-        None => other(answer),
+    match serde_json::from_slice::<Vec<SessionEntry>>(&answer.body) {
+        Ok(entries) if answer.status == 200 && answer.whole => {
+            Ok(Reply::Accepted(entries.into_iter().map(AccountSession::from).collect()))
+        }
+        _ => other(answer),
     }
 }
 
@@ -117,10 +117,7 @@ pub(super) fn ended(answer: &Answer) -> Result<Reply<()>> {
 pub(super) fn userinfo(answer: &Answer) -> Result<Option<bool>> {
     match answer.status {
         // Anything but claims is a proxy's or a portal's page.
-        200 if serde_json::from_slice::<serde_json::Map<_, _>>(&answer.body).is_err() => {
-            other(answer).map(|_: Reply<()>| None)
-        }
-        200 => Ok(Some(true)),
+        200 if serde_json::from_slice::<serde_json::Map<_, _>>(&answer.body).is_ok() => Ok(Some(true)),
         401 => Ok(Some(false)),
         403 => Ok(None),
         _ => other(answer).map(|_: Reply<()>| None),

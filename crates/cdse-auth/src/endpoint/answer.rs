@@ -290,7 +290,7 @@ fn retry_after(text: &str, now: Millis) -> Option<Millis> {
 fn malformed(what: &str) -> Failure {
     let why = format!("the identity service sent an invalid response: {what}");
     let error = Error::new(ErrorKind::MalformedAnswer, why).with_hint("check its address and the proxy");
-    Failure { class: Class::Lost, error, retry_after: None, words: String::new() }
+    Failure::new(Class::Lost, error)
 }
 
 #[cfg(test)]

@@ -42,9 +42,6 @@ pub(super) fn answer(url: &Url, form: &GrantData) -> Result<Answer, Failure> {
             let body = Zeroizing::new(body.into_bytes());
             Ok(Answer { status, retry_after: None, body, whole: true })
         }
-        None => {
-            let error = Error::new(ErrorKind::Network, "the answer is lost");
-            Err(Failure { class: Class::Lost, error, retry_after: None, words: String::new() })
-        }
+        None => Err(Failure::new(Class::Lost, Error::new(ErrorKind::Network, "the answer is lost"))),
     }
 }

@@ -19,7 +19,7 @@ use crate::record::{Grant, Record, Slot};
 use crate::secret::Fingerprint;
 use crate::store::{MemoryTokenStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex};
-use crate::token::{TokenSet, check};
+use crate::token::TokenSet;
 
 /// Settings of a [`TokenManager`].
 pub struct TokenManagerBuilder {
@@ -175,23 +175,10 @@ fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: 
         return Ok(None);
     }
     let Some((_, access)) = provider.grant_data().into_iter().next() else { return Ok(None) };
-    check(&access)?;
     let now = clock.now().wall;
     let left = jwt_times(access.expose()).expires_at.map_or(ENDLESS, |end| end.saturating_sub(now));
-    let mut record = Record::new(Some(slot.clone()), random);
-    record.generation = 1;
-    record.tokens = Some(TokenSet {
-        access,
-        refresh: None,
-        session_id: None,
-        t0: now,
-        life: left.clamp(0, ENDLESS),
-        refresh_life: None,
-        jitter: 1000,
-        refused_at: 0,
-        begun: None,
-    });
-    Ok(Some(record))
+    let tokens = TokenSet::of(access, now, left.clamp(0, ENDLESS))?;
+    Ok(Some(Record { generation: 1, ..Record::of_tokens(Some(slot.clone()), tokens, random) }))
 }
 
 impl TokenManager {

@@ -2,10 +2,8 @@
 
 use super::core::Core;
 use super::shared::Seen;
-use super::waiting::WaitCause;
 use crate::clock::Millis;
-use crate::error::{Error, ErrorKind, Result};
-use crate::plan::Want;
+use crate::error::Result;
 use crate::record::{Grant, Record};
 use crate::store::{Commit, Guard};
 use crate::sync::{Arc, MutexGuard, lock};
@@ -63,11 +61,7 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
         match core.store.records().try_guard(&core.slot) {
             Ok(None) if core.clock.now().mono < until => {
                 drop(section);
-                let (holder, now) = (core.guard_holder(), core.clock.now());
-                core.waits_for(
-                    WaitCause::Lock(holder.map(|holder| holder.process)),
-                    now.wall.saturating_add(until.saturating_sub(now.mono)),
-                );
+                core.waits_for_lock(core.guard_holder(), until);
                 core.clock.pause(core.random.between(10, 100));
             }
             guard => {
@@ -80,8 +74,12 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
 
 fn end_session(core: &Core) -> Result<()> {
     let Some(seen) = core.shared().seen.clone() else { return Ok(()) };
-    let stored = seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
-    let tokens = stored.into_iter().chain(&seen.record.to_end).filter(|_| core.slot.grant != Grant::AccessToken);
+    let tokens = seen
+        .record
+        .refresh_token()
+        .into_iter()
+        .chain(&seen.record.to_end)
+        .filter(|_| core.slot.grant != Grant::AccessToken);
     let mut ended = Ok(());
     for token in tokens {
         // What became of one is no reason to leave the other open.
@@ -100,7 +98,7 @@ fn replace(core: &Core, by: impl Fn(&Record) -> Record) -> Result<()> {
     let now = core.clock.now();
     let mut shared = core.shared();
     let seen = match &stored {
-        Ok(Some(next)) => Seen { record: Arc::new(next.clone()), anchor: now.mono, base: Some(next.version()) },
+        Ok(Some(next)) => Seen::stored(next.clone(), now.mono),
         _ => core.nothing(now),
     };
     core.publish(&mut shared, seen);
@@ -146,13 +144,4 @@ fn cleared(stored: &Record, core: &Core) -> Record {
 /// The session lives in this process alone.
 pub(super) fn is_private(core: &Core) -> bool {
     !core.store.records().description().shared && core.store.simple.is_none()
-}
-
-/// An error for a manager that has nothing to log in with.
-pub(super) fn check_login(core: &Core, want: &Want) -> Result<()> {
-    if core.slot.grant == Grant::AccessToken && want.is_explicit_login() {
-        let why = "a fixed access token is used as it is, and cannot log in";
-        return Err(Error::new(ErrorKind::Configuration, why));
-    }
-    Ok(())
 }

@@ -92,6 +92,13 @@ pub(super) struct Seen {
     pub(super) base: Option<Version>,
 }
 
+impl Seen {
+    /// The record as the store holds it.
+    pub(super) fn stored(record: Record, anchor: Millis) -> Self {
+        Self { base: Some(record.version()), record: Arc::new(record), anchor }
+    }
+}
+
 pub(super) struct Unsaved {
     pub(super) base: Option<Version>,
     pub(super) error: Error,
@@ -226,6 +233,12 @@ pub(super) fn note(shared: &mut Shared, problem: Problem) {
 /// Whether the code was sent, or was about to be.
 pub(super) fn was_sent(shared: &Shared, record: &Record, code: &UsedCode) -> bool {
     record.otp.as_ref().and_then(Known::word) == Some(code) || shared.sent_codes.contains(code)
+}
+
+/// No thread could be started for this.
+pub(super) fn no_thread(purpose: &str, error: std::io::Error) -> Error {
+    let why = format!("no thread could be started to {purpose}: {error}");
+    Error::new(ErrorKind::Network, why).with_hint("try again later").with_source(error)
 }
 
 pub(super) fn shut_down() -> Error {

@@ -137,7 +137,7 @@ pub trait Guard: fmt::Debug + Send {
     fn holds_for(&self, length: std::time::Duration) -> bool;
 }
 
-/// The process that holds a guard. `Display` shows the process.
+/// The process that holds a guard.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Holder {
@@ -151,12 +151,6 @@ impl Holder {
     /// The process `pid@host`.
     pub fn new(process: impl Into<String>, since: Option<SystemTime>) -> Self {
         Self { process: process.into(), since }
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.process)
     }
 }
 
