@@ -752,10 +752,7 @@ fn strike(next: &mut Record, free: u32) -> Option<Millis> {
 /// Whether the session ends before the time that the service had named.
 fn dies_early(record: &Record, now: Now) -> bool {
     let Some(tokens) = &record.tokens else { return false };
-    let named = match (tokens.refresh_end(), record.hard_end) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
+    let named = tokens.refresh_end().into_iter().chain(record.hard_end).min();
     named.is_none_or(|end| now.wall < end.saturating_sub(SAME_END))
 }
 

@@ -147,13 +147,9 @@ impl Service {
 
     /// Made at the first request: it reads the system's certificates.
     fn client(&self) -> Result<Client> {
-        let mut client = lock(&self.client);
-        if let Some(client) = &*client {
-            return Ok(client.clone());
-        }
-        let made = self.transport.client(&self.endpoints.token)?;
-        *client = Some(made.clone());
-        Ok(made)
+        let mut kept = lock(&self.client);
+        let client = kept.take().map_or_else(|| self.transport.client(&self.endpoints.token), Ok)?;
+        Ok(kept.insert(client).clone())
     }
 }
 

@@ -1,7 +1,6 @@
 //! In place of the network, for a model checker: the test answers.
 
 use std::cell::RefCell;
-use std::fmt;
 
 use url::Url;
 use zeroize::Zeroizing;
@@ -17,12 +16,6 @@ use crate::sync::Arc;
 pub trait Service {
     /// The answer to a form that was sent to the endpoint of that name (`token`, `logout`); `None` if it is lost.
     fn answer(&self, endpoint: &str, form: &[(&str, &str)]) -> Option<(u16, String)>;
-}
-
-impl fmt::Debug for dyn Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Service")
-    }
 }
 
 // A model checker's threads take turns on one of the system's.

@@ -130,11 +130,7 @@ impl TransportConfig {
             .user_agent(self.user_agent.as_str())
             .tls_backend_preconfigured(self.tls(service.scheme() == "http")?);
         let builder = if as_system_says { builder } else { builder.no_proxy() };
-        let builder = match proxy {
-            Some(proxy) => builder.proxy(proxy),
-            None => builder,
-        };
-        let http = builder.build().map_err(|error| {
+        let http = proxy.into_iter().fold(builder, reqwest::ClientBuilder::proxy).build().map_err(|error| {
             Error::new(ErrorKind::Transport, "the HTTP client cannot be set up")
                 .with_hint("check the proxy and the user agent")
                 .with_source(error)

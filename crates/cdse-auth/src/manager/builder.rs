@@ -27,12 +27,45 @@ pub struct TokenManagerBuilder {
     endpoints: Result<Endpoints>,
     transport: TransportConfig,
     store: Arc<dyn TokenStore>,
-    skew: Duration,
+    expiry_skew: Duration,
     patience: Duration,
     one_shot: bool,
     keep_alive: bool,
     clock: Clock,
     random: Random,
+}
+
+/// Methods that put a value in the place of the default.
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])* $setting:ident: $type:ty;)*) => {
+        impl TokenManagerBuilder {$(
+            $(#[doc = $doc])*
+            #[must_use]
+            pub fn $setting(mut self, $setting: $type) -> Self {
+                self.$setting = $setting;
+                self
+            }
+        )*}
+    };
+}
+
+settings! {
+    /// How the identity service is reached.
+    transport: TransportConfig;
+    /// How long before its end a token counts as ended where waiting for a new one is possible. Defaults to 30 s, and is
+    /// never more than a quarter of the token's life.
+    expiry_skew: Duration;
+    /// How long a caller waits for a token when it has none. Defaults to 60 s.
+    patience: Duration;
+    /// For a program that needs one token and ends: nothing is renewed in the background. A token that is due for renewal is
+    /// renewed if that needs no login and no other process is renewing it, and served as it is otherwise.
+    one_shot: bool;
+    /// Renews the session before its refresh token ends, without a call. Defaults to `false`: only calls cause renewals.
+    keep_alive: bool;
+    /// The source of time.
+    clock: Clock;
+    /// The source of randomness for jitter.
+    random: Random;
 }
 
 impl TokenManagerBuilder {
@@ -51,61 +84,10 @@ impl TokenManagerBuilder {
         self
     }
 
-    /// How the identity service is reached.
-    #[must_use]
-    pub fn transport(mut self, transport: TransportConfig) -> Self {
-        self.transport = transport;
-        self
-    }
-
     /// Where the session is kept. Defaults to memory.
     #[must_use]
     pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
         self.store = Arc::new(store);
-        self
-    }
-
-    /// How long before its end a token counts as ended where waiting for a new one is possible. Defaults to 30 s, and is
-    /// never more than a quarter of the token's life.
-    #[must_use]
-    pub fn expiry_skew(mut self, skew: Duration) -> Self {
-        self.skew = skew;
-        self
-    }
-
-    /// How long a caller waits for a token when it has none. Defaults to 60 s.
-    #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// For a program that needs one token and ends: nothing is renewed in the background. A token that is due for renewal is
-    /// renewed if that needs no login and no other process is renewing it, and served as it is otherwise.
-    #[must_use]
-    pub fn one_shot(mut self, one_shot: bool) -> Self {
-        self.one_shot = one_shot;
-        self
-    }
-
-    /// Renews the session before its refresh token ends, without a call. Defaults to `false`: only calls cause renewals.
-    #[must_use]
-    pub fn keep_alive(mut self, keep_alive: bool) -> Self {
-        self.keep_alive = keep_alive;
-        self
-    }
-
-    /// The source of time.
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// The source of randomness for jitter.
-    #[must_use]
-    pub fn random(mut self, random: Random) -> Self {
-        self.random = random;
         self
     }
 
@@ -132,7 +114,7 @@ impl TokenManagerBuilder {
             given: given(self.provider.as_ref()),
             provider: self.provider,
             slot,
-            skew: span(self.skew),
+            skew: span(self.expiry_skew),
             patience: span(self.patience),
             one_shot: self.one_shot,
             ahead: ahead(&self.clock),
@@ -198,7 +180,7 @@ impl TokenManager {
             endpoints: Endpoints::of_realm(DEFAULT_REALM_URL),
             transport: TransportConfig::default(),
             store: Arc::new(MemoryTokenStore::new()),
-            skew: Duration::from_secs(30),
+            expiry_skew: Duration::from_secs(30),
             patience: Duration::from_millis(PATIENCE.unsigned_abs()),
             one_shot: false,
             keep_alive: false,

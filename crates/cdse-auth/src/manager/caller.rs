@@ -56,8 +56,7 @@ impl Until {
     /// Other tokens have come, the record is another, the flight has ended or is held, or the limit has come.
     fn has_come(&self, core: &Core, shared: &Shared) -> bool {
         let now = core.clock.now();
-        let held = shared.flight.as_ref().filter(|_| self.is_held).and_then(|flight| flight.held.as_ref());
-        let held = held.is_some_and(|(_, end)| end.left(now) > self.deadline.saturating_sub(now.mono));
+        let held = self.is_held && shared.hold_beyond(self.deadline, now).is_some();
         let flying = shared.flight.as_ref().is_some_and(|flight| flight.id == self.flight);
         let arrived = self.arrivals.is_some_and(|arrivals| arrivals != shared.arrivals);
         // Whether it is held is another question now.
@@ -107,7 +106,8 @@ impl Core {
     /// The record that meets `want`.
     pub(super) async fn reach(self: &Arc<Self>, want: Want, patience: Option<Millis>) -> Result<Arc<Record>> {
         let now = self.clock.now();
-        let _present = Present::begin(self);
+        self.shared().callers += 1;
+        let _present = Present(self);
         let mut caller = {
             let shared = self.shared();
             Caller {
@@ -291,7 +291,7 @@ impl Core {
             flight,
             arrivals: (!to_the_end).then_some(shared.arrivals),
             publishes: shared.publishes,
-            is_held: is_held(permit),
+            is_held: matches!(permit, Permit::Held(_)),
             limit: *caller.limit.get_or_insert(limit),
             deadline: caller.deadline,
         }))
@@ -341,10 +341,6 @@ fn must_look(shared: &Shared, caller: &Caller) -> bool {
     (shared.seen.is_none() || caller.want.is_explicit_login()) && !caller.looked
 }
 
-fn is_held(permit: &Permit) -> bool {
-    matches!(permit, Permit::Held(_))
-}
-
 /// What the flight that the caller waited for has failed with, said once, and if it was for what the caller wants: what kept
 /// a new session from being opened says nothing about renewing the old one.
 fn flight_failed(shared: &Shared, sight: &Sight<'_>, caller: &mut Caller) -> Result<Option<Step>> {
@@ -361,9 +357,9 @@ fn flight_failed(shared: &Shared, sight: &Sight<'_>, caller: &mut Caller) -> Res
 /// The flight that the caller waits for sleeps, for a hold that is the caller's too and outlasts its patience.
 fn is_held_too_long(shared: &Shared, sight: &Sight<'_>, permit: &Permit, caller: &Caller) -> Result<Option<Step>> {
     let now = sight.view.now;
-    let flight = shared.flight.as_ref().filter(|flight| is_held(permit) && caller.flight == Some(flight.id));
-    match flight.and_then(|flight| flight.held.as_ref()) {
-        Some((hold, end)) if end.left(now) > caller.deadline.saturating_sub(now.mono) => {
+    let is_mine = shared.flight.as_ref().is_some_and(|flight| caller.flight == Some(flight.id));
+    match shared.hold_beyond(caller.deadline, now) {
+        Some(hold) if is_mine && matches!(permit, Permit::Held(_)) => {
             sight.serve_or(caller, || hold.error(now.wall, caller.came)).map(Some)
         }
         _ => Ok(None),
@@ -385,13 +381,6 @@ fn stillborn() -> Error {
 
 /// A caller from its first look until it has its result: what comes for it is kept so long.
 struct Present<'a>(&'a Core);
-
-impl<'a> Present<'a> {
-    fn begin(core: &'a Core) -> Self {
-        core.shared().callers += 1;
-        Self(core)
-    }
-}
 
 impl Drop for Present<'_> {
     fn drop(&mut self) {

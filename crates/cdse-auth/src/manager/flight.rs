@@ -47,9 +47,7 @@ impl Core {
             // One that a logout has overtaken ends without a token; whoever waits for it begins another.
             if flight.logouts == shared.logouts {
                 flight.until = flight.until.max(until);
-                let before = flight.joins;
-                flight.join(want);
-                if flight.joins != before {
+                if flight.join(want) {
                     // What it sleeps for may not hold this one back.
                     self.changed.notify_all();
                 }

@@ -129,16 +129,10 @@ fn without_tokens(stored: &Record, core: &Core) -> Record {
 
 /// What is left after `clear()`: all but the tokens. The session that they were of is to be ended by the next login.
 fn cleared(stored: &Record, core: &Core) -> Record {
-    let mut next = stored.next();
     // A lineage of its own: no renewal that was under way can be taken for its successor.
-    next.lineage = core.random.u64();
-    next.slot = Some(core.slot.clone());
-    let refresh = next.tokens.take().and_then(|tokens| tokens.refresh);
-    next.to_end = refresh.or(next.to_end);
-    next.hard_end = None;
-    next.mark = None;
-    next.dead = None;
-    next
+    let (lineage, slot) = (core.random.u64(), Some(core.slot.clone()));
+    let to_end = stored.refresh_token().or(stored.to_end.as_ref()).cloned();
+    Record { lineage, slot, to_end, tokens: None, hard_end: None, mark: None, dead: None, ..stored.next() }
 }
 
 /// The session lives in this process alone.

@@ -141,10 +141,11 @@ impl RunningFlight {
         self.wants.iter().any(|want| matches!(want, Want::Not(refused) if current.as_ref() == Some(refused)))
     }
 
-    pub(super) fn join(&mut self, want: &Want) {
+    /// Whether that changes what it is for.
+    pub(super) fn join(&mut self, want: &Want) -> bool {
         let kind = std::mem::discriminant(want);
         match self.wants.iter_mut().find(|known| std::mem::discriminant(*known) == kind) {
-            Some(known) if known.covers(want) => return,
+            Some(known) if known.covers(want) => return false,
             Some(known) => known.clone_from(want),
             None => {
                 self.wants.push(want.clone());
@@ -152,6 +153,7 @@ impl RunningFlight {
             }
         }
         self.joins += 1;
+        true
     }
 }
 
@@ -189,6 +191,12 @@ impl Shared {
 
     pub(super) fn wake_no_more(&mut self, waiter: u64) {
         self.wakers.remove(&waiter);
+    }
+
+    /// What the flight waits for, if that lasts beyond the deadline.
+    pub(super) fn hold_beyond(&self, deadline: Millis, now: Now) -> Option<&Hold> {
+        let (hold, end) = self.flight.as_ref()?.held.as_ref()?;
+        (end.left(now) > deadline.saturating_sub(now.mono)).then_some(hold)
     }
 
     /// What nobody waits for any more is not kept.

@@ -106,8 +106,7 @@ pub trait RecordStore: Send + Sync {
     fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>>;
 
     /// The process that holds the guard, if one does and the store knows which.
-    fn guard_holder(&self, slot: &Slot) -> Option<Holder> {
-        let _ = slot;
+    fn guard_holder(&self, _slot: &Slot) -> Option<Holder> {
         None
     }
 
@@ -117,8 +116,7 @@ pub trait RecordStore: Send + Sync {
     /// # Errors
     ///
     /// When it could not be moved.
-    fn set_aside(&self, slot: &Slot) -> Result<Option<std::path::PathBuf>> {
-        let _ = slot;
+    fn set_aside(&self, _slot: &Slot) -> Result<Option<std::path::PathBuf>> {
         Ok(None)
     }
 
@@ -137,7 +135,7 @@ pub trait Guard: fmt::Debug + Send {
     fn holds_for(&self, length: std::time::Duration) -> bool;
 }
 
-/// The process that holds a guard.
+/// The process that holds a guard. `Display` shows the process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Holder {
@@ -151,6 +149,12 @@ impl Holder {
     /// The process `pid@host`.
     pub fn new(process: impl Into<String>, since: Option<SystemTime>) -> Self {
         Self { process: process.into(), since }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.process)
     }
 }
 
