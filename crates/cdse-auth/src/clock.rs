@@ -70,23 +70,16 @@ impl Clock {
     /// Calls `ring` once, on a thread of its own, when `rest` has passed: a machine's sleep counts, and nothing wakes in
     /// between. `false` if that cannot be had (on a manual clock, or without threads): then [`wait`](Self::wait) it is.
     pub(crate) fn alarm(&self, rest: Millis, ring: impl FnOnce() + Send + 'static) -> bool {
-        match &self.0 {
-            Source::System => spawn("cdse-alarm", move || {
-                system::sleep(millis(rest));
-                ring();
-            })
-            .is_ok(),
-            Source::Manual(_) => false,
-        }
+        let alarm = move || {
+            system::sleep(millis(rest));
+            ring();
+        };
+        !self.is_manual() && spawn("cdse-alarm", alarm).is_ok()
     }
 
     /// A short pause between two tries. On a manual clock it takes real time and moves nothing.
     pub(crate) fn pause(&self, length: Millis) {
-        let real = match &self.0 {
-            Source::System => length,
-            Source::Manual(_) => 1,
-        };
-        rest(millis(real));
+        rest(millis(if self.is_manual() { 1 } else { length }));
     }
 
     /// Wakes `waker` once `mono` has come, unless what is returned is dropped before; a waker that is woken for nothing

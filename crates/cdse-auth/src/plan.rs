@@ -258,10 +258,8 @@ impl View<'_> {
 
     /// The token that is held already reaches the session's hard end: a refresh would gain nothing.
     fn reaches_hard_end(&self) -> bool {
-        match (&self.record.tokens, self.record.hard_end) {
-            (Some(tokens), Some(end)) => tokens.access_end() >= end.saturating_sub(SAME_END),
-            _ => false,
-        }
+        let known = self.record.tokens.as_ref().zip(self.record.hard_end);
+        known.is_some_and(|(tokens, end)| tokens.access_end() >= end.saturating_sub(SAME_END))
     }
 
     /// Whether the session can still be renewed, as far as is known here.
@@ -371,20 +369,17 @@ impl View<'_> {
         let older = self.record.hold.as_ref().and_then(|hold| hold.credentials.map(|mark| (hold, vec![mark])));
         let refused = self.record.refused.as_ref().map(|refused| (&refused.hold, refused.marks.clone()));
         let in_force = refused.into_iter().chain(older).filter(|(hold, _)| self.is_in_force(hold));
-        in_force.fold(None, |held: Option<(Hold, bool)>, (hold, marks)| {
+        let held = in_force.filter_map(|(hold, marks)| {
             let own = marks.iter().any(&is_own);
-            let mut hold = hold.clone();
             let most = match want.explicit_login() {
                 None if own => Millis::MAX,
                 Some(_) if own && self.record.passes >= PASSES => MINUTE,
                 _ => AFTER_REFUSAL,
             };
-            hold.until = hold.until.min(hold.since.saturating_add(most));
-            match held {
-                Some(held) if held.1 || !own => Some(held),
-                _ => (self.now.wall < hold.until).then_some((hold, own)).or(held),
-            }
-        })
+            let until = hold.until.min(hold.since.saturating_add(most));
+            (self.now.wall < until).then(|| (Hold { until, ..hold.clone() }, own))
+        });
+        held.min_by_key(|(_, own)| !own)
     }
 
     fn is_in_force(&self, hold: &Hold) -> bool {

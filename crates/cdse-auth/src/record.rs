@@ -244,16 +244,13 @@ impl Hold {
 
     /// What failed.
     pub(crate) fn reason(&self) -> Error {
-        let error = Error::new(self.kind(), self.message.clone());
+        // A word that is not known is of a failure that passes.
+        let kind = self.kind.word().copied().unwrap_or(ErrorKind::ServiceUnavailable);
+        let error = Error::new(kind, self.message.clone());
         match &self.hint {
             Some(hint) => error.with_hint(hint),
             None => error,
         }
-    }
-
-    /// A word that is not known is of a failure that passes.
-    fn kind(&self) -> ErrorKind {
-        self.kind.word().copied().unwrap_or(ErrorKind::ServiceUnavailable)
     }
 
     /// Why nothing is sent, for a caller that came at `came` (wall clock): what failed and when, and when the next try

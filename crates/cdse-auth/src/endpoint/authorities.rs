@@ -79,10 +79,7 @@ fn of_environment(
     extra: Vec<CertificateDer<'static>>,
     crypto: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>> {
-    let mut found = match file {
-        Some(file) => of_file(FILE, Path::new(file))?,
-        None => Vec::new(),
-    };
+    let mut found = file.map_or(Ok(Vec::new()), |file| of_file(FILE, Path::new(file)))?;
     if let Some(folders) = folders {
         found.extend(of_folders(folders)?);
     }

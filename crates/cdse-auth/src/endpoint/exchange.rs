@@ -28,7 +28,7 @@ pub(crate) const FAREWELL: Millis = 5_000;
 /// The identity service of one slot.
 #[derive(Debug)]
 pub(crate) struct Service {
-    endpoints: Endpoints,
+    pub(super) endpoints: Endpoints,
     transport: TransportConfig,
     client: Mutex<Option<Client>>,
     clock: Clock,
@@ -71,10 +71,6 @@ impl Service {
             request.header(AUTHORIZATION, authorization).header(CONTENT_TYPE, json)
         })
         .map(|(answer, _)| answer)
-    }
-
-    pub(super) fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
     }
 
     /// Sets up what a request needs, as the first one would: reads the certificate authorities, looks at the proxy.

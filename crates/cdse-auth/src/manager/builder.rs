@@ -1,6 +1,5 @@
 //! The settings of a manager, and what is made of them.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::core::{Core, Store};
@@ -22,6 +21,7 @@ use crate::sync::{Arc, Condvar, Mutex};
 use crate::token::TokenSet;
 
 /// Settings of a [`TokenManager`].
+#[derive(Debug)]
 pub struct TokenManagerBuilder {
     provider: Box<dyn AuthProvider>,
     endpoints: Result<Endpoints>,
@@ -187,11 +187,5 @@ impl TokenManager {
             clock: Clock::default(),
             random: Random::default(),
         }
-    }
-}
-
-impl fmt::Debug for TokenManagerBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenManagerBuilder").field("provider", &self.provider).finish_non_exhaustive()
     }
 }

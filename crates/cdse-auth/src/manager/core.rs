@@ -53,11 +53,8 @@ impl Store {
     }
 
     pub(super) fn records(&self) -> &dyn RecordStore {
-        match (&self.simple, self.tokens.records()) {
-            (Some(simple), _) => simple,
-            (None, Some(records)) => records,
-            (None, None) => unreachable!("`new` has looked"),
-        }
+        let simple = self.simple.as_ref().map(|simple| simple as &dyn RecordStore);
+        simple.or_else(|| self.tokens.records()).unwrap_or_else(|| unreachable!("`new` has looked"))
     }
 }
 
@@ -221,12 +218,6 @@ impl Core {
             self.publish(&mut self.shared(), Seen::stored(next, seen.anchor));
         }
         Ok(commit)
-    }
-
-    /// What an exchange has brought, for those who wait for it.
-    pub(super) fn publish_brought(&self, shared: &mut Shared, seen: Seen) {
-        shared.brought = (shared.callers > 0).then(|| Arc::clone(&seen.record));
-        self.publish(shared, seen);
     }
 
     /// From now on it waits for this, until then (wall clock) at most.

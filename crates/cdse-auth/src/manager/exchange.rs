@@ -69,22 +69,16 @@ impl<'a> Exchanges<'a> {
         if core.store.records().commit(&core.slot, before.base, &intent)? == Commit::Moved {
             return Ok(Turn::Moved);
         }
-        let nth = {
+        let overtaken = {
             let mut shared = core.shared();
             shared.sent_codes.extend(attempt.code.clone());
             core.publish(&mut shared, Seen::stored(intent.clone(), before.anchor));
-            core.check_overtaken(&shared).map(|()| {
-                shared.exchanges += 1;
-                shared.exchanges
-            })
+            core.check_overtaken(&shared).inspect(|()| shared.exchanges += 1)
         };
-        let nth = match nth {
-            Ok(nth) if lasts() => nth,
-            other => {
-                self.take_back(&before, &intent);
-                return other.map(|_| Turn::Moved);
-            }
-        };
+        if overtaken.is_err() || !lasts() {
+            self.take_back(&before, &intent);
+            return overtaken.map(|()| Turn::Moved);
+        }
         attempt.begun = core.clock.now();
         log::info!("{}", in_words(plan));
         let exchange = Exchange {
@@ -95,7 +89,7 @@ impl<'a> Exchanges<'a> {
         let outcome = core.asks(EXCHANGE, || core.service.exchange(exchange, &form));
         let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
         let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), core.dice());
-        let kept = self.keep(&before, &intent, settled, &attempt, &outcome, nth);
+        let kept = self.keep(&before, &intent, settled, &attempt, &outcome);
         let full = outcome.as_ref().is_err_and(|failure| failure.class == Class::Limit && failure.is_spoken());
         let made_room = kept && full && attempt.makes_room && self.make_room()?;
         drop(guard);
@@ -135,17 +129,17 @@ impl<'a> Exchanges<'a> {
         let refused = record.refused.as_ref().map_or(&[][..], |refused| &refused.marks);
         attempt.own_refusals = refused.iter().copied().filter(|mark| mark.is_of(&credentials)).collect();
         let worked = record.worked.is_some_and(|worked| !worked.forgiven && worked.credentials.is_of(&credentials));
+        let given = |digits: &Secret| (digits.clone(), UsedCode::Given(digits.fingerprint()));
         let code = match provider.code_source() {
             CodeSource::None => None,
-            CodeSource::Given(code) => Some((code.digits.clone(), UsedCode::Given(code.digits.fingerprint()))),
+            CodeSource::Given(code) => Some(given(&code.digits)),
             CodeSource::Totp(secret) => {
                 attempt.forgive_refusal = worked && !self.tried_later_code;
                 let step = secret.step_at(now.wall);
                 Some((secret.code(step), UsedCode::Step(step)))
             }
             CodeSource::Asked(_) => {
-                let digits = self.code.as_ref().map(|(digits, _)| digits).filter(|digits| !digits.expose().is_empty());
-                digits.map(|digits| (digits.clone(), UsedCode::Given(digits.fingerprint())))
+                self.code.as_ref().map(|(digits, _)| digits).filter(|digits| !digits.expose().is_empty()).map(given)
             }
         };
         if let Some((digits, used)) = code {
@@ -199,15 +193,7 @@ impl<'a> Exchanges<'a> {
     }
 
     /// Step 8 and 9. Whether what came of the exchange is the slot's record now.
-    fn keep(
-        &self,
-        before: &Seen,
-        intent: &Record,
-        settled: Record,
-        attempt: &Attempt,
-        outcome: &Outcome,
-        nth: u64,
-    ) -> bool {
+    fn keep(&self, before: &Seen, intent: &Record, settled: Record, attempt: &Attempt, outcome: &Outcome) -> bool {
         let core = self.core;
         let anchor = if outcome.is_ok() { attempt.begun.mono } else { before.anchor };
         let committed = core.store.records().commit(&core.slot, Some(intent.version()), &settled);
@@ -238,21 +224,19 @@ impl<'a> Exchanges<'a> {
                 Some(Unsaved { base: Some(intent.version()), error, opened_here: opened })
             }
         };
-        if outcome.is_ok() {
-            shared.last_renewal = nth;
-            if attempt.plan != Plan::Refresh {
-                shared.last_login = nth;
-            }
-        }
         let stored = unsaved.is_none().then_some(settled.generation);
         let base = Some(if unsaved.is_some() { intent.version() } else { settled.version() });
         shared.unsaved = unsaved;
         let seen = Seen { record: Arc::new(settled), anchor, base };
         if outcome.is_ok() {
-            core.publish_brought(&mut shared, seen);
-        } else {
-            core.publish(&mut shared, seen);
+            shared.last_renewal = shared.exchanges;
+            if attempt.plan != Plan::Refresh {
+                shared.last_login = shared.exchanges;
+            }
+            // For those who wait for it.
+            shared.brought = (shared.callers > 0).then(|| Arc::clone(&seen.record));
         }
+        core.publish(&mut shared, seen);
         drop(shared);
         if let Some(generation) = stored {
             log::debug!("stored generation {generation}");
@@ -366,13 +350,11 @@ pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
         save_unsaved(core)
     };
     end_orphans(core);
-    match saved? {
-        Commit::Done => Ok(()),
-        Commit::Moved => {
-            let why = "the token of the last renewal could not be stored, and the store has another record by now";
-            Err(Error::new(ErrorKind::StoreUnwritable, why))
-        }
+    if saved? == Commit::Done {
+        return Ok(());
     }
+    let why = "the token of the last renewal could not be stored, and the store has another record by now";
+    Err(Error::new(ErrorKind::StoreUnwritable, why))
 }
 
 /// Ends the sessions that were opened here and that nobody will use.

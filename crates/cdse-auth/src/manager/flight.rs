@@ -208,16 +208,12 @@ impl Flight<'_> {
         let mut first = None;
         for want in wants {
             self.core.works_for(want);
-            match self.find(want)? {
-                found @ (Finding::Sleep { .. } | Finding::Satisfied) => {
-                    let lands = first.is_none() && matches!(found, Finding::Satisfied);
-                    let first = first.get_or_insert((want.clone(), found));
-                    if lands {
-                        return Ok((first.0.clone(), Finding::Satisfied));
-                    }
-                }
-                found => return Ok((want.clone(), found)),
+            let found = self.find(want)?;
+            let is_late = first.is_some() && matches!(found, Finding::Satisfied);
+            if !is_late && !matches!(found, Finding::Sleep { .. }) {
+                return Ok((want.clone(), found));
             }
+            first.get_or_insert((want.clone(), found));
         }
         let first = first.unwrap_or((Want::Fresh, Finding::Satisfied));
         self.core.works_for(&first.0);
@@ -327,8 +323,7 @@ impl Flight<'_> {
         let now = self.core.clock.now();
         let stale = {
             let shared = self.core.shared();
-            let seen = shared.seen.as_ref();
-            seen.is_some_and(|seen| was_sent(&shared, &seen.record, &used))
+            shared.seen.as_ref().is_some_and(|seen| was_sent(&shared, &seen.record, &used))
         };
         self.exchanges.code = Some((digits, now));
         if !stale {

@@ -61,7 +61,7 @@ fn run(core: &Arc<Core>) {
         let until = now.wall.saturating_add(pause);
         let end = End::at(until, now);
         // One that comes earlier is good too: then this is looked at again.
-        if alarm.as_ref().is_none_or(|alarm| alarm.has_rung() || end.is_before(&alarm.end)) {
+        if alarm.as_ref().is_none_or(|alarm| alarm.has_rung() || end.mono < alarm.end.mono) {
             alarm = Alarm::set(core, pause, end);
         }
         let generation = |shared: &Shared| shared.seen.as_ref().map(|seen| seen.record.version());

@@ -17,7 +17,7 @@ pub(super) fn logout(core: &Core) -> Result<()> {
     let (_section, guard) = wait_for_guard(core);
     let read = core.look();
     let ended = end_session(core);
-    let removed = remove(core);
+    let removed = replace(core, without_tokens);
     drop(guard);
     read.and(removed).and(ended)
 }
@@ -26,14 +26,14 @@ pub(super) fn logout(core: &Core) -> Result<()> {
 pub(super) fn logout_what_is_seen(core: &Core) -> Result<()> {
     let ended = end_session(core);
     // A store that did not take the session does not take its end either.
-    ended.and(if core.shared().unsaved.take().is_some() { Ok(()) } else { remove(core) })
+    ended.and(if core.shared().unsaved.take().is_some() { Ok(()) } else { replace(core, without_tokens) })
 }
 
 /// Discards the tokens, here and in the store, when its turn has come: whoever waited for the exchange before is served.
 /// At the service the session lives on until the next login ends it.
 pub(super) fn clear(core: &Core) -> Result<()> {
     let (_section, guard) = wait_for_guard(core);
-    let cleared = core.look().and_then(|()| replace(core, |stored| cleared(stored, core)));
+    let cleared = core.look().and_then(|()| replace(core, cleared));
     if cleared.is_ok() {
         core.shared().forget_what_was_brought();
     }
@@ -43,13 +43,11 @@ pub(super) fn clear(core: &Core) -> Result<()> {
 
 /// From now on nobody here is served, and no renewal in flight brings the session back.
 fn forget(core: &Core) {
-    {
-        let mut shared = core.shared();
-        shared.logged_out = true;
-        shared.logouts += 1;
-        core.header.clear();
-    }
-    core.wake_all();
+    let mut shared = core.shared();
+    shared.logged_out = true;
+    shared.logouts += 1;
+    shared.changed = true;
+    core.header.clear();
 }
 
 /// The section of this process, and the guard. Without the guard the logout goes on all the same and writes last: whoever
@@ -74,12 +72,8 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
 
 fn end_session(core: &Core) -> Result<()> {
     let Some(seen) = core.shared().seen.clone() else { return Ok(()) };
-    let tokens = seen
-        .record
-        .refresh_token()
-        .into_iter()
-        .chain(&seen.record.to_end)
-        .filter(|_| core.slot.grant != Grant::AccessToken);
+    let stored = seen.record.refresh_token();
+    let tokens = stored.into_iter().chain(&seen.record.to_end).filter(|_| core.slot.grant != Grant::AccessToken);
     let mut ended = Ok(());
     for token in tokens {
         // What became of one is no reason to leave the other open.
@@ -88,12 +82,8 @@ fn end_session(core: &Core) -> Result<()> {
     ended
 }
 
-fn remove(core: &Core) -> Result<()> {
-    replace(core, |stored| without_tokens(stored, core))
-}
-
 /// Puts something else in the place of what is stored, whatever that is by then; here it is gone in any case.
-fn replace(core: &Core, by: impl Fn(&Record) -> Record) -> Result<()> {
+fn replace(core: &Core, by: fn(&Record, &Core) -> Record) -> Result<()> {
     let stored = replace_stored(core, by);
     let now = core.clock.now();
     let mut shared = core.shared();
@@ -105,7 +95,7 @@ fn replace(core: &Core, by: impl Fn(&Record) -> Record) -> Result<()> {
     stored.map(drop)
 }
 
-fn replace_stored(core: &Core, by: impl Fn(&Record) -> Record) -> Result<Option<Record>> {
+fn replace_stored(core: &Core, by: fn(&Record, &Core) -> Record) -> Result<Option<Record>> {
     let records = core.store.records();
     // What could not be saved is a newer state of what is stored.
     let mut newer = {
@@ -115,7 +105,7 @@ fn replace_stored(core: &Core, by: impl Fn(&Record) -> Record) -> Result<Option<
     };
     loop {
         let Some(stored) = records.read(&core.slot)? else { return Ok(None) };
-        let next = by(newer.take().as_deref().unwrap_or(&stored));
+        let next = by(newer.take().as_deref().unwrap_or(&stored), core);
         if records.commit(&core.slot, Some(stored.version()), &next)? == Commit::Done {
             return Ok(Some(next));
         }

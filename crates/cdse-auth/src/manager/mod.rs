@@ -76,9 +76,7 @@ struct Handle(Arc<Core>);
 impl Drop for Handle {
     fn drop(&mut self) {
         let mut shared = self.0.shared();
-        shared.abandoned = true;
-        drop(shared);
-        self.0.wake_all();
+        (shared.abandoned, shared.changed) = (true, true);
     }
 }
 
@@ -246,10 +244,9 @@ impl TokenManager {
     pub async fn settle(&self) -> Result<()> {
         {
             let mut shared = self.core.shared();
-            shared.closing = true;
+            (shared.closing, shared.changed) = (true, true);
             self.core.header.clear();
         }
-        self.core.wake_all();
         let at_rest = |shared: &Shared| shared.flight.as_ref().is_none_or(|flight| flight.asking);
         Changed::new(&self.core, at_rest).await;
         self.on_own_thread(exchange::save_what_is_unsaved).await

@@ -211,7 +211,7 @@ impl Shared {
 #[derive(Clone, Copy)]
 pub(super) struct End {
     pub(super) wall: Millis,
-    mono: Millis,
+    pub(super) mono: Millis,
 }
 
 impl End {
@@ -221,10 +221,6 @@ impl End {
 
     pub(super) fn has_come(self, now: Now) -> bool {
         self.left(now) <= 0
-    }
-
-    pub(super) fn is_before(&self, other: &Self) -> bool {
-        self.mono < other.mono
     }
 
     pub(super) fn left(self, now: Now) -> Millis {

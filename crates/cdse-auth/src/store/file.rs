@@ -1,6 +1,5 @@
 //! A session in a file: atomic, private, locked, durable ([`PrivateFile`]).
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -33,9 +32,10 @@ const LARGEST: u64 = 1 << 20;
 ///     .build()?;
 /// # Ok::<(), cdse_auth::Error>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct FileTokenStore(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
     file: PrivateFile,
     random: Random,
@@ -203,11 +203,5 @@ struct FileGuard(#[expect(dead_code, reason = "it is held")] cdse_files::Lock);
 impl Guard for FileGuard {
     fn holds_for(&self, _: Duration) -> bool {
         true
-    }
-}
-
-impl fmt::Debug for FileTokenStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileTokenStore").field("path", &self.path()).finish_non_exhaustive()
     }
 }
