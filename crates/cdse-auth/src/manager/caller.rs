@@ -143,7 +143,7 @@ impl Core {
                     caller.looked = true;
                 }
                 Step::Wait(until) => {
-                    Changed::new(self, |shared: &Shared| until.has_come(self, shared)).and_at(until.limit).await
+                    Changed::new(self, |shared: &Shared| until.has_come(self, shared)).and_at(until.limit).await;
                 }
             }
         }
