@@ -34,7 +34,7 @@ impl From<crate::TokenManager> for TokenManager {
 /// The methods that wait in an async program block here, and differ in nothing else.
 macro_rules! blocking {
     ($($method:ident($($argument:ident: $type:ty)?) -> $result:ty;)*) => {
-        impl TokenManager {$(
+        $(
             #[doc = concat!("See [`crate::TokenManager::", stringify!($method), "`].")]
             ///
             /// # Errors
@@ -43,28 +43,28 @@ macro_rules! blocking {
             pub fn $method(&self $(, $argument: $type)?) -> Result<$result> {
                 block_on(self.0.$method($($argument)?))
             }
-        )*}
+        )*
     };
 }
 
-blocking! {
-    header_for(min_validity: Duration) -> HeaderValue;
-    tokens(min_validity: Duration) -> TokenSet;
-    force_refresh() -> HeaderValue;
-    force_refresh_after(refused: &HeaderValue) -> HeaderValue;
-    login() -> Login;
-    force_login() -> ();
-    logout() -> ();
-    sessions() -> Vec<AccountSession>;
-    end_session(id: &str) -> ();
-    verify() -> Verdict;
-    probe() -> Probe;
-    clear() -> ();
-    shutdown() -> ();
-    settle() -> ();
-}
-
 impl TokenManager {
+    blocking! {
+        header_for(min_validity: Duration) -> HeaderValue;
+        tokens(min_validity: Duration) -> TokenSet;
+        force_refresh() -> HeaderValue;
+        force_refresh_after(refused: &HeaderValue) -> HeaderValue;
+        login() -> Login;
+        force_login() -> ();
+        logout() -> ();
+        sessions() -> Vec<AccountSession>;
+        end_session(id: &str) -> ();
+        verify() -> Verdict;
+        probe() -> Probe;
+        clear() -> ();
+        shutdown() -> ();
+        settle() -> ();
+    }
+
     /// See [`crate::TokenManager::new`].
     ///
     /// # Errors

@@ -38,37 +38,37 @@ pub struct TokenManagerBuilder {
 /// Methods that put a value in the place of the default.
 macro_rules! settings {
     ($($(#[doc = $doc:literal])* $setting:ident: $type:ty;)*) => {
-        impl TokenManagerBuilder {$(
+        $(
             $(#[doc = $doc])*
             #[must_use]
             pub fn $setting(mut self, $setting: $type) -> Self {
                 self.$setting = $setting;
                 self
             }
-        )*}
+        )*
     };
 }
 
-settings! {
-    /// How the identity service is reached.
-    transport: TransportConfig;
-    /// How long before its end a token counts as ended where waiting for a new one is possible. Defaults to 30 s, and is
-    /// never more than a quarter of the token's life.
-    expiry_skew: Duration;
-    /// How long a caller waits for a token when it has none. Defaults to 60 s.
-    patience: Duration;
-    /// For a program that needs one token and ends: nothing is renewed in the background. A token that is due for renewal is
-    /// renewed if that needs no login and no other process is renewing it, and served as it is otherwise.
-    one_shot: bool;
-    /// Renews the session before its refresh token ends, without a call. Defaults to `false`: only calls cause renewals.
-    keep_alive: bool;
-    /// The source of time.
-    clock: Clock;
-    /// The source of randomness for jitter.
-    random: Random;
-}
-
 impl TokenManagerBuilder {
+    settings! {
+        /// How the identity service is reached.
+        transport: TransportConfig;
+        /// How long before its end a token counts as ended where waiting for a new one is possible. Defaults to 30 s, and is
+        /// never more than a quarter of the token's life.
+        expiry_skew: Duration;
+        /// How long a caller waits for a token when it has none. Defaults to 60 s.
+        patience: Duration;
+        /// For a program that needs one token and ends: nothing is renewed in the background. A token that is due for renewal is
+        /// renewed if that needs no login and no other process is renewing it, and served as it is otherwise.
+        one_shot: bool;
+        /// Renews the session before its refresh token ends, without a call. Defaults to `false`: only calls cause renewals.
+        keep_alive: bool;
+        /// The source of time.
+        clock: Clock;
+        /// The source of randomness for jitter.
+        random: Random;
+    }
+
     /// The address of the realm. Defaults to `https://identity.dataspace.copernicus.eu/auth/realms/CDSE`. It must be https,
     /// except on this machine itself.
     #[must_use]
