@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder};
 use url::Url;
 use zeroize::{Zeroize, Zeroizing};
@@ -28,7 +28,7 @@ pub(crate) const FAREWELL: Millis = 5_000;
 /// The identity service of one slot.
 #[derive(Debug)]
 pub(crate) struct Service {
-    endpoints: Endpoints,
+    pub(super) endpoints: Endpoints,
     transport: TransportConfig,
     client: Mutex<Option<Client>>,
     clock: Clock,
@@ -41,10 +41,8 @@ impl Service {
 
     /// One POST to the token endpoint, classified once. Nothing is repeated here.
     pub(crate) fn exchange(&self, exchange: Exchange, form: &GrantData) -> Outcome {
-        match self.post(&self.endpoints.token, form, self.transport.timeout()) {
-            Ok(answer) => classify(exchange, &answer, self.clock.now().wall),
-            Err(failure) => Err(failure),
-        }
+        let answer = self.post(&self.endpoints.token, form, self.transport.timeout())?;
+        classify(exchange, &answer, self.clock.now().wall)
     }
 
     /// Ends the session that `refresh_token` belongs to, for everybody. Says so again for one that has ended already.
@@ -73,10 +71,6 @@ impl Service {
             request.header(AUTHORIZATION, authorization).header(CONTENT_TYPE, json)
         })
         .map(|(answer, _)| answer)
-    }
-
-    pub(super) fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
     }
 
     /// Sets up what a request needs, as the first one would: reads the certificate authorities, looks at the proxy.
@@ -114,17 +108,17 @@ impl Service {
         timeout: Millis,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<(Answer, Option<String>), Failure> {
-        let client = self.client().map_err(|error| failure(Class::Unsent, error))?;
+        let client = self.client().map_err(|error| Failure::new(Class::Unsent, error))?;
         if tokio::runtime::Handle::try_current().is_ok() {
             // On a caller's own thread, for there was no other, and there it must not block.
             let why = "the request could not be started, because no thread could be started; nothing was sent";
-            return Err(failure(Class::Unsent, Error::new(ErrorKind::Network, why)));
+            return Err(Failure::new(Class::Unsent, Error::new(ErrorKind::Network, why)));
         }
         // Dropped after the runtime, with which everything goes that shares its bytes.
         let mut received = Received::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             let why = format!("the request could not be started: {error}; nothing was sent");
-            failure(Class::Unsent, Error::new(ErrorKind::Network, why).with_source(error))
+            Failure::new(Class::Unsent, Error::new(ErrorKind::Network, why).with_source(error))
         })?;
         let begun = self.clock.now().mono;
         log::info!("{method} {url}");
@@ -133,39 +127,25 @@ impl Service {
                 .header(ACCEPT, HeaderValue::from_static("application/json"))
                 .header("Connection", HeaderValue::from_static("close"))
                 .timeout(Duration::from_millis(timeout.unsigned_abs()));
-            match request.send().await {
-                Ok(response) => {
-                    let date = response.headers().get(DATE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-                    read(response, &mut received).await.map(|answer| (answer, date))
-                }
-                Err(error) => Err(error),
-            }
+            let response = request.send().await?;
+            let date = header(&response, DATE);
+            Ok((read(response, &mut received).await?, date))
         });
         // A name that is still being looked up must not hold the thread.
         runtime.shutdown_background();
         let took = self.clock.now().mono.saturating_sub(begun);
-        match result {
-            Ok((answer, date)) => {
-                log::info!("HTTP {} after {took} ms", answer.status);
-                Ok((answer, date))
-            }
-            Err(error) => {
-                let (class, error) = not_answered(url, client.route.as_ref(), error);
-                log::info!("no answer after {took} ms ({})", if class == Class::Unsent { "not sent" } else { "lost" });
-                Err(failure(class, error))
-            }
-        }
+        result.inspect(|(answer, _)| log::info!("HTTP {} after {took} ms", answer.status)).map_err(|error| {
+            let (class, error) = not_answered(url, client.route.as_ref(), error);
+            log::info!("no answer after {took} ms ({})", if class == Class::Unsent { "not sent" } else { "lost" });
+            Failure::new(class, error)
+        })
     }
 
     /// Made at the first request: it reads the system's certificates.
     fn client(&self) -> Result<Client> {
-        let mut client = lock(&self.client);
-        if let Some(client) = &*client {
-            return Ok(client.clone());
-        }
-        let made = self.transport.client(&self.endpoints.token)?;
-        *client = Some(made.clone());
-        Ok(made)
+        let mut kept = lock(&self.client);
+        let client = kept.take().map_or_else(|| self.transport.client(&self.endpoints.token), Ok)?;
+        Ok(kept.insert(client).clone())
     }
 }
 
@@ -209,9 +189,9 @@ impl Drop for Received {
 
 async fn read(mut response: reqwest::Response, received: &mut Received) -> reqwest::Result<Answer> {
     let status = response.status().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let retry_after = header(&response, RETRY_AFTER);
     let mut body = Zeroizing::new(Vec::with_capacity(8 * 1024));
-    loop {
+    let whole = loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
                 let room = LARGEST.saturating_sub(body.len());
@@ -219,19 +199,20 @@ async fn read(mut response: reqwest::Response, received: &mut Received) -> reqwe
                 let too_long = chunk.len() > room;
                 received.0.push(chunk);
                 if too_long {
-                    return Ok(Answer { status, retry_after, body, whole: false });
+                    break false;
                 }
             }
-            Ok(None) => return Ok(Answer { status, retry_after, body, whole: true }),
+            Ok(None) => break true,
             // An error answer has said enough with its status.
-            Err(_) if status >= 300 => return Ok(Answer { status, retry_after, body, whole: false }),
+            Err(_) if status >= 300 => break false,
             Err(error) => return Err(error),
         }
-    }
+    };
+    Ok(Answer { status, retry_after, body, whole })
 }
 
-fn failure(class: Class, error: Error) -> Failure {
-    Failure { class, error, retry_after: None, words: String::new() }
+fn header(response: &reqwest::Response, name: HeaderName) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 #[cfg(test)]
