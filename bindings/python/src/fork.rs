@@ -33,8 +33,7 @@ pub(crate) fn after_fork_in_child() {
 /// For the end of the interpreter: waits until running renewals are saved.
 #[pyfunction]
 pub(crate) fn settle_all(py: Python<'_>) {
-    let live: Vec<_> =
-        LIVE.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
+    let live: Vec<_> = LIVE.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
     for made in live.into_iter().filter(|made| made.is_of_this_process()) {
         // A second Ctrl-C ends the wait; an error is told to nobody here.
         if wait(py, made.manager().settle()).is_err() {

@@ -114,15 +114,16 @@ impl Provider {
                 (form, code)
             }
         };
-        let field = |wanted: &str| {
-            form.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.expose().to_owned())
-        };
+        let field =
+            |wanted: &str| form.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.expose().to_owned());
         let grant = match field("grant_type").as_deref() {
             Some("password") => Grant::Password,
             Some("client_credentials") => Grant::ClientCredentials,
             Some("refresh_token") => Grant::RefreshToken,
             Some(other) => {
-                let why = format!("grant_data() names the grant {other:?}; CDSE knows password, refresh_token and client_credentials");
+                let why = format!(
+                    "grant_data() names the grant {other:?}; CDSE knows password, refresh_token and client_credentials"
+                );
                 return Err(PyValueError::new_err(why));
             }
             None => return Err(PyValueError::new_err("grant_data() must name a grant_type")),

@@ -4,8 +4,8 @@
 //! lock of this crate is held while Python code runs.
 
 mod errors;
-mod form;
 mod fork;
+mod form;
 mod http_client;
 mod manager;
 mod pending;

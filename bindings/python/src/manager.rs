@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::errors::{make, raise};
-use crate::form::Provider;
 use crate::fork;
+use crate::form::Provider;
 use crate::http_client::PythonClient;
 use crate::pending::Pending;
 use crate::store::{file_of, seconds, store_of};
@@ -111,9 +111,17 @@ async fn obtain(manager: TokenManager, want: Want) -> Answer {
 
 /// Where the session comes from.
 enum Source {
-    Given { provider: Py<PyAny>, http: Option<Py<PyAny>>, token_url: String, store: Py<PyAny>, expiry_skew: f64 },
+    Given {
+        provider: Py<PyAny>,
+        http: Option<Py<PyAny>>,
+        token_url: String,
+        store: Py<PyAny>,
+        expiry_skew: f64,
+    },
     /// What the command line would use.
-    Default { profile: Option<String> },
+    Default {
+        profile: Option<String>,
+    },
 }
 
 #[pyclass(frozen, module = "cdse_auth._native")]
@@ -163,7 +171,8 @@ impl Core {
             return Ok(());
         }
         let tokens = store.bind(py).call_method0("load")?;
-        let is_over = |valid: &str, skew: f64| -> PyResult<bool> { Ok(!tokens.call_method1(valid, (skew,))?.is_truthy()?) };
+        let is_over =
+            |valid: &str, skew: f64| -> PyResult<bool> { Ok(!tokens.call_method1(valid, (skew,))?.is_truthy()?) };
         if tokens.is_none() || !is_over("access_valid", *expiry_skew)? || !is_over("refresh_valid", 0.0)? {
             return Ok(());
         }
@@ -259,7 +268,13 @@ fn by_default(py: Python<'_>, profile: Option<&str>) -> PyResult<Arc<Made>> {
 #[pymethods]
 impl Core {
     #[new]
-    fn new(provider: Py<PyAny>, http: Option<Py<PyAny>>, token_url: String, store: Py<PyAny>, expiry_skew: f64) -> Self {
+    fn new(
+        provider: Py<PyAny>,
+        http: Option<Py<PyAny>>,
+        token_url: String,
+        store: Py<PyAny>,
+        expiry_skew: f64,
+    ) -> Self {
         let source = Source::Given { provider, http, token_url, store, expiry_skew };
         Self { source, made: Mutex::default() }
     }

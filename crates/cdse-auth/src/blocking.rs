@@ -31,7 +31,40 @@ impl From<crate::TokenManager> for TokenManager {
     }
 }
 
+/// The methods that wait in an async program block here, and differ in nothing else.
+macro_rules! blocking {
+    ($($method:ident($($argument:ident: $type:ty)?) -> $result:ty;)*) => {
+        $(
+            #[doc = concat!("See [`crate::TokenManager::", stringify!($method), "`].")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`TokenManager::", stringify!($method), "`](crate::TokenManager::", stringify!($method), ").")]
+            pub fn $method(&self $(, $argument: $type)?) -> Result<$result> {
+                block_on(self.0.$method($($argument)?))
+            }
+        )*
+    };
+}
+
 impl TokenManager {
+    blocking! {
+        header_for(min_validity: Duration) -> HeaderValue;
+        tokens(min_validity: Duration) -> TokenSet;
+        force_refresh() -> HeaderValue;
+        force_refresh_after(refused: &HeaderValue) -> HeaderValue;
+        login() -> Login;
+        force_login() -> ();
+        logout() -> ();
+        sessions() -> Vec<AccountSession>;
+        end_session(id: &str) -> ();
+        verify() -> Verdict;
+        probe() -> Probe;
+        clear() -> ();
+        shutdown() -> ();
+        settle() -> ();
+    }
+
     /// See [`crate::TokenManager::new`].
     ///
     /// # Errors
@@ -60,132 +93,6 @@ impl TokenManager {
     #[cold]
     fn wait_for_header(&self) -> Result<HeaderValue> {
         block_on(self.0.authorization_header())
-    }
-
-    /// See [`crate::TokenManager::header_for`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::header_for`](crate::TokenManager::header_for).
-    pub fn header_for(&self, min_validity: Duration) -> Result<HeaderValue> {
-        block_on(self.0.header_for(min_validity))
-    }
-
-    /// See [`crate::TokenManager::tokens`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::tokens`](crate::TokenManager::tokens).
-    pub fn tokens(&self, min_validity: Duration) -> Result<TokenSet> {
-        block_on(self.0.tokens(min_validity))
-    }
-
-    /// See [`crate::TokenManager::force_refresh`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::force_refresh`](crate::TokenManager::force_refresh).
-    pub fn force_refresh(&self) -> Result<HeaderValue> {
-        block_on(self.0.force_refresh())
-    }
-
-    /// See [`crate::TokenManager::force_refresh_after`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::force_refresh_after`](crate::TokenManager::force_refresh_after).
-    pub fn force_refresh_after(&self, refused: &HeaderValue) -> Result<HeaderValue> {
-        block_on(self.0.force_refresh_after(refused))
-    }
-
-    /// See [`crate::TokenManager::login`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::login`](crate::TokenManager::login).
-    pub fn login(&self) -> Result<Login> {
-        block_on(self.0.login())
-    }
-
-    /// See [`crate::TokenManager::force_login`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::force_login`](crate::TokenManager::force_login).
-    pub fn force_login(&self) -> Result<()> {
-        block_on(self.0.force_login())
-    }
-
-    /// See [`crate::TokenManager::logout`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::logout`](crate::TokenManager::logout).
-    pub fn logout(&self) -> Result<()> {
-        block_on(self.0.logout())
-    }
-
-    /// See [`crate::TokenManager::sessions`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::sessions`](crate::TokenManager::sessions).
-    pub fn sessions(&self) -> Result<Vec<AccountSession>> {
-        block_on(self.0.sessions())
-    }
-
-    /// See [`crate::TokenManager::end_session`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::end_session`](crate::TokenManager::end_session).
-    pub fn end_session(&self, id: &str) -> Result<()> {
-        block_on(self.0.end_session(id))
-    }
-
-    /// See [`crate::TokenManager::verify`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::verify`](crate::TokenManager::verify).
-    pub fn verify(&self) -> Result<Verdict> {
-        block_on(self.0.verify())
-    }
-
-    /// See [`crate::TokenManager::probe`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::probe`](crate::TokenManager::probe).
-    pub fn probe(&self) -> Result<Probe> {
-        block_on(self.0.probe())
-    }
-
-    /// See [`crate::TokenManager::clear`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::clear`](crate::TokenManager::clear).
-    pub fn clear(&self) -> Result<()> {
-        block_on(self.0.clear())
-    }
-
-    /// See [`crate::TokenManager::shutdown`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::shutdown`](crate::TokenManager::shutdown).
-    pub fn shutdown(&self) -> Result<()> {
-        block_on(self.0.shutdown())
-    }
-
-    /// See [`crate::TokenManager::settle`].
-    ///
-    /// # Errors
-    ///
-    /// As [`TokenManager::settle`](crate::TokenManager::settle).
-    pub fn settle(&self) -> Result<()> {
-        block_on(self.0.settle())
     }
 
     /// See [`crate::TokenManager::prepare`].

@@ -23,7 +23,7 @@ pub struct Clock(Source);
 enum Source {
     #[default]
     System,
-    Manual(Arc<Manual>),
+    Manual(ManualClock),
 }
 
 impl Clock {
@@ -72,23 +72,16 @@ impl Clock {
     /// Calls `ring` once, on a thread of its own, when `rest` has passed: a machine's sleep counts, and nothing wakes in
     /// between. `false` if that cannot be had (on a manual clock, or without threads): then [`wait`](Self::wait) it is.
     pub(crate) fn alarm(&self, rest: Millis, ring: impl FnOnce() + Send + 'static) -> bool {
-        match &self.0 {
-            Source::System => spawn("cdse-alarm", move || {
-                system::sleep(millis(rest));
-                ring();
-            })
-            .is_ok(),
-            Source::Manual(_) => false,
-        }
+        let alarm = move || {
+            system::sleep(millis(rest));
+            ring();
+        };
+        !self.is_manual() && spawn("cdse-alarm", alarm).is_ok()
     }
 
     /// A short pause between two tries. On a manual clock it takes real time and moves nothing.
     pub(crate) fn pause(&self, length: Millis) {
-        let real = match &self.0 {
-            Source::System => length,
-            Source::Manual(_) => 1,
-        };
-        rest(millis(real));
+        rest(millis(if self.is_manual() { 1 } else { length }));
     }
 
     /// Wakes `waker` once `mono` has come, by `timer` where time passes by itself, unless what is returned is dropped before;
@@ -97,7 +90,7 @@ impl Clock {
         match &self.0 {
             Source::System => Alert { of: Keeper::Timer(Arc::clone(timer)), key: timer.wake_at(mono, waker) },
             Source::Manual(manual) => {
-                let mut state = given::lock(&manual.state);
+                let mut state = given::lock(&manual.0);
                 state.asked += 1;
                 let key = (mono, state.asked);
                 if state.now.mono >= mono {
@@ -106,7 +99,7 @@ impl Clock {
                 } else {
                     state.wakers.insert(key, waker);
                 }
-                Alert { of: Keeper::Manual(Arc::clone(manual)), key }
+                Alert { of: Keeper::Manual(manual.clone()), key }
             }
         }
     }
@@ -125,13 +118,13 @@ pub(crate) struct Alert {
 
 enum Keeper {
     Timer(Arc<Timer>),
-    Manual(Arc<Manual>),
+    Manual(ManualClock),
 }
 
 impl Drop for Alert {
     fn drop(&mut self) {
         let dropped = match &self.of {
-            Keeper::Manual(manual) => given::lock(&manual.state).wakers.remove(&self.key),
+            Keeper::Manual(manual) => given::lock(&manual.0).wakers.remove(&self.key),
             Keeper::Timer(timer) => timer.forget(self.key),
         };
         // A waker may run anything when it goes, too.
@@ -160,12 +153,7 @@ const MANUAL_RECHECK: Millis = 5;
 /// # Ok::<(), cdse_auth::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Manual>);
-
-#[derive(Debug)]
-struct Manual {
-    state: given::Plain<ManualState>,
-}
+pub struct ManualClock(Arc<given::Plain<ManualState>>);
 
 #[derive(Debug)]
 struct ManualState {
@@ -175,10 +163,10 @@ struct ManualState {
     sleepers: Vec<Arc<Condvar>>,
 }
 
-impl Manual {
+impl ManualClock {
     #[cold]
     fn now(&self) -> Now {
-        given::lock(&self.state).now
+        given::lock(&self.0).now
     }
 
     #[cold]
@@ -188,18 +176,18 @@ impl Manual {
     }
 
     fn register(&self, changed: Arc<Condvar>) {
-        let mut state = given::lock(&self.state);
+        let mut state = given::lock(&self.0);
         if !state.sleepers.iter().any(|known| Arc::ptr_eq(known, &changed)) {
             state.sleepers.push(changed);
         }
     }
 
     fn step(&self, wall: Millis, mono: Millis) {
-        let mut state = given::lock(&self.state);
+        let mut state = given::lock(&self.0);
         state.now.wall += wall;
         state.now.mono += mono;
-        let now = state.now.mono;
-        let later = state.wakers.split_off(&(now.saturating_add(1), 0));
+        let after = state.now.mono.saturating_add(1);
+        let later = state.wakers.split_off(&(after, 0));
         let due = std::mem::replace(&mut state.wakers, later);
         let sleepers = std::mem::take(&mut state.sleepers);
         drop(state);
@@ -208,43 +196,40 @@ impl Manual {
         }
         due.into_values().for_each(Waker::wake);
     }
-}
 
-impl ManualClock {
     /// Stands at `unix_seconds` on the wall clock.
     #[must_use]
     pub fn at(unix_seconds: i64) -> Self {
         let now = Now { wall: unix_seconds * 1000, mono: 1_000_000 };
         let state = ManualState { now, wakers: BTreeMap::new(), asked: 0, sleepers: Vec::new() };
-        Self(Arc::new(Manual { state: given::Plain::new(state) }))
+        Self(Arc::new(given::Plain::new(state)))
     }
 
     /// The clock for the code under test.
     #[must_use]
     pub fn clock(&self) -> Clock {
-        Clock(Source::Manual(Arc::clone(&self.0)))
+        Clock(Source::Manual(self.clone()))
     }
 
     /// Moves both clocks forward by `by`.
     pub fn advance(&self, by: Duration) {
-        self.0.step(span(by), span(by));
+        self.step(span(by), span(by));
     }
 
     /// Sets the wall clock alone forward or back by `seconds`.
     pub fn set_wall(&self, seconds: i64) {
-        self.0.step(seconds * 1000, 0);
+        self.step(seconds * 1000, 0);
     }
 
     /// The machine sleeps: the wall clock goes on, the monotonic one does not.
     pub fn suspend(&self, by: Duration) {
-        self.0.step(span(by), 0);
+        self.step(span(by), 0);
     }
 
     /// The time of the wall clock.
     #[must_use]
     pub fn wall(&self) -> std::time::SystemTime {
-        let now = given::lock(&self.0.state).now.wall;
-        std::time::SystemTime::UNIX_EPOCH + millis(now)
+        std::time::SystemTime::UNIX_EPOCH + millis(self.now().wall)
     }
 }
 

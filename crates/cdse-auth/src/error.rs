@@ -27,51 +27,70 @@ struct Inner {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The kinds of failure. [`is_transient`](ErrorKind::is_transient) says whether waiting helps.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorKind {
+/// The kinds of failure, each with its name for programs.
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])* $kind:ident = $code:literal,)*) => {
+        /// The kinds of failure. [`is_transient`](ErrorKind::is_transient) says whether waiting helps.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            $($(#[doc = $doc])* $kind,)*
+        }
+
+        impl ErrorKind {
+            /// A stable name for programs, such as `reauth_required`.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $code,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// User name, password, code or client secret were refused (the service does not say which).
-    CredentialsRefused,
+    CredentialsRefused = "credentials_refused",
     /// The account has as many sessions open as the service allows.
-    SessionLimit,
+    SessionLimit = "session_limit",
     /// The account is disabled or not fully set up.
-    AccountBlocked,
+    AccountBlocked = "account_blocked",
     /// There is no session, or it has ended, and nothing here can open another one.
-    ReauthRequired,
+    ReauthRequired = "login_required",
     /// The service still refuses a token that was renewed a moment ago.
-    StillRefused,
+    StillRefused = "still_refused",
     /// This kind of credential does not reach that service.
-    WrongCredential,
+    WrongCredential = "wrong_credential",
     /// The service asks for fewer requests (429).
-    RateLimited,
+    RateLimited = "rate_limited",
     /// The service is temporarily unavailable (5xx), or something else answers in its place.
-    ServiceUnavailable,
+    ServiceUnavailable = "service_unavailable",
     /// The service was not reached, or its answer was lost on the way.
-    Network,
+    Network = "network",
     /// Address, client id or settings are wrong; waiting does not help.
-    Configuration,
+    Configuration = "configuration",
     /// The configured proxy or certificate authorities cannot be used, or there is no cryptography for TLS; nothing was sent.
-    Transport,
+    Transport = "transport",
     /// The certificate of the service, or of the proxy, was issued by an unknown authority; nothing was sent.
-    UnknownAuthority,
+    UnknownAuthority = "unknown_authority",
     /// The service sent an invalid response.
-    MalformedAnswer,
+    MalformedAnswer = "malformed_answer",
     /// The session store cannot be written (read-only, full, no permission).
-    StoreUnwritable,
+    StoreUnwritable = "store_unwritable",
     /// The session store is not safe to use (foreign owner, symbolic link).
-    StoreUnsafe,
+    StoreUnsafe = "store_unsafe",
     /// The session store was written by a newer version.
-    StoreNewer,
+    StoreNewer = "store_newer",
     /// The session file is damaged, or is another account's.
-    StoreDamaged,
+    StoreDamaged = "store_damaged",
     /// The session store cannot be read or locked at all.
-    StoreUnusable,
+    StoreUnusable = "store_unusable",
     /// Another process holds the lock for longer than the caller would wait.
-    LockWait,
+    LockWait = "lock_wait",
     /// The manager was shut down.
-    ShutDown,
+    ShutDown = "shut_down",
 }
 
 impl ErrorKind {
@@ -79,33 +98,6 @@ impl ErrorKind {
     #[must_use]
     pub fn is_transient(self) -> bool {
         matches!(self, Self::RateLimited | Self::ServiceUnavailable | Self::Network | Self::LockWait)
-    }
-
-    /// A stable name for programs, such as `reauth_required`.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::CredentialsRefused => "credentials_refused",
-            Self::SessionLimit => "session_limit",
-            Self::AccountBlocked => "account_blocked",
-            Self::ReauthRequired => "login_required",
-            Self::StillRefused => "still_refused",
-            Self::WrongCredential => "wrong_credential",
-            Self::RateLimited => "rate_limited",
-            Self::ServiceUnavailable => "service_unavailable",
-            Self::Network => "network",
-            Self::Configuration => "configuration",
-            Self::Transport => "transport",
-            Self::UnknownAuthority => "unknown_authority",
-            Self::MalformedAnswer => "malformed_answer",
-            Self::StoreUnwritable => "store_unwritable",
-            Self::StoreUnsafe => "store_unsafe",
-            Self::StoreNewer => "store_newer",
-            Self::StoreDamaged => "store_damaged",
-            Self::StoreUnusable => "store_unusable",
-            Self::LockWait => "lock_wait",
-            Self::ShutDown => "shut_down",
-        }
     }
 }
 

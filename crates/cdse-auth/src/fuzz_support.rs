@@ -3,7 +3,7 @@
 use crate::clock::time::Now;
 use crate::plan::{Attempt, Dice, Means, Outcome, Permit, Plan, View, Want, anchor, intent, settle};
 use crate::random::Random;
-use crate::record::{Grant, Record, Sent, Slot};
+use crate::record::{Record, Sent};
 use crate::secret::{Fingerprint, Secret};
 use crate::token::{LONGEST_LIFE, TokenSet};
 
@@ -11,13 +11,7 @@ pub(crate) const NOW: Now = Now { wall: 1_800_000_000_000, mono: 5_000_000 };
 
 /// What is stored after an answer can be read again, and decided on.
 pub(crate) fn settled(plan: Plan, outcome: &Outcome) -> String {
-    let slot = Slot {
-        token_url: "https://id.example/token".to_owned(),
-        client_id: "cdse-public".to_owned(),
-        grant: Grant::Password,
-        subject: Some("user".to_owned()),
-    };
-    let mut before = Record::new(Some(slot), &Random::seeded(1));
+    let mut before = Record::new(None, &Random::seeded(1));
     before.tokens = TokenSet::new("an-access-token", std::time::Duration::from_secs(600)).ok().map(|tokens| TokenSet {
         t0: NOW.wall - 590_000,
         refresh_life: Some(3_600_000),
@@ -28,20 +22,7 @@ pub(crate) fn settled(plan: Plan, outcome: &Outcome) -> String {
         Plan::Login => Sent::Login,
         _ => Sent::Refresh(Fingerprint::of("a-refresh-token")),
     };
-    let attempt = Attempt {
-        plan,
-        sent,
-        begun: NOW,
-        explicit: false,
-        client: false,
-        code: None,
-        because: false,
-        credentials: None,
-        own_refusals: Vec::new(),
-        was: None,
-        forgive_refusal: false,
-        makes_room: false,
-    };
+    let attempt = Attempt::new(plan, sent, NOW, None);
     let intent = intent(&before, &attempt, "1@host");
     let after = settle(&intent, &attempt, outcome, NOW, Dice { jitter: 1000, backoff: 750 });
     if let Some(hold) = &after.hold {

@@ -245,9 +245,7 @@ impl View<'_> {
 
     /// The stored refresh token, unless the service has refused it.
     fn living_refresh(&self) -> Option<&Secret> {
-        let token = self.record.tokens.as_ref()?.refresh.as_ref()?;
-        let dead = self.record.dead.as_ref().is_some_and(|dead| dead.token == token.fingerprint());
-        (!dead).then_some(token)
+        self.record.refresh_token().filter(|_| !self.record.is_dead())
     }
 
     /// R has passed by both clocks.
@@ -260,10 +258,8 @@ impl View<'_> {
 
     /// The token that is held already reaches the session's hard end: a refresh would gain nothing.
     fn reaches_hard_end(&self) -> bool {
-        match (&self.record.tokens, self.record.hard_end) {
-            (Some(tokens), Some(end)) => tokens.access_end() >= end.saturating_sub(SAME_END),
-            _ => false,
-        }
+        let known = self.record.tokens.as_ref().zip(self.record.hard_end);
+        known.is_some_and(|(tokens, end)| tokens.access_end() >= end.saturating_sub(SAME_END))
     }
 
     /// Whether the session can still be renewed, as far as is known here.
@@ -373,20 +369,17 @@ impl View<'_> {
         let older = self.record.hold.as_ref().and_then(|hold| hold.credentials.map(|mark| (hold, vec![mark])));
         let refused = self.record.refused.as_ref().map(|refused| (&refused.hold, refused.marks.clone()));
         let in_force = refused.into_iter().chain(older).filter(|(hold, _)| self.is_in_force(hold));
-        in_force.fold(None, |held: Option<(Hold, bool)>, (hold, marks)| {
+        let held = in_force.filter_map(|(hold, marks)| {
             let own = marks.iter().any(&is_own);
-            let mut hold = hold.clone();
             let most = match want.explicit_login() {
                 None if own => Millis::MAX,
                 Some(_) if own && self.record.passes >= PASSES => MINUTE,
                 _ => AFTER_REFUSAL,
             };
-            hold.until = hold.until.min(hold.since.saturating_add(most));
-            match held {
-                Some(held) if held.1 || !own => Some(held),
-                _ => (self.now.wall < hold.until).then_some((hold, own)).or(held),
-            }
-        })
+            let until = hold.until.min(hold.since.saturating_add(most));
+            (self.now.wall < until).then(|| (Hold { until, ..hold.clone() }, own))
+        });
+        held.min_by_key(|(_, own)| !own)
     }
 
     fn is_in_force(&self, hold: &Hold) -> bool {
@@ -486,6 +479,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// One that something else than the service itself tells of.
+    pub(crate) fn new(class: Class, error: Error) -> Self {
+        Self { class, error, retry_after: None, words: String::new() }
+    }
+
     /// The service itself has said so, and not something in front of it.
     pub(crate) fn is_spoken(&self) -> bool {
         !self.words.is_empty()
@@ -521,6 +519,24 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
+    /// Nobody's wish, without credentials of the provider's.
+    pub(crate) fn new(plan: Plan, sent: Sent, begun: Now, was: Option<Mark>) -> Self {
+        Self {
+            plan,
+            sent,
+            begun,
+            explicit: false,
+            because: false,
+            client: false,
+            code: None,
+            credentials: None,
+            own_refusals: Vec::new(),
+            was,
+            forgive_refusal: false,
+            makes_room: false,
+        }
+    }
+
     /// The refresh token was sent before, and its answer is not known: that it is refused now is no wonder.
     pub(crate) fn was_suspect(&self) -> bool {
         self.was.as_ref().is_some_and(|mark| !mark.is_of_login())
@@ -553,16 +569,8 @@ pub(crate) fn abandoned(record: &Record, client: bool, dice: Dice) -> Option<Rec
     let mut next = record.next();
     if mark.is_of_login() && !client {
         let until = mark.since.saturating_add(lost_login(&mut next, None, dice));
-        let message = format!("a login was interrupted and its answer is lost; {MAY_BE_OPEN}");
-        next.hold = Some(Hold {
-            until,
-            since: mark.since,
-            class: Known::Word(Class::Lost),
-            kind: Known::Word(ErrorKind::Network),
-            message,
-            hint: None,
-            credentials: None,
-        });
+        let why = format!("a login was interrupted and its answer is lost; {MAY_BE_OPEN}");
+        next.hold = Some(Hold::new(mark.since, until, Class::Lost, &Error::new(ErrorKind::Network, why)));
     }
     next.mark = Some(Mark { lost: true, ..mark.clone() });
     Some(next)
@@ -595,17 +603,12 @@ fn settle_ok(next: &mut Record, begun: u64, attempt: &Attempt, granted: &Granted
         attempt.begun.wall < before.refused_at.saturating_add(gap)
     });
     let refused_at = if attempt.because { attempt.begun.wall } else { follows.map_or(0, |before| before.refused_at) };
+    let renewed = before.as_ref().filter(|_| attempt.plan == Plan::Refresh);
     let tokens = TokenSet {
         access: granted.access.clone(),
         // A machine client asks again with its secret; it has no session.
-        refresh: granted.refresh.clone().filter(|_| !attempt.client).or_else(|| match attempt.plan {
-            Plan::Refresh => before.as_ref().and_then(|tokens| tokens.refresh.clone()),
-            _ => None,
-        }),
-        session_id: granted.session_id.clone().or_else(|| match attempt.plan {
-            Plan::Refresh => before.as_ref().and_then(|tokens| tokens.session_id.clone()),
-            _ => None,
-        }),
+        refresh: granted.refresh.clone().filter(|_| !attempt.client).or_else(|| renewed?.refresh.clone()),
+        session_id: granted.session_id.clone().or_else(|| renewed?.session_id.clone()),
         t0: attempt.begun.wall,
         life: granted.life.clamp(0, LONGEST_LIFE),
         refresh_life: granted.refresh_life,
@@ -613,12 +616,9 @@ fn settle_ok(next: &mut Record, begun: u64, attempt: &Attempt, granted: &Granted
         refused_at,
         begun: Some(begun),
     };
-    if attempt.plan == Plan::Refresh {
-        if let Some(before) = &before {
-            refreshed(next, before, &tokens);
-        }
-    } else {
-        next.hard_end = None;
+    match renewed {
+        Some(before) => refreshed(next, before, &tokens),
+        None => next.hard_end = None,
     }
     if attempt.plan == Plan::Login {
         let at = attempt.begun.wall;
@@ -692,15 +692,8 @@ fn settle_failure(next: &mut Record, attempt: &Attempt, failure: &Failure, now: 
         Class::Limit if attempt.makes_room && failure.is_spoken() => None,
         Class::Limit | Class::Configuration => Some(MINUTE),
     };
-    let hold = length.map(|length| Hold {
-        until: now.wall.saturating_add(length),
-        since: now.wall,
-        class: Known::Word(failure.class),
-        kind: Known::Word(failure.error.kind()),
-        message: failure.error.message().to_owned(),
-        hint: failure.error.hint().map(str::to_owned),
-        credentials: None,
-    });
+    let until = |length| now.wall.saturating_add(length);
+    let hold = length.map(|length| Hold::new(now.wall, until(length), failure.class, &failure.error));
     match failure.class {
         Class::Refused => refuse(next, attempt, hold, now),
         _ => next.hold = hold,
@@ -754,10 +747,7 @@ fn strike(next: &mut Record, free: u32) -> Option<Millis> {
 /// Whether the session ends before the time that the service had named.
 fn dies_early(record: &Record, now: Now) -> bool {
     let Some(tokens) = &record.tokens else { return false };
-    let named = match (tokens.refresh_end(), record.hard_end) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
+    let named = tokens.refresh_end().into_iter().chain(record.hard_end).min();
     named.is_none_or(|end| now.wall < end.saturating_sub(SAME_END))
 }
 

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use DataService::{Account, Catalogue, Download, OpenEo, S3Keys, SentinelHub, Stac, Subscriptions};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Grant;
 
@@ -32,16 +34,7 @@ pub enum DataService {
 
 impl DataService {
     /// All services.
-    pub const ALL: &[Self] = &[
-        Self::Download,
-        Self::S3Keys,
-        Self::Subscriptions,
-        Self::Catalogue,
-        Self::Stac,
-        Self::SentinelHub,
-        Self::OpenEo,
-        Self::Account,
-    ];
+    pub const ALL: &[Self] = &[Download, S3Keys, Subscriptions, Catalogue, Stac, SentinelHub, OpenEo, Account];
 
     /// A stable name for programs, such as `s3-keys`.
     #[must_use]
@@ -65,19 +58,10 @@ impl fmt::Display for DataService {
     }
 }
 
-const USER: &[DataService] = &[
-    DataService::Download,
-    DataService::S3Keys,
-    DataService::Subscriptions,
-    DataService::Catalogue,
-    DataService::Stac,
-    DataService::Account,
-    DataService::SentinelHub,
-    DataService::OpenEo,
-];
+const USER: &[DataService] = &[Download, S3Keys, Subscriptions, Catalogue, Stac, Account, SentinelHub, OpenEo];
 /// What is known to fail is left out: downloads answer `DAT-ZIP-609`, S3 keys are minted and then refused, and a client has
 /// no account. A user's token is refused nowhere before it was tried.
-const CLIENT: &[DataService] = &[DataService::SentinelHub, DataService::OpenEo, DataService::Catalogue];
+const CLIENT: &[DataService] = &[SentinelHub, OpenEo, Catalogue];
 
 impl Grant {
     /// The services that a credential of this kind reaches. Empty for a given access token, whose owner is not known.

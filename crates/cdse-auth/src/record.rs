@@ -232,18 +232,27 @@ pub(crate) struct Refused {
 }
 
 impl Hold {
+    pub(crate) fn new(since: Millis, until: Millis, class: Class, error: &Error) -> Self {
+        Self {
+            until,
+            since,
+            class: Known::Word(class),
+            kind: Known::Word(error.kind()),
+            message: error.message().to_owned(),
+            hint: error.hint().map(str::to_owned),
+            credentials: None,
+        }
+    }
+
     /// What failed.
     pub(crate) fn reason(&self) -> Error {
-        let error = Error::new(self.kind(), self.message.clone());
+        // A word that is not known is of a failure that passes.
+        let kind = self.kind.word().copied().unwrap_or(ErrorKind::ServiceUnavailable);
+        let error = Error::new(kind, self.message.clone());
         match &self.hint {
             Some(hint) => error.with_hint(hint),
             None => error,
         }
-    }
-
-    /// A word that is not known is of a failure that passes.
-    fn kind(&self) -> ErrorKind {
-        self.kind.word().copied().unwrap_or(ErrorKind::ServiceUnavailable)
     }
 
     /// Why nothing is sent, for a caller that came at `came` (wall clock): what failed and when, and when the next try
@@ -408,7 +417,16 @@ impl Record {
     }
 
     pub(crate) fn refresh_fingerprint(&self) -> Option<Fingerprint> {
-        self.tokens.as_ref()?.refresh.as_ref().map(Secret::fingerprint)
+        self.refresh_token().map(Secret::fingerprint)
+    }
+
+    pub(crate) fn refresh_token(&self) -> Option<&Secret> {
+        self.tokens.as_ref()?.refresh.as_ref()
+    }
+
+    /// The service has refused the refresh token that is stored.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.as_ref().is_some_and(|dead| self.refresh_fingerprint().is_some_and(|token| token == dead.token))
     }
 
     /// The record that replaces this one.

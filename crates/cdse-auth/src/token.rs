@@ -30,46 +30,45 @@ pub(crate) const LONGEST_LIFE: Millis = 24 * 3600 * 1000;
 /// # Ok::<(), cdse_auth::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Fields", into = "Fields")]
+#[serde(try_from = "Fields")]
 pub struct TokenSet {
+    #[serde(rename = "access_token")]
     pub(crate) access: Secret,
+    #[serde(rename = "refresh_token", skip_serializing_if = "Option::is_none")]
     pub(crate) refresh: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_id: Option<String>,
     /// The moment the request was sent, on the wall clock.
+    #[serde(rename = "obtained_at_ms")]
     pub(crate) t0: Millis,
+    #[serde(rename = "expires_in_ms")]
     pub(crate) life: Millis,
     /// `None`: no known end.
+    #[serde(rename = "refresh_expires_in_ms", skip_serializing_if = "Option::is_none")]
     pub(crate) refresh_life: Option<Millis>,
     /// The jitter of the early window, drawn once per token, in thousandths (900 to 1100).
     pub(crate) jitter: i64,
     /// When the last exchange began that a refusal by a service has caused (wall clock); 0: none, or long ago.
+    #[serde(rename = "refused_at_ms")]
     pub(crate) refused_at: Millis,
     /// The generation of the record that announced this token's exchange; `None` for one that this version did not obtain.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) begun: Option<u64>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// As it is stored.
+#[derive(Deserialize)]
 struct Fields {
     access_token: Secret,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_token: Option<Secret>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     session_id: Option<String>,
     obtained_at_ms: Millis,
     expires_in_ms: Millis,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_expires_in_ms: Option<Millis>,
-    #[serde(default = "no_jitter")]
-    jitter: i64,
+    jitter: Option<i64>,
     /// An older version does not say: then any token may be the answer to a refusal.
-    #[serde(default)]
     refused_at_ms: Option<Millis>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     begun: Option<u64>,
-}
-
-fn no_jitter() -> i64 {
-    1000
 }
 
 impl TokenSet {
@@ -80,16 +79,21 @@ impl TokenSet {
     /// [`ErrorKind::MalformedAnswer`] when the text is empty or has anything but visible ASCII characters, which an HTTP header
     /// must not contain (RFC 6750 §2.1).
     pub fn new(access_token: impl Into<String>, expires_in: Duration) -> Result<Self> {
-        let access = Secret::new(access_token);
+        let life = span(expires_in).clamp(0, LONGEST_LIFE);
+        Self::of(Secret::new(access_token), Clock::default().now().wall, life)
+    }
+
+    /// A token that was obtained at `t0`.
+    pub(crate) fn of(access: Secret, t0: Millis, life: Millis) -> Result<Self> {
         check(&access)?;
         Ok(Self {
             access,
             refresh: None,
             session_id: None,
-            t0: Clock::default().now().wall,
-            life: span(expires_in).clamp(0, LONGEST_LIFE),
+            t0,
+            life,
             refresh_life: None,
-            jitter: no_jitter(),
+            jitter: 1000,
             refused_at: 0,
             begun: None,
         })
@@ -196,34 +200,16 @@ impl TryFrom<Fields> for TokenSet {
     type Error = Error;
 
     fn try_from(fields: Fields) -> Result<Self> {
-        check(&fields.access_token)?;
+        let (t0, life) = (fields.obtained_at_ms, fields.expires_in_ms.clamp(0, LONGEST_LIFE));
         Ok(Self {
-            access: fields.access_token,
             refresh: fields.refresh_token,
             session_id: fields.session_id,
-            t0: fields.obtained_at_ms,
-            life: fields.expires_in_ms.clamp(0, LONGEST_LIFE),
             refresh_life: fields.refresh_expires_in_ms,
-            jitter: fields.jitter.clamp(900, 1100),
-            refused_at: fields.refused_at_ms.unwrap_or(fields.obtained_at_ms),
+            jitter: fields.jitter.unwrap_or(1000).clamp(900, 1100),
+            refused_at: fields.refused_at_ms.unwrap_or(t0),
             begun: fields.begun,
+            ..Self::of(fields.access_token, t0, life)?
         })
-    }
-}
-
-impl From<TokenSet> for Fields {
-    fn from(tokens: TokenSet) -> Self {
-        Self {
-            access_token: tokens.access,
-            refresh_token: tokens.refresh,
-            session_id: tokens.session_id,
-            obtained_at_ms: tokens.t0,
-            expires_in_ms: tokens.life,
-            refresh_expires_in_ms: tokens.refresh_life,
-            jitter: tokens.jitter,
-            refused_at_ms: Some(tokens.refused_at),
-            begun: tokens.begun,
-        }
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) enum Parsed {
     Run(Box<Cli>),
 }
 
-pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Parsed> {
+pub(crate) fn parse(mut arguments: Vec<OsString>) -> Result<Parsed> {
     match Cli::try_parse_from(arguments.iter()) {
         Ok(cli) => Ok(Parsed::Run(Box::new(cli))),
         Err(error) => match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
@@ -76,7 +76,6 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Parsed> {
             }
             // `cdse auth help login` is `cdse auth login --help`.
             (_, Some(ContextValue::String(word))) if word == "help" => {
-                let mut arguments = arguments;
                 arguments.iter().position(|argument| argument == "help").map(|at| arguments.remove(at));
                 arguments.push("--help".into());
                 parse(arguments)
@@ -131,16 +130,16 @@ impl Parsed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::colour;
+    use clap::ColorChoice;
 
-    fn early(line: &str) -> (bool, Option<colour::When>) {
+    fn early(line: &str) -> (bool, Option<ColorChoice>) {
         let early = Early::of(Cli::command(), &line.split(' ').map(OsString::from).collect::<Vec<_>>());
         (early.json, early.color)
     }
 
     #[test]
     fn cli9_json_and_color_are_found_where_the_arguments_are_not_understood() {
-        use colour::When::{Always, Never};
+        use ColorChoice::{Always, Never};
         assert_eq!(early("cdse auth token --color always --nonsense --json"), (true, Some(Always)));
         assert_eq!(early("cdse --color=never auth tokn --json"), (true, Some(Never)));
         assert_eq!(early("cdse sandbox run --lifetime 5m --json"), (true, None));
@@ -173,8 +172,8 @@ mod tests {
                 Ok(Parsed::Text(text)) => text.lines().next().unwrap_or_default().to_owned(),
                 Ok(Parsed::Run(cli)) => format!("{cli:?}").split([' ', '{']).take(4).collect(),
                 Err(fail) => {
-                    assert_eq!(fail.exit(), 2);
-                    let said = format!("{} {}", fail.text(), fail.advice().unwrap_or_default());
+                    assert_eq!(fail.exit, 2);
+                    let said = format!("{} {}", fail.message, fail.hint.unwrap_or_default());
                     assert!(!said.contains("CANARY") && !said.chars().any(char::is_control), "{said:?}");
                     said
                 }

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     match cli::answer_completion() {
         Ok(false) => {}
         Ok(true) => return ExitCode::SUCCESS,
-        Err(fail) => return fail.report(),
+        Err(fail) => return output::fail(&fail),
     }
     let arguments: Vec<_> = std::env::args_os().collect();
     let parsed = cli::parse(arguments.clone());
@@ -32,6 +32,6 @@ fn main() -> ExitCode {
         Ok(code) => code,
         // Only a signal shuts a manager down, and its handler ends the process with a code of its own.
         Err(fail) if fail.is(ErrorKind::ShutDown) => signals::wait_for_the_end(),
-        Err(fail) => fail.report(),
+        Err(fail) => output::fail(&fail),
     }
 }

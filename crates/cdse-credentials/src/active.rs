@@ -2,7 +2,7 @@
 
 use cdse_auth::ErrorKind;
 use cdse_files::PrivateFile;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::error::Result;
 use crate::name::Name;
@@ -10,7 +10,7 @@ use crate::state::StateFolder;
 
 const SCHEMA: u32 = 1;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Stored {
     schema: u32,
     profile: String,
@@ -35,14 +35,11 @@ impl Active {
     pub fn load(&self) -> Result<Option<Name>> {
         let Some(text) = self.0.read()? else { return Ok(None) };
         let stored = serde_json::from_slice::<Stored>(&text).ok().filter(|stored| stored.schema <= SCHEMA);
-        match stored.and_then(|stored| Name::parse(&stored.profile).ok()) {
-            Some(name) => Ok(Some(name)),
-            None => {
-                let message = format!("{} is damaged: it names no profile", self.0.path().display());
-                let error = cdse_auth::Error::new(ErrorKind::StoreDamaged, message);
-                Err(error.with_hint("remove it, or `cdse auth switch NAME`").into())
-            }
-        }
+        stored.and_then(|stored| Name::parse(&stored.profile).ok()).map(Some).ok_or_else(|| {
+            let message = format!("{} is damaged: it names no profile", self.0.path().display());
+            let error = cdse_auth::Error::new(ErrorKind::StoreDamaged, message);
+            error.with_hint("remove it, or `cdse auth switch NAME`").into()
+        })
     }
 
     /// Chooses a profile.

@@ -23,24 +23,14 @@ pub fn winner(selection: &Selection, environment: &Environment) -> Result<Source
     if environment.refresh_token.is_some() {
         return Ok(Source::RefreshToken);
     }
-    let pairs = [
-        (
-            Source::Client,
-            "CDSE_CLIENT_ID",
-            environment.client_id.is_some(),
-            "CDSE_CLIENT_SECRET",
-            environment.client_secret.is_some(),
-        ),
-        (
-            Source::User,
-            "CDSE_USERNAME",
-            environment.username.is_some(),
-            "CDSE_PASSWORD",
-            environment.password.is_some() || environment.password_command.is_some(),
-        ),
-    ];
-    for (source, first, has_first, second, has_second) in pairs {
-        match (has_first, has_second) {
+    let has_password = environment.password.is_some() || environment.password_command.is_some();
+    let client = (environment.client_id.is_some(), environment.client_secret.is_some());
+    let user = (environment.username.is_some(), has_password);
+    for (source, first, second, given) in [
+        (Source::Client, "CDSE_CLIENT_ID", "CDSE_CLIENT_SECRET", client),
+        (Source::User, "CDSE_USERNAME", "CDSE_PASSWORD", user),
+    ] {
+        match given {
             (true, true) => return Ok(source),
             (true, false) => return Err(half(first, second)),
             (false, true) => return Err(half(second, first)),

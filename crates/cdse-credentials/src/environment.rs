@@ -13,31 +13,6 @@ use crate::name::Name;
 use crate::secret_command::SecretCommand;
 use crate::secret_text;
 
-/// The variables that [`Environment::read`] reads.
-pub(crate) const VARIABLES: &[&str] = &[
-    "CDSE_ACCESS_TOKEN",
-    "CDSE_REFRESH_TOKEN",
-    "CDSE_REFRESH_TOKEN_FILE",
-    "CDSE_CLIENT_ID",
-    "CDSE_CLIENT_SECRET",
-    "CDSE_CLIENT_SECRET_FILE",
-    "CDSE_USERNAME",
-    "CDSE_PASSWORD",
-    "CDSE_PASSWORD_FILE",
-    "CDSE_PASSWORD_COMMAND",
-    "CDSE_TOTP",
-    "CDSE_TOTP_SECRET",
-    "CDSE_TOTP_SECRET_FILE",
-    "CDSE_TOTP_COMMAND",
-    "CDSE_PROFILE",
-    "CDSE_NO_INPUT",
-    "CDSE_IDENTITY_URL",
-    "CDSE_STATE_DIR",
-    "XDG_STATE_HOME",
-    "HOME",
-    "NETRC",
-];
-
 /// What the environment says, and two settings that only a caller gives. `Debug` shows no secret.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -97,12 +72,6 @@ impl Environment {
         Ok(Self { home, ..environment })
     }
 
-    /// The names of all variables that are read.
-    #[must_use]
-    pub fn variables() -> &'static [&'static str] {
-        VARIABLES
-    }
-
     /// The realm to log in at.
     #[must_use]
     pub fn realm(&self) -> &str {
@@ -141,8 +110,9 @@ impl Environment {
         }
         if let Some(secret) = &self.totp_secret {
             let name = self.totp_secret_name;
-            let secret = TotpSecret::new(secret.expose())
-                .map_err(|error| Error::invalid(name, format!("{name}: {}", error.message())).hinted(error.hint()))?;
+            let secret = TotpSecret::new(secret.expose()).map_err(|error| {
+                Error::invalid(name, format!("{name}: {}", error.message())).with_hint(error.hint())
+            })?;
             return Ok(user.with_totp_secret(secret));
         }
         if let Some(command) = &self.totp_command {
@@ -169,15 +139,12 @@ impl Environment {
 
     fn from(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let raw = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let text = |name: &str| match raw(name).map(OsString::into_string) {
-            None => Ok(None),
-            Some(Ok(value)) => Ok(Some(value)),
-            Some(Err(_)) => Err(Error::invalid(name, format!("{name} is not valid UTF-8: correct or unset it"))),
-        };
+        let odd = |name: &str, why: &str| Error::invalid(name, format!("{name} {why}: correct or unset it"));
+        let text =
+            |name: &str| raw(name).map(OsString::into_string).transpose().map_err(|_| odd(name, "is not valid UTF-8"));
         let secret = |name: &str| -> Result<_> {
             let Some(value) = text(name)?.map(Secret::new) else { return Ok(None) };
-            secret_text::check_visible(value.expose())
-                .map_err(|why| Error::invalid(name, format!("{name} {why}: correct or unset it")))?;
+            secret_text::check_visible(value.expose()).map_err(|why| odd(name, &why))?;
             Ok(Some(value))
         };
         // In the variable itself, or in a file that another one names.
@@ -191,27 +158,21 @@ impl Environment {
         let password_command = text("CDSE_PASSWORD_COMMAND")?
             .map(|text| SecretCommand::new("CDSE_PASSWORD_COMMAND", &text))
             .transpose()?;
-        if password_command.is_some() {
-            let other = ["CDSE_PASSWORD", "CDSE_PASSWORD_FILE"].into_iter().find(|name| raw(name).is_some());
-            if let Some(other) = other {
-                return Err(both(other, "CDSE_PASSWORD_COMMAND"));
-            }
+        let password = ["CDSE_PASSWORD", "CDSE_PASSWORD_FILE"].into_iter().find(|name| raw(name).is_some());
+        if let (Some(_), Some(other)) = (&password_command, password) {
+            return Err(both(other, "CDSE_PASSWORD_COMMAND"));
         }
         let totp_secret_name =
             if raw("CDSE_TOTP_SECRET_FILE").is_some() { "CDSE_TOTP_SECRET_FILE" } else { "CDSE_TOTP_SECRET" };
-        let plain = |name: &str| match text(name)? {
-            Some(value) => check_name(&value)
-                .map(|()| Some(value))
-                .map_err(|why| Error::invalid(name, format!("{name} {why}: correct or unset it"))),
-            None => Ok(None),
+        let plain = |name: &str| -> Result<_> {
+            let value = text(name)?;
+            value.as_deref().map_or(Ok(()), check_name).map_err(|why| odd(name, &why))?;
+            Ok(value)
         };
-        let environment = Self {
+        let profile = text("CDSE_PROFILE")?.map(|name| Name::parse(&name)).transpose();
+        Ok(Self {
             identity_url: text("CDSE_IDENTITY_URL")?,
-            profile: text("CDSE_PROFILE")?
-                .map(|name| {
-                    Name::parse(&name).map_err(|why| Error::invalid("CDSE_PROFILE", format!("CDSE_PROFILE: {why}")))
-                })
-                .transpose()?,
+            profile: profile.map_err(|why| Error::invalid("CDSE_PROFILE", format!("CDSE_PROFILE: {why}")))?,
             no_input: switch("CDSE_NO_INPUT", text("CDSE_NO_INPUT")?.as_deref())?,
             access_token: secret("CDSE_ACCESS_TOKEN")?,
             refresh_token: secret_or_file("CDSE_REFRESH_TOKEN", "CDSE_REFRESH_TOKEN_FILE")?,
@@ -230,8 +191,7 @@ impl Environment {
             netrc: raw("NETRC").map(PathBuf::from),
             ca_bundle: None,
             timeout: None,
-        };
-        Ok(environment)
+        })
     }
 }
 
@@ -275,9 +235,11 @@ mod tests {
     }
 
     #[test]
-    fn cli4_every_variable_that_is_read_is_listed() {
+    fn cli4_every_variable_that_is_read_is_in_the_help() {
+        let help = include_str!("../../cdse-cli/src/args/variables.rs");
+        let known: Vec<&str> = help.split(|c: char| c != '_' && !c.is_ascii_uppercase()).collect();
         Environment::from(|name| {
-            assert!(VARIABLES.contains(&name), "{name} is not listed");
+            assert!(known.contains(&name), "{name} is not in the help");
             None
         })
         .unwrap();

@@ -61,18 +61,11 @@ impl Error {
     }
 
     /// With what to do about a setting.
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint<'a>(mut self, hint: impl Into<Option<&'a str>>) -> Self {
         if let Self::InvalidConfig(invalid) = &mut self {
-            invalid.hint = Some(hint.into());
+            invalid.hint = hint.into().map(str::to_owned);
         }
         self
-    }
-
-    pub(crate) fn hinted(self, hint: Option<&str>) -> Self {
-        match hint {
-            Some(hint) => self.with_hint(hint),
-            None => self,
-        }
     }
 
     /// The sentence: what happened, to what.
@@ -85,10 +78,8 @@ impl Error {
                 Source::Profile(name) => format!("the profile {name} is not logged in"),
                 other => format!("{other}: no session is open"),
             },
-            Self::OtherService(OtherService { profile, logged_in_at }) => {
-                format!(
-                    "the profile {profile} is logged in at {logged_in_at}, and CDSE_IDENTITY_URL names another service"
-                )
+            Self::OtherService(OtherService { profile, logged_in_at: realm }) => {
+                format!("the profile {profile} is logged in at {realm}, and CDSE_IDENTITY_URL names another service")
             }
             Self::Auth(error) => error.message().to_owned(),
         }

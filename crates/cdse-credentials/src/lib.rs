@@ -55,7 +55,7 @@ pub use active::Active;
 pub use chain::{profile_in_use, winner};
 pub use environment::Environment;
 pub use error::{Error, InvalidConfig, NotLoggedIn, OtherService, Result};
-pub use manager::{anonymous, check_authorities, for_login, is_same_realm, of_access_token, slot};
+pub use manager::{anonymous, for_login, is_same_realm, of_access_token, slot};
 pub use mode::Mode;
 pub use name::Name;
 pub use profile::Profile;

@@ -19,14 +19,10 @@ pub(crate) fn profiles(state: &StateFolder) -> Result<Vec<Name>> {
     Ok(names.filter(|name| Profile::file(state, name).path().exists()).collect())
 }
 
-pub(crate) fn session_files(state: &StateFolder) -> Result<Vec<PathBuf>> {
-    files(&state.sessions())
-}
-
-/// The JSON files of a folder, in order.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let is_record =
-        |path: &PathBuf| path.extension() == Some(OsStr::new("json")) && !path.file_name().is_some_and(is_hidden);
+/// The JSON files of a folder that are not hidden, in order.
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let is_record = |path: &PathBuf| path.extension() == Some(OsStr::new("json")) && !is_hidden(path);
     Ok(entries(folder)?.into_iter().filter(is_record).collect())
 }
 
@@ -45,8 +41,4 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 pub(crate) fn unreadable(folder: &Path, error: io::Error) -> Error {
     let message = format!("{} cannot be read: {error}", folder.display());
     Error::new(ErrorKind::StoreUnusable, message).with_source(error)
-}
-
-fn is_hidden(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".")
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::{
-    AccessTokenAuth, AuthProvider, DEFAULT_REALM_URL, Grant, Slot, StoredSession, TokenManager as Manager,
-    TokenManagerBuilder, TokenStore, TransportConfig,
+    AccessTokenAuth, AuthProvider, Grant, Slot, StoredSession, TokenManager as Manager, TokenManagerBuilder,
+    TokenStore, TransportConfig,
 };
 
 use crate::environment::Environment;
@@ -50,7 +50,8 @@ pub fn for_login(
 ) -> Result<(TokenManager, Arc<dyn TokenStore>)> {
     let realm = environment.realm();
     let store = state.session(&slot(&provider, realm)?, kind, may_unlock)?;
-    Ok((build(provider, realm, environment, Some(Arc::clone(&store)), Mode::OneShot)?, store))
+    let builder = Manager::builder(provider).realm_url(realm);
+    Ok((build(builder, environment, Some(Arc::clone(&store)), Mode::OneShot)?, store))
 }
 
 /// A manager without a session, to ask the service what it is.
@@ -60,16 +61,8 @@ pub fn for_login(
 /// [`Error::InvalidConfig`] for an address that cannot be used.
 pub fn anonymous(environment: &Environment) -> Result<TokenManager> {
     environment.check_realm()?;
-    build(AccessTokenAuth::new("none"), environment.realm(), environment, None, Mode::Inspect)
-}
-
-/// Reads the certificate authorities, as the first request over TLS would.
-///
-/// # Errors
-///
-/// [`Error::Auth`] if they cannot be used.
-pub fn check_authorities(environment: &Environment) -> Result<()> {
-    Ok(build(AccessTokenAuth::new("none"), DEFAULT_REALM_URL, environment, None, Mode::Inspect)?.prepare()?)
+    let builder = Manager::builder(AccessTokenAuth::new("none")).realm_url(environment.realm());
+    build(builder, environment, None, Mode::Inspect)
 }
 
 /// A manager of an access token alone, which it can neither renew nor store.
@@ -79,7 +72,7 @@ pub fn check_authorities(environment: &Environment) -> Result<()> {
 /// [`Error::Auth`] for an address that cannot be used.
 pub fn of_access_token(token: &str, token_url: &str, environment: &Environment) -> Result<TokenManager> {
     let builder = Manager::builder(AccessTokenAuth::new(token)).token_url(token_url);
-    with_settings(builder, environment, None, Mode::Inspect)
+    build(builder, environment, None, Mode::Inspect)
 }
 
 /// The slot that a provider has at a realm: the library knows how an address becomes a token endpoint.
@@ -95,17 +88,8 @@ pub fn slot(provider: &dyn AuthProvider, realm: &str) -> Result<Slot, cdse_auth:
     Ok(Manager::builder(pointer).realm_url(realm).build()?.slot().clone())
 }
 
+/// A manager with the settings of the environment.
 pub(crate) fn build(
-    provider: impl AuthProvider + 'static,
-    realm: &str,
-    environment: &Environment,
-    store: Option<Arc<dyn TokenStore>>,
-    mode: Mode,
-) -> Result<TokenManager> {
-    with_settings(Manager::builder(provider).realm_url(realm), environment, store, mode)
-}
-
-pub(crate) fn with_settings(
     builder: TokenManagerBuilder,
     environment: &Environment,
     store: Option<Arc<dyn TokenStore>>,
@@ -114,28 +98,23 @@ pub(crate) fn with_settings(
     let transport = TransportConfig::new().with_user_agent(concat!("cdse/", env!("CARGO_PKG_VERSION")));
     #[cfg(feature = "ring")]
     let transport = transport.with_ring();
-    let transport = match &environment.ca_bundle {
-        Some(file) => transport.with_root_certificate_file("--ca-bundle", file),
-        None => transport,
-    };
-    // Such a request may be cut off without loss; an exchange would go on, so that its answer is kept.
-    let transport = match environment.timeout.filter(|_| mode == Mode::Inspect) {
-        Some(timeout) => transport.with_timeout(timeout),
-        None => transport,
-    };
-    let builder = builder.transport(transport).one_shot(mode.is_one_shot()).keep_alive(mode.is_kept_alive());
-    let builder = match environment.timeout {
-        Some(timeout) => builder.patience(timeout),
-        None => builder,
-    };
-    let builder = match store {
-        Some(store) => {
-            if let Some(path) = store.records().and_then(|records| records.description().path) {
-                log::debug!("the session is in {}", path.display());
-            }
-            builder.store(store)
+    let mut transport = transport;
+    let mut builder = builder.one_shot(mode.is_one_shot()).keep_alive(mode.is_kept_alive());
+    if let Some(file) = &environment.ca_bundle {
+        transport = transport.with_root_certificate_file("--ca-bundle", file);
+    }
+    if let Some(timeout) = environment.timeout {
+        builder = builder.patience(timeout);
+        // Such a request may be cut off without loss; an exchange would go on, so that its answer is kept.
+        if mode == Mode::Inspect {
+            transport = transport.with_timeout(timeout);
         }
-        None => builder,
-    };
-    Ok(builder.build()?.into())
+    }
+    if let Some(store) = store {
+        if let Some(path) = store.records().and_then(|records| records.description().path) {
+            log::debug!("the session is in {}", path.display());
+        }
+        builder = builder.store(store);
+    }
+    Ok(builder.transport(transport).build()?.into())
 }

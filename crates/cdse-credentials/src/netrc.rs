@@ -31,11 +31,8 @@ const LARGEST: u64 = 1024 * 1024;
 pub(crate) fn path(environment: &Environment) -> Result<PathBuf> {
     let name = if cfg!(windows) { "_netrc" } else { ".netrc" };
     let home = || environment.home.as_ref().map(|home| home.join(name));
-    environment
-        .netrc
-        .clone()
-        .or_else(home)
-        .ok_or_else(|| invalid("there is no home folder with a netrc file: set NETRC"))
+    let path = environment.netrc.clone().or_else(home);
+    path.ok_or_else(|| invalid("there is no home folder with a netrc file: set NETRC"))
 }
 
 /// The user of the realm's machine. The password of one service is nothing for another, so a realm of another address
@@ -126,31 +123,21 @@ fn entries(text: &[u8]) -> (Vec<Entry>, Option<usize>) {
     let mut outside = None;
     let mut words = words(text).into_iter();
     while let Some((line, word)) = words.next() {
-        let mut value = || words.next().map_or((false, Word::default()), |(_, word)| (true, word));
-        let taken = match (&word[..], entries.last_mut()) {
-            (b"machine", _) => {
-                let (is_there, machine) = value();
-                entries.push(Entry { machine, ..Entry::default() });
-                is_there
-            }
-            (b"default", _) => {
-                entries.push(Entry::default());
-                true
-            }
-            (b"login", Some(entry)) => {
-                let (is_there, login) = value();
-                entry.login = login;
-                is_there
-            }
-            (b"password", Some(entry)) => {
-                let (is_there, password) = value();
-                entry.password = password;
-                is_there
-            }
-            (b"account", Some(_)) => value().0,
-            _ => false,
+        if matches!(&word[..], b"machine" | b"default") {
+            entries.push(Entry::default());
+        }
+        let mut account = Word::default();
+        let place = match (&word[..], entries.last_mut()) {
+            (b"default", _) => continue,
+            (b"machine", Some(entry)) => Some(&mut entry.machine),
+            (b"login", Some(entry)) => Some(&mut entry.login),
+            (b"password", Some(entry)) => Some(&mut entry.password),
+            (b"account", Some(_)) => Some(&mut account),
+            _ => None,
         };
-        if !taken {
+        if let Some((place, (_, value))) = place.and_then(|place| Some((place, words.next()?))) {
+            *place = value;
+        } else {
             let odd = entries.last_mut().map_or(&mut outside, |entry| &mut entry.odd);
             odd.get_or_insert(line);
         }
@@ -222,10 +209,8 @@ fn machines(realm: &str, is_default: bool) -> Vec<String> {
 }
 
 fn open_to_others(path: &Path) -> Option<String> {
-    let is_open = cdse_files::PrivateFile::new(path).is_open_to_others();
-    is_open.then(|| {
-        format!("other users can read the passwords in {}: run `chmod 600 {}`", path.display(), path.display())
-    })
+    let (is_open, shown) = (cdse_files::PrivateFile::new(path).is_open_to_others(), path.display());
+    is_open.then(|| format!("other users can read the passwords in {shown}: run `chmod 600 {shown}`"))
 }
 
 #[cfg(test)]

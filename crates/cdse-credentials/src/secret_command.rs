@@ -68,17 +68,16 @@ impl SecretCommand {
     /// [`ErrorKind::Configuration`] if it cannot be run, fails, takes too long or prints something that is not a secret. What
     /// it printed is not repeated.
     pub fn secret(&self) -> Result<Secret, Error> {
-        let fail = |why: String| Error::new(ErrorKind::Configuration, format!("the program of {} {why}", self.name));
-        let (program, arguments) = self.words.split_first().ok_or_else(|| fail("is missing".to_owned()))?;
-        let child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| fail(format!("could not be started: {error}{}", self.about_shell())))?;
-        let mut child = Child(child);
-        let Some(stdout) = child.0.stdout.take() else { return Err(fail("has no output".to_owned())) };
+        let (program, arguments) = self.words.split_first().ok_or_else(|| self.fail("is missing"))?;
+        let child = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let not_started = |error| self.fail(&format!("could not be started: {error}{}", self.about_shell()));
+        let mut child = Child(child.map_err(not_started)?);
+        let stdout = child.0.stdout.take().ok_or_else(|| self.fail("has no output"))?;
         self.secret_of(child, stdout)
+    }
+
+    fn fail(&self, why: &str) -> Error {
+        Error::new(ErrorKind::Configuration, format!("the program of {} {why}", self.name))
     }
 
     /// For somebody who has written it for a shell.
@@ -86,15 +85,13 @@ impl SecretCommand {
         let is_shells = |word: &String| {
             matches!(word.as_str(), "|" | "||" | "&&" | ";" | ">" | "<") || word.starts_with(['~', '$', '`'])
         };
-        if self.words.iter().any(is_shells) {
-            return "; it runs without a shell, so nothing expands ~ or $ and nothing is piped: sh -c '…' does that";
-        }
-        ""
+        let advice = "; it runs without a shell, so nothing expands ~ or $ and nothing is piped: sh -c '…' does that";
+        if self.words.iter().any(is_shells) { advice } else { "" }
     }
 
     /// What `output`, that of the child, holds.
     fn secret_of(&self, mut child: Child, output: impl Read + Send + 'static) -> Result<Secret, Error> {
-        let fail = |why: String| Error::new(ErrorKind::Configuration, format!("the program of {} {why}", self.name));
+        let fail = |why: String| self.fail(&why);
         let begun = clock::monotonic();
         let (send, received) = mpsc::channel();
         // Reading is what may wait, so a thread does it.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use cdse_auth::blocking::TokenManager;
 use cdse_auth::{
-    AccessTokenAuth, AuthProvider, ClientCredentialsAuth, DEFAULT_REALM_URL, DataService, ErrorKind, FileTokenStore,
-    Grant, MemoryTokenStore, PasswordAuth, RefreshTokenAuth, Secret, SessionState, Slot, StoredSession, TokenStore,
+    AccessTokenAuth, AuthProvider, ClientCredentialsAuth, DEFAULT_REALM_URL, ErrorKind, FileTokenStore, Grant,
+    MemoryTokenStore, PasswordAuth, RefreshTokenAuth, Secret, SessionState, Slot, StoredSession,
+    TokenManager as Manager, TokenStore,
 };
 use cdse_files::PrivateFile;
 
@@ -15,7 +16,7 @@ use crate::environment::Environment;
 use crate::error::{Error, NotLoggedIn, OtherService, Result};
 use crate::input;
 use crate::listing;
-use crate::manager::{build, is_same_realm, slot as slot_of, with_settings};
+use crate::manager::{build, is_same_realm, slot as slot_of};
 use crate::mode::Mode;
 use crate::name::Name;
 use crate::netrc;
@@ -32,27 +33,9 @@ pub struct Session {
     store: Option<Arc<dyn TokenStore>>,
     username: Option<String>,
     beside: Option<Name>,
-    sent: Sent,
-    warnings: Vec<String>,
-}
-
-/// What may be said of the secrets that are sent, if they are refused.
-#[derive(Clone, Copy, Default, Debug)]
-struct Sent {
-    /// The variable that the second factor comes from.
     second_factor: Option<&'static str>,
-    /// The variable that the secret comes from, and what is odd about it.
     suspicion: Option<(&'static str, &'static str)>,
-}
-
-impl Sent {
-    fn of(environment: &Environment) -> Self {
-        Self { second_factor: environment.second_factors().next(), suspicion: None }
-    }
-
-    fn suspecting(self, name: &'static str, secret: Option<&Secret>) -> Self {
-        Self { suspicion: secret.and_then(input::suspicion).map(|what| (name, what)), ..self }
-    }
+    warnings: Vec<String>,
 }
 
 impl Session {
@@ -110,7 +93,7 @@ impl Session {
             stored.is_some_and(|tokens| tokens.session_id() == Some(id.as_str())) && session.manager.status().logged_in
         };
         let mut sources: Vec<Source> = listing::profiles(&state).ok()?.into_iter().map(Source::Profile).collect();
-        sources.extend(listing::session_files(&state).unwrap_or_default().into_iter().map(Source::SessionFile));
+        sources.extend(listing::files(&state.sessions()).unwrap_or_default().into_iter().map(Source::SessionFile));
         let own =
             sources.iter().find(|source| Self::of(source, &plain, mode).ok().flatten().as_ref().is_some_and(is_own))?;
         log::info!("the token in CDSE_ACCESS_TOKEN is of the session of the {own}, which is used in its place");
@@ -126,15 +109,15 @@ impl Session {
         let realm = environment.realm();
         let variable = |variable: &Option<Secret>| variable.clone().unwrap_or_else(|| Secret::new(""));
         let name = |variable: &Option<String>| variable.clone().unwrap_or_default();
+        let second_factor = environment.second_factors().next();
         let session = match source {
             Source::AccessToken => {
                 environment.check_realm()?;
                 let token = variable(&environment.access_token);
                 check_access_token(&token)?;
-                let provider = AccessTokenAuth::new(token);
-                let manager = build(provider, realm, environment, None, mode)?;
-                let beside = profile_that_is_logged_in(environment);
-                Self { beside, ..Self::new(source, manager, None, None) }
+                let builder = Manager::builder(AccessTokenAuth::new(token)).realm_url(realm);
+                let manager = build(builder, environment, None, mode)?;
+                Self { beside: profile_that_is_logged_in(environment), ..Self::new(source, manager, None, None) }
             }
             Source::RefreshToken => {
                 let token = variable(&environment.refresh_token);
@@ -143,11 +126,10 @@ impl Session {
                 Self::stored(source, RefreshTokenAuth::new(token), environment, mode)?
             }
             Source::Client => {
-                let provider =
-                    ClientCredentialsAuth::new(name(&environment.client_id), variable(&environment.client_secret));
-                let session = Self::stored(source, provider, environment, mode)?;
-                let sent = Sent::default().suspecting("the client secret", environment.client_secret.as_ref());
-                Self { sent, ..session }
+                let secret = variable(&environment.client_secret);
+                let suspicion = input::suspicion(&secret).map(|what| ("the client secret", what));
+                let provider = ClientCredentialsAuth::new(name(&environment.client_id), secret);
+                Self { suspicion, ..Self::stored(source, provider, environment, mode)? }
             }
             Source::User => {
                 let username = name(&environment.username);
@@ -161,15 +143,14 @@ impl Session {
                     }
                     None => variable(&environment.password),
                 };
-                let sent = Sent::of(environment).suspecting("the password", Some(&password));
+                let suspicion = input::suspicion(&password).map(|what| ("the password", what));
                 let user = environment.with_one_time_code(PasswordAuth::new(username, password))?;
-                Self { sent, ..Self::stored(source, user, environment, mode)? }
+                Self { second_factor, suspicion, ..Self::stored(source, user, environment, mode)? }
             }
             Source::Netrc(_) => {
                 let (user, warnings) = netrc::user(environment, realm, is_same_realm(realm, DEFAULT_REALM_URL))?;
                 let user = environment.with_one_time_code(user)?;
-                let session = Self::stored(source, user, environment, mode)?;
-                Self { sent: Sent::of(environment), warnings, ..session }
+                Self { second_factor, warnings, ..Self::stored(source, user, environment, mode)? }
             }
             Source::Profile(name) => return Self::of_profile(name, environment, mode),
             Source::SessionFile(path) => {
@@ -210,8 +191,8 @@ impl Session {
             }
         }
         let store = state.session(&slot, profile.store, false)?;
-        let store_too = Some(Arc::clone(&store));
-        let manager = build(profile.pointer(), &profile.identity_url, environment, store_too, mode)?;
+        let builder = Manager::builder(profile.pointer()).realm_url(&profile.identity_url);
+        let manager = build(builder, environment, Some(Arc::clone(&store)), mode)?;
         let username = profile.username.clone();
         Ok(Some(Self::new(&Source::Profile(name.clone()), manager, Some(store), username)))
     }
@@ -227,9 +208,8 @@ impl Session {
         let Some(slot) = slot else { return Ok(None) };
         let username = slot.subject.clone().filter(|_| slot.grant == Grant::Password);
         let token_url = slot.token_url.clone();
-        let provider = StoredSession::new(slot, username.clone());
-        let builder = cdse_auth::TokenManager::builder(provider).token_url(&token_url);
-        let manager = with_settings(builder, environment, Some(Arc::clone(&store)), mode)?;
+        let builder = Manager::builder(StoredSession::new(slot, username.clone())).token_url(&token_url);
+        let manager = build(builder, environment, Some(Arc::clone(&store)), mode)?;
         Ok(Some(Self::new(source, manager, Some(store), username)))
     }
 
@@ -259,7 +239,8 @@ impl Session {
             _ if slot.grant == Grant::ClientCredentials => client_store(environment, &slot),
             _ => StateFolder::of(environment)?.session(&slot, StoreKind::File, false)?,
         };
-        let manager = build(provider, environment.realm(), environment, Some(Arc::clone(&store)), mode)?;
+        let builder = Manager::builder(provider).realm_url(environment.realm());
+        let manager = build(builder, environment, Some(Arc::clone(&store)), mode)?;
         Ok(Self::new(source, manager, Some(store), username))
     }
 
@@ -269,8 +250,8 @@ impl Session {
         store: Option<Arc<dyn TokenStore>>,
         username: Option<String>,
     ) -> Self {
-        let (beside, sent, warnings) = (None, Sent::default(), Vec::new());
-        Self { source: source.clone(), manager, store, username, beside, sent, warnings }
+        let (source, warnings) = (source.clone(), Vec::new());
+        Self { source, manager, store, username, beside: None, second_factor: None, suspicion: None, warnings }
     }
 
     /// Where the credential comes from.
@@ -312,22 +293,13 @@ impl Session {
     /// The variable that the second factor of the user comes from.
     #[must_use]
     pub fn second_factor(&self) -> Option<&'static str> {
-        self.sent.second_factor
+        self.second_factor
     }
 
     /// What is odd about the secret, if anything is: which one ("the password"), and what, as the end of a sentence.
     #[must_use]
     pub fn suspicion(&self) -> Option<(&'static str, &'static str)> {
-        self.sent.suspicion
-    }
-
-    /// Checks before any request that this kind of credential reaches the service.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::WrongCredential`] if it does not.
-    pub fn check_reach(&self, service: DataService) -> Result<(), cdse_auth::Error> {
-        self.manager.as_async().slot().grant.check_reach(service)
+        self.suspicion
     }
 
     /// Whether tokens are stored: something to use, renew or end.

@@ -78,9 +78,8 @@ impl StateFolder {
             const NAME: &str = "CDSE_STATE_DIR";
             expanded(NAME, folder)?;
             if !folder.is_absolute() {
-                let shown = folder.display();
-                let message = format!("{NAME} is a relative path ({shown})");
-                return Err(Error::invalid(NAME, format!("{message}: use an absolute path")));
+                let message = format!("{NAME} is a relative path ({}): use an absolute path", folder.display());
+                return Err(Error::invalid(NAME, message));
             }
             return Ok(Self(folder.clone()));
         }
@@ -91,13 +90,12 @@ impl StateFolder {
                 return Ok(Self(place.join("cdse")));
             }
         }
-        let folder = environment.home.as_ref().map(|home| home.join(OWN_PLACE).join("cdse")).ok_or_else(|| {
+        environment.home.as_ref().map(|home| Self(home.join(OWN_PLACE).join("cdse"))).ok_or_else(|| {
             let message =
                 "there is no home folder to keep a session in, neither in HOME nor in the system's list of users";
             Error::invalid("HOME", message)
                 .with_hint("set CDSE_STATE_DIR; client credentials and CDSE_ACCESS_TOKEN do without a folder")
-        })?;
-        Ok(Self(folder))
+        })
     }
 
     /// The store of a slot. With `may_unlock` the keyring asks its user to unlock it, who has 60 s for that.

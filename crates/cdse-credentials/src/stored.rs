@@ -7,7 +7,7 @@ use cdse_auth::{Error, ErrorKind};
 
 use crate::environment::Environment;
 use crate::error::Result;
-use crate::listing::{entries, profiles, session_files};
+use crate::listing::{entries, files, profiles};
 use crate::mode::Mode;
 use crate::name::Name;
 use crate::session::Session;
@@ -44,13 +44,13 @@ impl StoredSessions {
         // Each profile names its own service.
         let environment = Environment { identity_url: None, ..environment.without_credentials() };
         let mut all = Vec::new();
-        for name in profiles(state)? {
-            let source = Source::Profile(name);
+        for source in profiles(state)?.into_iter().map(Source::Profile) {
             let session = Session::of(&source, &environment, Mode::OneShot);
             all.push(Stored { source, session });
         }
-        let known: Vec<Source> = all.iter().filter_map(Stored::unpointed_source).collect();
-        let mut others: Vec<Source> = session_files(state)?.into_iter().map(Source::SessionFile).collect();
+        let pointed_to = |stored: &Stored| stored.session.as_ref().ok()?.as_ref()?.unpointed_source();
+        let known: Vec<Source> = all.iter().filter_map(pointed_to).collect();
+        let mut others: Vec<Source> = files(&state.sessions())?.into_iter().map(Source::SessionFile).collect();
         others.retain(|source| !known.contains(source));
         let (in_keyring, warnings) = in_keyring(state, &known)?;
         others.extend(in_keyring);
@@ -98,13 +98,7 @@ impl StoredSessions {
     ///
     /// [`Error::Auth`](crate::Error::Auth) if the folder cannot be read.
     pub fn count_records(state: &StateFolder) -> Result<usize> {
-        Ok(session_files(state)?.len())
-    }
-}
-
-impl Stored {
-    fn unpointed_source(&self) -> Option<Source> {
-        self.session.as_ref().ok()?.as_ref()?.unpointed_source()
+        Ok(files(&state.sessions())?.len())
     }
 }
 

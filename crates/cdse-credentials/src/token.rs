@@ -26,22 +26,16 @@ pub(crate) fn check_access_token(token: &Secret) -> Result<()> {
     let text = token.expose();
     let body = text.trim_end_matches('=');
     let fits = !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte));
-    if !fits {
-        return Err(Error::invalid(
-            "CDSE_ACCESS_TOKEN",
-            "CDSE_ACCESS_TOKEN is not an access token: it holds characters that no token has, such as quotation marks or \
-             braces; set it to the token alone",
-        ));
-    }
-    match claim(text, "typ").as_deref() {
-        Some("Refresh" | "Offline") => Err(Error::invalid(
-            "CDSE_ACCESS_TOKEN",
-            "CDSE_ACCESS_TOKEN holds a refresh token, which is for the identity service alone; set CDSE_REFRESH_TOKEN to it",
-        )),
-        Some("ID") => Err(Error::invalid(
-            "CDSE_ACCESS_TOKEN",
-            "CDSE_ACCESS_TOKEN holds an ID token, which identifies a user and gives no access; set it to an access token",
-        )),
-        _ => Ok(()),
-    }
+    let why = match claim(text, "typ").as_deref() {
+        _ if !fits => {
+            "is not an access token: it holds characters that no token has, such as quotation marks or braces; set it to the \
+             token alone"
+        }
+        Some("Refresh" | "Offline") => {
+            "holds a refresh token, which is for the identity service alone; set CDSE_REFRESH_TOKEN to it"
+        }
+        Some("ID") => "holds an ID token, which identifies a user and gives no access; set it to an access token",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid("CDSE_ACCESS_TOKEN", format!("CDSE_ACCESS_TOKEN {why}")))
 }

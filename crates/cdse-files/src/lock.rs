@@ -1,9 +1,8 @@
 //! A lock between processes.
 
-use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use crate::os;
@@ -11,16 +10,16 @@ use crate::os;
 /// A held lock. Dropping it releases it; so does the end of the process.
 ///
 /// It belongs to the process that took it: a process forked meanwhile neither keeps it nor ends it.
+#[derive(Debug)]
 pub struct Lock {
     file: File,
-    path: PathBuf,
     /// The process that took it.
     owner: u32,
 }
 
 impl Lock {
-    pub(crate) fn new(file: File, path: PathBuf) -> Self {
-        Self { file, path, owner: std::process::id() }
+    pub(crate) fn new(file: File) -> Self {
+        Self { file, owner: std::process::id() }
     }
 
     /// Writes `pid@host seconds` for those who wait.
@@ -70,12 +69,6 @@ impl Drop for Lock {
     }
 }
 
-impl fmt::Debug for Lock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lock").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +76,7 @@ mod tests {
     fn lock(folder: &Path) -> Option<Lock> {
         let path = folder.join("lock");
         let file = os::open_lock(&path).unwrap();
-        try_lock(&file).unwrap().then(|| Lock::new(file, path))
+        try_lock(&file).unwrap().then(|| Lock::new(file))
     }
 
     #[test]
@@ -95,7 +88,7 @@ mod tests {
         drop(held);
         let held = lock(folder.path()).expect("the lock is given back, whoever has inherited it");
         drop(inherited);
-        let of_a_fork = Lock { file: held.file.try_clone().unwrap(), path: held.path.clone(), owner: 0 };
+        let of_a_fork = Lock { file: held.file.try_clone().unwrap(), owner: 0 };
         drop(of_a_fork);
         assert!(lock(folder.path()).is_none(), "a forked process has ended the lock of this one");
         drop(held);

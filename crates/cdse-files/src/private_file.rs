@@ -102,7 +102,7 @@ impl PrivateFile {
     /// The lock file.
     #[must_use]
     pub fn lock_path(&self) -> PathBuf {
-        self.beside("", ".lock")
+        self.folder().join(self.name("", ".lock"))
     }
 
     /// The contents, or `None` if there is no file.
@@ -156,8 +156,7 @@ impl PrivateFile {
     /// As [`replace`](Self::replace); and [`ErrorKind::Unsafe`] if there is a folder at the path.
     pub fn check_replaceable(&self) -> Result<()> {
         if fs::symlink_metadata(&self.path).is_ok_and(|found| found.is_dir()) {
-            let message = format!("{} is a folder", self.path.display());
-            return Err(Error::new(ErrorKind::Unsafe, message).with_hint("move it away"));
+            return Err(in_the_way(&self.path, "is a folder"));
         }
         self.prepare_folder()?;
         self.temporary().map(drop).map_err(|error| Error::unwritable(&self.path, "written", error))
@@ -183,7 +182,7 @@ impl PrivateFile {
     ///
     /// [`ErrorKind::Unwritable`] if the system refuses.
     pub fn set_aside(&self, suffix: &str) -> Result<PathBuf> {
-        let aside = self.beside("", suffix);
+        let aside = self.folder().join(self.name("", suffix));
         fs::rename(&self.path, &aside).map_err(|error| Error::unwritable(&self.path, "set aside", error))?;
         Ok(aside)
     }
@@ -212,7 +211,7 @@ impl PrivateFile {
         if !locked {
             return Ok(None);
         }
-        let lock = Lock::new(file, path);
+        let lock = Lock::new(file);
         // A courtesy for those who wait: without the note the lock is as good.
         let _ = self.steps.take(FileOperation::NoteHolder, || lock.note_holder());
         self.remove_leftovers_older_than(LEFTOVER_AGE);
@@ -244,11 +243,11 @@ impl PrivateFile {
                     "the file system of {folder} keeps no permissions: other users of this machine may be able to read the \
                      files in it; use a folder on a disk that keeps them"
                 );
-                warnings.push(Warning::new(WarningKind::NoPermissions, text));
+                warnings.push(Warning { kind: WarningKind::NoPermissions, text });
             }
         } else if std::mem::take(&mut found.open_folder) {
             let text = format!("other users can put files into {folder}; `chmod go-w` it, or use a folder of your own");
-            warnings.push(Warning::new(WarningKind::OpenFolder, text));
+            warnings.push(Warning { kind: WarningKind::OpenFolder, text });
         }
         warnings
     }
@@ -278,43 +277,40 @@ impl PrivateFile {
     }
 
     fn warn(&self, kind: WarningKind, text: String) {
-        self.warnings().found.push(Warning::new(kind, text));
+        self.warnings().found.push(Warning { kind, text });
     }
 
-    fn beside(&self, before: &str, after: &str) -> PathBuf {
+    fn name(&self, before: &str, after: &str) -> OsString {
         let mut name = OsString::from(before);
         name.push(self.path.file_name().unwrap_or_default());
         name.push(after);
-        self.folder().join(name)
+        name
     }
 
     fn check_file(&self, file: &File, path: &Path, metadata: &Metadata) -> Result<()> {
         if !metadata.is_file() {
-            let message = format!("{} is not a regular file", path.display());
-            return Err(Error::new(ErrorKind::Unsafe, message).with_hint("move it away"));
+            return Err(in_the_way(path, "is not a regular file"));
         }
         if !os::is_ours(metadata) {
             return Err(foreign(path, metadata));
         }
-        if self.own_folder && os::is_open_to_others(metadata) {
-            match os::close_to_others(file, metadata) {
-                Ok(after) if os::is_open_to_others(&after) => self.warnings().no_permissions = true,
-                Ok(_) => {
-                    let text = format!(
-                        "other users could read {}: its permissions were corrected; if others use this machine, log out and \
-                         in again",
-                        path.display()
-                    );
-                    self.warn(WarningKind::PermissionsCorrected, text);
-                }
-                Err(error) => {
-                    let text = format!(
-                        "other users can read {}, and its permissions cannot be corrected: {error}",
-                        path.display()
-                    );
-                    self.warn(WarningKind::OpenFile, text);
-                }
-            }
+        if !self.own_folder || !os::is_open_to_others(metadata) {
+            return Ok(());
+        }
+        let shown = path.display();
+        match os::close_to_others(file, metadata) {
+            Ok(after) if os::is_open_to_others(&after) => self.warnings().no_permissions = true,
+            Ok(_) => self.warn(
+                WarningKind::PermissionsCorrected,
+                format!(
+                    "other users could read {shown}: its permissions were corrected; if others use this machine, log out and \
+                     in again"
+                ),
+            ),
+            Err(error) => self.warn(
+                WarningKind::OpenFile,
+                format!("other users can read {shown}, and its permissions cannot be corrected: {error}"),
+            ),
         }
         Ok(())
     }
@@ -332,13 +328,12 @@ impl PrivateFile {
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(self.not_a_folder()),
             Err(error) => return Err(Error::unwritable(folder, "used", error)),
         };
-        if !self.own_folder {
-            return if metadata.is_dir() { Ok(()) } else { Err(self.not_a_folder()) };
-        }
         self.check_folder(&metadata)?;
+        if !self.own_folder {
+            return Ok(());
+        }
         if let Some((problem, remedy)) = os::unfit_file_system(folder) {
-            let hint = remedy;
-            return Err(Error::new(ErrorKind::Unsafe, problem).with_hint(hint));
+            return Err(Error::new(ErrorKind::Unsafe, problem).with_hint(remedy));
         }
         if os::is_open_folder(&metadata) {
             // It may be the working folder: its permissions are not ours to change.
@@ -357,19 +352,15 @@ impl PrivateFile {
     }
 
     fn check_folder(&self, metadata: &Metadata) -> Result<()> {
-        if !metadata.is_dir() {
-            return Err(self.not_a_folder());
+        match metadata.is_dir() {
+            false => Err(self.not_a_folder()),
+            true if self.own_folder && !os::is_ours(metadata) => Err(foreign(self.folder(), metadata)),
+            true => Ok(()),
         }
-        if !os::is_ours(metadata) {
-            return Err(foreign(self.folder(), metadata));
-        }
-        Ok(())
     }
 
     fn temporary(&self) -> io::Result<NamedTempFile> {
-        let mut prefix = OsString::from(".");
-        prefix.push(self.path.file_name().unwrap_or_default());
-        prefix.push(".");
+        let prefix = self.name(".", ".");
         let mut names = tempfile::Builder::new();
         let names = names.prefix(&prefix).suffix(".tmp").rand_bytes(12);
         self.steps.take(FileOperation::CreateTemporary, || names.make_in(self.folder(), os::create_private))
@@ -398,10 +389,8 @@ impl PrivateFile {
         let folder = self.folder();
         match self.steps.take(FileOperation::SyncFolder, || os::sync_folder(folder)) {
             Err(error) if !os::has_no_folder_sync(&error) => {
-                let text = format!(
-                    "{} could not be synced ({error}): a power cut may bring older contents back; check the disk",
-                    folder.display()
-                );
+                let what = format!("{} could not be synced ({error})", folder.display());
+                let text = format!("{what}: a power cut may bring older contents back; check the disk");
                 self.warn(WarningKind::NotSynced, text);
             }
             _ => {}
@@ -411,7 +400,7 @@ impl PrivateFile {
     /// Removes temporary files of this age, and those from the future: a clock was set back since they were written.
     fn remove_leftovers_older_than(&self, age: Duration) {
         let Ok(entries) = fs::read_dir(self.folder()) else { return };
-        let start = self.beside(".", ".").file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let start = self.name(".", ".").to_string_lossy().into_owned();
         let now = lock::now();
         for entry in entries.flatten() {
             let name = entry.file_name();
@@ -429,8 +418,7 @@ impl PrivateFile {
 
     fn not_a_folder(&self) -> Error {
         let file = self.folder().ancestors().find(|above| above.exists()).unwrap_or(self.folder());
-        let message = format!("{} is not a folder", file.display());
-        Error::new(ErrorKind::Unsafe, message).with_hint("move it away")
+        in_the_way(file, "is not a folder")
     }
 }
 
@@ -440,25 +428,25 @@ impl fmt::Debug for PrivateFile {
     }
 }
 
+fn in_the_way(path: &Path, what: &str) -> Error {
+    Error::new(ErrorKind::Unsafe, format!("{} {what}", path.display())).with_hint("move it away")
+}
+
 fn link(path: &Path) -> Error {
     let message = format!("{} is a symbolic link, which is not followed", path.display());
     Error::new(ErrorKind::Unsafe, message).with_hint("remove it and try again")
 }
 
 fn foreign(path: &Path, metadata: &Metadata) -> Error {
-    let message = format!("{} belongs to {}, not to you", path.display(), os::owner(metadata));
+    let message = format!("{} belongs to user id {}, not to you", path.display(), os::owner_id(metadata));
     Error::new(ErrorKind::Unsafe, message)
 }
 
 /// Nothing is created in another user's folder: that user's own programs could not use it.
 fn foreign_place(folder: &Path, above: &Path, owner: &Metadata) -> Error {
-    let message = format!(
-        "{} would be created in {}, which belongs to {}, not to you; nothing was created",
-        folder.display(),
-        above.display(),
-        os::owner(owner)
-    );
-    let id = os::owner_id(owner);
+    let (folder, above, id) = (folder.display(), above.display(), os::owner_id(owner));
+    let message =
+        format!("{folder} would be created in {above}, which belongs to user id {id}, not to you; nothing was created");
     let hint = format!("with sudo, pass -H to use your own home folder, or -u '#{id}' to run as its owner");
     Error::new(ErrorKind::Unsafe, message).with_hint(hint)
 }

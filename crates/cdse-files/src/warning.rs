@@ -5,8 +5,8 @@ use std::fmt;
 /// What was noticed, as a sentence and by its kind.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Warning {
-    kind: WarningKind,
-    text: String,
+    pub(crate) kind: WarningKind,
+    pub(crate) text: String,
 }
 
 /// The kinds of warning.
@@ -26,10 +26,6 @@ pub enum WarningKind {
 }
 
 impl Warning {
-    pub(crate) fn new(kind: WarningKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into() }
-    }
-
     /// What it is about.
     #[must_use]
     pub fn kind(&self) -> WarningKind {

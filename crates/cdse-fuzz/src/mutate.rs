@@ -89,17 +89,14 @@ impl Mutator {
                 input.splice(from..from, piece.iter().copied().cycle().take(piece.len() * (1 + self.below(8))));
             }
             3 | 4 => {
-                let odd = ODD[self.below(ODD.len())].to_vec();
-                input.splice(from..from, odd);
+                input.splice(from..from, ODD[self.below(ODD.len())].iter().copied());
             }
             5 => {
-                let odd = ODD[self.below(ODD.len())].to_vec();
-                input.splice(from..to, odd);
+                input.splice(from..to, ODD[self.below(ODD.len())].iter().copied());
             }
             6 if !self.words.is_empty() => {
                 let nth = self.below(self.words.len());
-                let word = self.words[nth].clone();
-                input.splice(from..to, word);
+                input.splice(from..to, self.words[nth].iter().copied());
             }
             7 => self.number(input),
             8 => {

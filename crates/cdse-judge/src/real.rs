@@ -18,14 +18,6 @@ pub enum Part {
 }
 
 impl Part {
-    fn of(word: &str) -> Option<Self> {
-        match word {
-            "keycloak" => Some(Self::Keycloak),
-            "keyring" => Some(Self::Keyring),
-            _ => None,
-        }
-    }
-
     /// Whether the environment asks for tests with it.
     ///
     /// # Panics
@@ -34,10 +26,12 @@ impl Part {
     #[must_use]
     pub fn is_asked_for(self) -> bool {
         let asked = std::env::var(VARIABLE).unwrap_or_default();
-        let words = asked.split(',').map(str::trim).filter(|word| !word.is_empty());
-        let parts: Vec<_> = words
-            .map(|word| Self::of(word).unwrap_or_else(|| panic!("{VARIABLE}: {word} is neither keycloak nor keyring")))
-            .collect();
+        let part = |word: &str| match word {
+            "keycloak" => Self::Keycloak,
+            "keyring" => Self::Keyring,
+            _ => panic!("{VARIABLE}: {word} is neither keycloak nor keyring"),
+        };
+        let parts: Vec<_> = asked.split(',').map(str::trim).filter(|word| !word.is_empty()).map(part).collect();
         parts.contains(&self)
     }
 }

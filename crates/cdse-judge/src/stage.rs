@@ -55,45 +55,32 @@ pub trait Stage {
 }
 
 /// A realm of the embedded service, of its own.
+#[derive(Debug)]
 pub struct SandboxStage {
     sandbox: Sandbox,
     version: KeycloakVersion,
-}
-
-impl std::fmt::Debug for SandboxStage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SandboxStage")
-    }
 }
 
 impl SandboxStage {
     /// Starts it.
     #[must_use]
     pub fn new(realm: Realm, version: KeycloakVersion) -> Self {
-        let usual = Config { version, session_limit: None, brute_force: None, ..Config::default() };
-        let config = match realm {
-            Realm::Ordinary => usual,
-            Realm::Rotating => Config { rotation: Rotation::OneTime, ..usual },
-            Realm::Short => {
-                let lifetimes = Lifetimes { access: seconds(2), idle: seconds(6), max: seconds(6) };
-                Config { lifetimes, ..usual }
-            }
-            Realm::Brief => {
-                let lifetimes = Lifetimes { access: seconds(1), ..Lifetimes::default() };
-                Config { rotation: Rotation::OneTime, lifetimes, ..usual }
-            }
-            Realm::Limited => Config { session_limit: Some(3), ..usual },
+        let mut config = Config { version, session_limit: None, brute_force: None, ..Config::default() };
+        let seconds = Duration::from_secs;
+        if matches!(realm, Realm::Rotating | Realm::Brief) {
+            config.rotation = Rotation::OneTime;
+        }
+        match realm {
+            Realm::Ordinary | Realm::Rotating => {}
+            Realm::Short => config.lifetimes = Lifetimes { access: seconds(2), idle: seconds(6), max: seconds(6) },
+            Realm::Brief => config.lifetimes.access = seconds(1),
+            Realm::Limited => config.session_limit = Some(3),
             Realm::Guarded => {
-                let brute_force = Some(BruteForce { max_failures: 3, wait: seconds(4), quick_login_check: None });
-                Config { brute_force, ..usual }
+                config.brute_force = Some(BruteForce { max_failures: 3, wait: seconds(4), ..BruteForce::default() });
             }
-        };
+        }
         Self { sandbox: Sandbox::start(config).unwrap(), version }
     }
-}
-
-fn seconds(number: u64) -> Duration {
-    Duration::from_secs(number)
 }
 
 impl Stage for SandboxStage {

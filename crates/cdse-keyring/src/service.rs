@@ -48,7 +48,11 @@ impl Service {
     pub(crate) async fn open(address: Option<&str>) -> Result<Self, Trouble> {
         let builder = address.map_or_else(zbus::connection::Builder::session, zbus::connection::Builder::address);
         let bus = builder.build().await.map_err(|error| Trouble::NoBus(printable(&error.to_string(), LONGEST)))?;
-        introduce(&bus).await;
+        // GNOME Keyring (seen with 42.1) ends at a call that needs to know its caller where that call is the connection's
+        // first and the keyring is busy: it takes note of new callers in a task that may run after the call. The answer to any
+        // other call that its main loop makes comes after that task. What it answers does not matter: the next call says what
+        // is wrong.
+        let _ = call(&bus, PATH, PROPERTIES, "Get", &(SERVICE, "Collections")).await;
         let reply = call(&bus, PATH, SERVICE, "OpenSession", &("plain", Variant::from(""))).await?;
         let (_, session): (OwnedVariant, OwnedObjectPath) = reply.body().deserialize()?;
         Ok(Self { bus, session })
@@ -56,15 +60,18 @@ impl Service {
 
     /// Finds the one secret of these attributes, unlocked.
     pub(crate) async fn find(&self, attributes: &Attributes) -> Result<Place, Trouble> {
-        let reply = self.ask(PATH, SERVICE, "SearchItems", &(attributes,)).await?;
-        let (mut open, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = reply.body().deserialize()?;
+        let (mut open, locked) = self.search(attributes).await?;
         match (open.len() + locked.len(), open.pop()) {
             (1, Some(item)) => Ok(Place::Item(item)),
             (0, _) => {
                 // Some keyrings do not find what is locked.
                 let collection = self.default_collection().await?;
-                let locked: bool = self.property(&collection, COLLECTION, "Locked").await?;
-                if locked { Err(Trouble::Locked) } else { Ok(Place::Collection(collection)) }
+                let reply = call(&self.bus, collection.as_str(), PROPERTIES, "Get", &(COLLECTION, "Locked")).await?;
+                match reply.body().deserialize::<OwnedVariant>()?.try_into() {
+                    Ok(false) => Ok(Place::Collection(collection)),
+                    Ok(true) => Err(Trouble::Locked),
+                    Err(_) => Err(Trouble::Failed("its property Locked has an unexpected type".to_owned())),
+                }
             }
             (1, None) => Err(Trouble::Locked),
             (number, _) => Err(Trouble::Several(number)),
@@ -72,14 +79,14 @@ impl Service {
     }
 
     pub(crate) async fn read(&self, item: &OwnedObjectPath) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-        let reply = self.ask(item.as_str(), ITEM, "GetSecret", &(&self.session,)).await?;
+        let reply = call(&self.bus, item.as_str(), ITEM, "GetSecret", &(&self.session,)).await?;
         let (_, _, value, _): (OwnedObjectPath, Vec<u8>, Vec<u8>, String) = reply.body().deserialize()?;
         Ok(Zeroizing::new(value))
     }
 
     /// Puts another secret in the place of an item's.
     pub(crate) async fn replace(&self, item: &OwnedObjectPath, value: &[u8]) -> Result<(), Trouble> {
-        self.ask(item.as_str(), ITEM, "SetSecret", &(self.secret(value),)).await.map(drop)
+        call(&self.bus, item.as_str(), ITEM, "SetSecret", &(self.secret(value),)).await.map(drop)
     }
 
     pub(crate) async fn create(
@@ -94,7 +101,7 @@ impl Service {
             (format!("{ITEM}.Attributes"), Variant::from(attributes.clone())),
         ]);
         let body = (properties, self.secret(value), true);
-        let reply = self.ask(collection.as_str(), COLLECTION, "CreateItem", &body).await?;
+        let reply = call(&self.bus, collection.as_str(), COLLECTION, "CreateItem", &body).await?;
         let (_, prompt): (OwnedObjectPath, OwnedObjectPath) = reply.body().deserialize()?;
         if is_nothing(&prompt) { Ok(()) } else { Err(Trouble::Locked) }
     }
@@ -107,18 +114,17 @@ impl Service {
         attributes: &Attributes,
     ) -> Result<(), Trouble> {
         let attributes = (ITEM, "Attributes", Variant::from(attributes.clone()));
-        self.ask(item.as_str(), PROPERTIES, "Set", &attributes).await?;
-        self.ask(item.as_str(), PROPERTIES, "Set", &(ITEM, "Label", Variant::from(label))).await.map(drop)
+        call(&self.bus, item.as_str(), PROPERTIES, "Set", &attributes).await?;
+        call(&self.bus, item.as_str(), PROPERTIES, "Set", &(ITEM, "Label", Variant::from(label))).await.map(drop)
     }
 
     /// Has the keyring ask its user to unlock what is locked, and waits for the answer.
     pub(crate) async fn unlock(&self, attributes: &Attributes) -> Result<(), Trouble> {
-        let reply = self.ask(PATH, SERVICE, "SearchItems", &(attributes,)).await?;
-        let (open, mut locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = reply.body().deserialize()?;
+        let (open, mut locked) = self.search(attributes).await?;
         if open.is_empty() && locked.is_empty() {
             locked.push(self.default_collection().await?);
         }
-        let reply = self.ask(PATH, SERVICE, "Unlock", &(locked,)).await?;
+        let reply = call(&self.bus, PATH, SERVICE, "Unlock", &(locked,)).await?;
         let (_, prompt): (Vec<OwnedObjectPath>, OwnedObjectPath) = reply.body().deserialize()?;
         if is_nothing(&prompt) { Ok(()) } else { self.wait_for(&prompt).await }
     }
@@ -131,7 +137,7 @@ impl Service {
             .path(prompt.as_str())
             .build()?;
         let mut completed = pin!(MessageStream::for_match_rule(rule, &self.bus, None).await?);
-        self.ask(prompt.as_str(), PROMPT, "Prompt", &("",)).await?;
+        call(&self.bus, prompt.as_str(), PROMPT, "Prompt", &("",)).await?;
         let Some(signal) = poll_fn(|context| completed.as_mut().poll_next(context)).await else {
             return Err(Trouble::Failed("it disappeared while it asked to be unlocked".to_owned()));
         };
@@ -140,41 +146,19 @@ impl Service {
     }
 
     async fn default_collection(&self) -> Result<OwnedObjectPath, Trouble> {
-        let reply = self.ask(PATH, SERVICE, "ReadAlias", &("default",)).await?;
+        let reply = call(&self.bus, PATH, SERVICE, "ReadAlias", &("default",)).await?;
         let collection: OwnedObjectPath = reply.body().deserialize()?;
         if is_nothing(&collection) { Err(Trouble::NoCollection) } else { Ok(collection) }
     }
 
-    async fn property<T: TryFrom<OwnedVariant>>(
-        &self,
-        object: &OwnedObjectPath,
-        interface: &str,
-        name: &str,
-    ) -> Result<T, Trouble> {
-        let reply = self.ask(object.as_str(), PROPERTIES, "Get", &(interface, name)).await?;
-        let value: OwnedVariant = reply.body().deserialize()?;
-        T::try_from(value).map_err(|_| Trouble::Failed(format!("its property {name} has an unexpected type")))
+    /// The secrets of these attributes: those that are unlocked, and those that are locked.
+    async fn search(&self, attributes: &Attributes) -> Result<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>), Trouble> {
+        Ok(call(&self.bus, PATH, SERVICE, "SearchItems", &(attributes,)).await?.body().deserialize()?)
     }
 
     fn secret<'a>(&'a self, value: &'a [u8]) -> Secret<'a> {
         (&self.session, &[], value, "text/plain; charset=utf8")
     }
-
-    async fn ask<B>(&self, path: &str, interface: &str, method: &str, body: &B) -> Result<Message, Trouble>
-    where
-        B: Serialize + DynamicType + Sync,
-    {
-        call(&self.bus, path, interface, method, body).await
-    }
-}
-
-/// GNOME Keyring (seen with 42.1) ends at a call that needs to know its caller where that call is the connection's first
-/// and the keyring is busy: it takes note of new callers in a task that may run after the call. The answer to any other
-/// call that its main loop makes comes after that task.
-///
-/// What it answers does not matter: the next call says what is wrong.
-async fn introduce(bus: &Connection) {
-    let _ = call(bus, PATH, PROPERTIES, "Get", &(SERVICE, "Collections")).await;
 }
 
 async fn call<B>(bus: &Connection, path: &str, interface: &str, method: &str, body: &B) -> Result<Message, Trouble>

@@ -3,7 +3,6 @@
 //! The record is the same text as in the file store's file, and is replaced as a whole. A keyring has no locks, so the guard
 //! is the file store's lock file, in a folder that is given.
 
-use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -35,10 +34,10 @@ const LOCK: &str = ".keyring.lock";
 /// Each call of the keyring has a limit of 3 s ([`with_time_limit`](Self::with_time_limit)), and a commit makes two calls. The
 /// user is not asked to unlock the keyring, except with [`with_unlock_prompt`](Self::with_unlock_prompt). A keyring that does
 /// not answer, is locked or is not there is an error; the session is not kept anywhere else.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct KeyringTokenStore(Arc<Inner>);
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Inner {
     folder: PathBuf,
     name: String,
@@ -147,12 +146,8 @@ impl KeyringTokenStore {
         T: Send + 'static,
         F: Future<Output = Result<T, Trouble>> + Send,
     {
-        let (bus, attributes) = (self.0.bus.clone(), self.attributes());
+        let (bus, attributes) = (self.0.bus.clone(), attributes(&self.0.folder, self.0.name.clone()));
         within(limit, async move { work(Service::open(bus.as_deref()).await?, attributes).await })
-    }
-
-    fn attributes(&self) -> Attributes {
-        attributes(&self.0.folder, self.0.name.clone())
     }
 
     /// The record, whosever it is.
@@ -163,10 +158,7 @@ impl KeyringTokenStore {
                 Place::Collection(_) => Ok(None),
             }
         });
-        match text.map_err(Trouble::unusable)? {
-            Some(text) => self.parse(&text).map(Some),
-            None => Ok(None),
-        }
+        text.map_err(Trouble::unusable)?.map(|text| self.parse(&text)).transpose()
     }
 
     fn parse(&self, text: &[u8]) -> Result<Record> {
@@ -312,14 +304,5 @@ impl RecordStore for KeyringTokenStore {
 
     fn description(&self) -> StoreDescription {
         StoreDescription { kind: "keyring", path: None, shared: true }
-    }
-}
-
-impl fmt::Debug for KeyringTokenStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyringTokenStore")
-            .field("folder", &self.0.folder)
-            .field("name", &self.0.name)
-            .finish_non_exhaustive()
     }
 }

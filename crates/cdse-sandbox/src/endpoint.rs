@@ -1,5 +1,6 @@
 //! Where a request goes and what it asks for.
 
+use serde::de::value::{Error, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 /// An endpoint of the service.
@@ -39,11 +40,6 @@ pub enum Grant {
 impl Grant {
     /// The grant that a `grant_type` names, of those the service knows.
     pub(crate) fn from_type(grant_type: &str) -> Option<Self> {
-        match grant_type {
-            "password" => Some(Self::Password),
-            "refresh_token" => Some(Self::RefreshToken),
-            "client_credentials" => Some(Self::ClientCredentials),
-            _ => None,
-        }
+        Self::deserialize(StrDeserializer::<Error>::new(grant_type)).ok()
     }
 }

@@ -47,17 +47,12 @@ impl Sandbox {
 
     /// The realm: `http://127.0.0.1:PORT/auth/realms/CDSE`.
     pub fn realm_url(&self) -> String {
-        self.shared.lock().realm.issuer().to_owned()
+        self.shared.lock().realm.issuer.to_owned()
     }
 
     /// The token endpoint.
     pub fn token_url(&self) -> String {
         format!("{}/protocol/openid-connect/token", self.realm_url())
-    }
-
-    /// The logout endpoint.
-    pub fn logout_url(&self) -> String {
-        format!("{}/protocol/openid-connect/logout", self.realm_url())
     }
 
     /// A resource that needs a valid access token.
@@ -164,7 +159,7 @@ impl Sandbox {
     pub fn environment(&self) -> Vec<(String, String)> {
         let core = self.shared.lock();
         let mut variables = vec![
-            ("CDSE_IDENTITY_URL".to_owned(), core.realm.issuer().to_owned()),
+            ("CDSE_IDENTITY_URL".to_owned(), core.realm.issuer.to_owned()),
             ("CDSE_DOWNLOAD_URL".to_owned(), format!("{}/odata/v1", self.shared.origin)),
         ];
         if let Some(user) = core.realm.default_user() {

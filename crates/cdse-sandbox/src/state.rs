@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::endpoint::{Endpoint, Grant};
+use crate::endpoint::Endpoint;
 use crate::fault::{Action, Queue};
 use crate::log::{Counters, Record, Request, Serial};
 use crate::realm::{Realm, Seconds};
@@ -86,13 +86,12 @@ impl Shared {
     /// Enters a request into the log and says what goes wrong with it, if anything does.
     pub(crate) fn arrive(&self, mut request: Request) -> (Visit<'_>, Option<Action>) {
         let mut core = self.lock();
-        let (endpoint, grant): (Endpoint, Option<Grant>) = (request.endpoint, request.grant);
-        let action = core.faults.take(endpoint, grant);
+        let action = core.faults.take(request.endpoint, request.grant);
         if let Some(action) = &action {
             core.record.counters.faults_met += 1;
             request.fault = Some(action.name());
         }
-        let token = endpoint == Endpoint::Token;
+        let token = request.endpoint == Endpoint::Token;
         if token {
             core.record.token_request_begins();
         }

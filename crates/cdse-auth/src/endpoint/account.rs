@@ -6,13 +6,10 @@ use http::HeaderValue;
 use reqwest::Method;
 use serde::Deserialize;
 
-use super::answer::{Answer, GrantType, classify};
+use super::answer::{Answer, GrantType, WORDS, classify};
 use super::exchange::Service;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::printable;
-
-/// How much of a text of the service is kept.
-const WORDS: usize = 200;
 
 /// An open session of an account, as the identity service describes it. The service limits how many an account may have.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,17 +53,17 @@ impl Service {
     /// Whether the userinfo endpoint takes the token; `None` if its answer does not tell: without the scope `openid` it is
     /// 403 for the living and the dead.
     pub(crate) fn userinfo(&self, authorization: &HeaderValue) -> Result<Option<bool>> {
-        let url = &self.endpoints().userinfo;
+        let url = &self.endpoints.userinfo;
         userinfo(&self.ask(&Method::GET, url, authorization).map_err(|failure| failure.error.or_try_later())?)
     }
 
     fn ask_account(&self, method: &Method, id: Option<&str>, authorization: &HeaderValue) -> Result<Answer> {
-        let mut url = self.endpoints().sessions.clone();
+        let mut url = self.endpoints.sessions.clone();
         if let (Some(id), Ok(mut segments)) = (id, url.path_segments_mut()) {
             segments.push(id);
         }
         // `.`, `..` and nothing are no names: what is left of the address would mean all sessions.
-        let below = url.path().strip_prefix(self.endpoints().sessions.path());
+        let below = url.path().strip_prefix(self.endpoints.sessions.path());
         if id.is_some() && below.is_none_or(|name| name.len() < 2) {
             return Err(Error::new(ErrorKind::Configuration, "this is not the id of a session; no session was ended"));
         }
@@ -98,11 +95,11 @@ fn other<T>(answer: &Answer) -> Result<Reply<T>> {
 }
 
 pub(super) fn sessions(answer: &Answer) -> Result<Reply<Vec<AccountSession>>> {
-    let entries: Option<Vec<SessionEntry>> =
-        (answer.status == 200 && answer.whole).then(|| serde_json::from_slice(&answer.body).ok()).flatten();
-    match entries {
-        Some(entries) => Ok(Reply::Accepted(entries.into_iter().map(AccountSession::from).collect())),
-        None => other(answer),
+    match serde_json::from_slice::<Vec<SessionEntry>>(&answer.body) {
+        Ok(entries) if answer.status == 200 && answer.whole => {
+            Ok(Reply::Accepted(entries.into_iter().map(AccountSession::from).collect()))
+        }
+        _ => other(answer),
     }
 }
 
@@ -117,10 +114,7 @@ pub(super) fn ended(answer: &Answer) -> Result<Reply<()>> {
 pub(super) fn userinfo(answer: &Answer) -> Result<Option<bool>> {
     match answer.status {
         // Anything but claims is a proxy's or a portal's page.
-        200 if serde_json::from_slice::<serde_json::Map<_, _>>(&answer.body).is_err() => {
-            other(answer).map(|_: Reply<()>| None)
-        }
-        200 => Ok(Some(true)),
+        200 if serde_json::from_slice::<serde_json::Map<_, _>>(&answer.body).is_ok() => Ok(Some(true)),
         401 => Ok(Some(false)),
         403 => Ok(None),
         _ => other(answer).map(|_: Reply<()>| None),

@@ -19,8 +19,8 @@ use crate::token::{LONGEST_LIFE, check};
 
 /// A token whose life nobody names is trusted for a minute.
 const UNKNOWN_LIFE: Millis = 60_000;
-/// How much of the service's own words is shown.
-const WORDS: usize = 200;
+/// How much of the service's own words is kept and shown.
+pub(super) const WORDS: usize = 200;
 
 /// What the token endpoint is asked for (RFC 6749 §4 and §6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,10 +76,9 @@ pub(crate) struct Answer {
 
 pub(crate) fn classify(exchange: Exchange, answer: &Answer, now: Millis) -> Outcome {
     let fields = answer.whole.then(|| Fields::of(&answer.body)).flatten();
-    let error = fields.as_ref().and_then(|fields| fields.text("error"));
-    match (answer.status, &error) {
+    match (answer.status, fields.as_ref().and_then(|fields| fields.text("error"))) {
         (200..=299, None) => granted(fields.as_ref(), answer),
-        _ => Err(refused(exchange, answer, now, error.as_deref().map(String::as_str), fields.as_ref())),
+        _ => Err(refused(exchange, answer, now, fields.as_ref())),
     }
 }
 
@@ -134,7 +133,11 @@ fn granted(fields: Option<&Fields<'_>>, answer: &Answer) -> Outcome {
         return Err(malformed("its token is not a Bearer token"));
     }
     let times = jwt_times(access.expose());
-    let life = fields.duration("expires_in").or_else(|| times.life()).unwrap_or(UNKNOWN_LIFE).clamp(0, LONGEST_LIFE);
+    let life = fields
+        .duration("expires_in")
+        .or_else(|| Some(times.expires_at?.saturating_sub(times.issued_at?)))
+        .unwrap_or(UNKNOWN_LIFE)
+        .clamp(0, LONGEST_LIFE);
     let refresh = fields.text("refresh_token").filter(|text| !text.is_empty()).map(Secret::from);
     Ok(Granted {
         refresh_life: fields.duration("refresh_expires_in").filter(|life| *life > 0),
@@ -153,12 +156,6 @@ pub(crate) struct JwtTimes {
     pub(crate) session_id: Option<String>,
 }
 
-impl JwtTimes {
-    fn life(&self) -> Option<Millis> {
-        Some(self.expires_at?.saturating_sub(self.issued_at?))
-    }
-}
-
 pub(crate) fn jwt_times(token: &str) -> JwtTimes {
     let claims = token
         .split('.')
@@ -174,16 +171,9 @@ pub(crate) fn jwt_times(token: &str) -> JwtTimes {
     }
 }
 
-fn refused(
-    exchange: Exchange,
-    answer: &Answer,
-    now: Millis,
-    error: Option<&str>,
-    fields: Option<&Fields<'_>>,
-) -> Failure {
-    let words = fields.and_then(|fields| fields.text("error_description")).unwrap_or_default();
-    let words = printable(&words, WORDS);
-    let code = error.map(|error| printable(error, WORDS));
+fn refused(exchange: Exchange, answer: &Answer, now: Millis, fields: Option<&Fields<'_>>) -> Failure {
+    let text = |name| fields.and_then(|fields| fields.text(name)).map(|text| printable(&text, WORDS));
+    let (code, words) = (text("error"), text("error_description").unwrap_or_default());
     let (class, error) =
         if exchange.grant_type != GrantType::Refresh && tells_of_a_full_account(answer, code.as_deref(), &words) {
             limit()
@@ -197,13 +187,10 @@ fn refused(
 
 /// By what Keycloak was seen to answer, never by the status alone: a firewall says 403 too.
 fn tells_of_a_full_account(answer: &Answer, error: Option<&str>, words: &str) -> bool {
+    let mut body = answer.body.windows(TOO_MANY_SESSIONS.len());
     words == "sessionLimitExceeded"
         || error == Some(TOO_MANY_SESSIONS)
-        || (answer.status == 403 && error.is_none() && contains(&answer.body, TOO_MANY_SESSIONS))
-}
-
-fn contains(body: &[u8], text: &str) -> bool {
-    body.windows(text.len()).any(|window| window == text.as_bytes())
+        || (answer.status == 403 && error.is_none() && body.any(|part| part == TOO_MANY_SESSIONS.as_bytes()))
 }
 
 fn explain(exchange: Exchange, status: u16, error: Option<&str>, words: &str) -> (Class, Error) {
@@ -292,7 +279,7 @@ fn retry_after(text: &str, now: Millis) -> Option<Millis> {
 fn malformed(what: &str) -> Failure {
     let why = format!("the identity service sent an invalid response: {what}");
     let error = Error::new(ErrorKind::MalformedAnswer, why).with_hint("check its address and the proxy");
-    Failure { class: Class::Lost, error, retry_after: None, words: String::new() }
+    Failure::new(Class::Lost, error)
 }
 
 #[cfg(test)]

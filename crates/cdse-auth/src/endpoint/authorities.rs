@@ -26,14 +26,8 @@ const FOLDERS: &str = "SSL_CERT_DIR";
 #[derive(Clone, Default, Debug)]
 pub(super) struct Authorities {
     given: Vec<CertificateDer<'static>>,
-    files: Vec<Named>,
-}
-
-/// A file, and what it is called by whoever has named it.
-#[derive(Clone, Debug)]
-struct Named {
-    name: String,
-    path: PathBuf,
+    /// What each is called by whoever has named it, and where it is.
+    files: Vec<(String, PathBuf)>,
 }
 
 impl Authorities {
@@ -47,14 +41,14 @@ impl Authorities {
     }
 
     pub(super) fn add_file(&mut self, name: String, path: PathBuf) {
-        self.files.push(Named { name, path });
+        self.files.push((name, path));
     }
 
     /// What tells a certificate that may be trusted from one that may not.
     pub(super) fn verifier(&self, crypto: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
         let mut extra = self.given.clone();
-        for file in &self.files {
-            extra.extend(of_file(&file.name, &file.path)?);
+        for (name, path) in &self.files {
+            extra.extend(of_file(name, path)?);
         }
         let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
         match (variable(FILE), variable(FOLDERS)) {
@@ -85,10 +79,7 @@ fn of_environment(
     extra: Vec<CertificateDer<'static>>,
     crypto: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>> {
-    let mut found = match file {
-        Some(file) => of_file(FILE, Path::new(file))?,
-        None => Vec::new(),
-    };
+    let mut found = file.map_or(Ok(Vec::new()), |file| of_file(FILE, Path::new(file)))?;
     if let Some(folders) = folders {
         found.extend(of_folders(folders)?);
     }

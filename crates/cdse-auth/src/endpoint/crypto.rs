@@ -6,25 +6,15 @@ use rustls::crypto::CryptoProvider;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::Arc;
 
-#[derive(Clone, Copy, Default, Debug)]
-pub(super) enum Crypto {
-    /// What the program has.
-    #[default]
-    OfProgram,
-    /// That one, whatever the program has.
-    #[cfg(feature = "ring")]
-    Ring,
+/// What the program has. Never made the process's default: that choice is the program's alone.
+pub(super) fn of_program() -> Result<Arc<CryptoProvider>> {
+    chosen(CryptoProvider::get_default().cloned(), named(), ours())
 }
 
-impl Crypto {
-    pub(super) fn provider(self) -> Result<Arc<CryptoProvider>> {
-        match self {
-            // Never made the process's default: that choice is the program's alone.
-            Self::OfProgram => chosen(CryptoProvider::get_default().cloned(), named(), ours()),
-            #[cfg(feature = "ring")]
-            Self::Ring => Ok(Arc::new(rustls::crypto::ring::default_provider())),
-        }
-    }
+/// That one, whatever the program has.
+#[cfg(feature = "ring")]
+pub(super) fn ring() -> Result<Arc<CryptoProvider>> {
+    Ok(Arc::new(rustls::crypto::ring::default_provider()))
 }
 
 /// What is installed for the process, else the only one that `rustls` was built with, else what our feature names.
@@ -33,10 +23,8 @@ fn chosen(
     named: [Option<CryptoProvider>; 2],
     ours: Option<CryptoProvider>,
 ) -> Result<Arc<CryptoProvider>> {
-    let only = match named {
-        [Some(one), None] | [None, Some(one)] => Some(one),
-        [None, None] | [Some(_), Some(_)] => None,
-    };
+    let [first, second] = named;
+    let only = first.xor(second);
     installed.or_else(|| only.or(ours).map(Arc::new)).ok_or_else(|| {
         Error::new(ErrorKind::Transport, "there is no cryptography for TLS").with_hint(
             "build with the feature `ring` of cdse-auth, or install a rustls::crypto::CryptoProvider as the default of \
@@ -66,11 +54,7 @@ mod absent {
         }
     }
 
-    pub(super) mod aws_lc_rs {
-        pub(in super::super) fn default_provider() -> Option<rustls::crypto::CryptoProvider> {
-            None
-        }
-    }
+    pub(super) use ring as aws_lc_rs;
 }
 
 fn ours() -> Option<CryptoProvider> {

@@ -29,7 +29,7 @@ pub(crate) const FAREWELL: Millis = 5_000;
 /// The identity service of one slot.
 #[derive(Debug)]
 pub(crate) struct Service {
-    endpoints: Endpoints,
+    pub(super) endpoints: Endpoints,
     sender: Arc<dyn HttpSend>,
     timeout: Millis,
     clock: Clock,
@@ -50,10 +50,8 @@ impl Service {
 
     /// One POST to the token endpoint, classified once. Nothing is repeated here.
     pub(crate) fn exchange(&self, exchange: Exchange, form: &GrantData) -> Outcome {
-        match self.post(&self.endpoints.token, form, self.timeout) {
-            Ok(answer) => classify(exchange, &answer, self.clock.now().wall),
-            Err(failure) => Err(failure),
-        }
+        let answer = self.post(&self.endpoints.token, form, self.timeout)?;
+        classify(exchange, &answer, self.clock.now().wall)
     }
 
     /// Ends the session that `refresh_token` belongs to, for everybody. Says so again for one that has ended already.
@@ -80,10 +78,6 @@ impl Service {
         let json = HeaderValue::from_static("application/json");
         let headers = [(AUTHORIZATION, authorization.clone()), (CONTENT_TYPE, json)];
         self.send(method, url, self.timeout, &headers, Bytes::new()).map(|(answer, _)| answer)
-    }
-
-    pub(super) fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
     }
 
     /// Sets up what a request needs, as the first one would: reads the certificate authorities, looks at the proxy.
@@ -119,7 +113,7 @@ impl Service {
         headers: &[(HeaderName, HeaderValue)],
         body: Bytes,
     ) -> Result<(Answer, Option<String>), Failure> {
-        let request = request(method, url, headers, body).map_err(|error| failure(Class::Unsent, error))?;
+        let request = request(method, url, headers, body).map_err(|error| Failure::new(Class::Unsent, error))?;
         let begun = self.clock.now().mono;
         log::info!("{method} {url}");
         let answer = self.sender.send(request, Duration::from_millis(timeout.unsigned_abs()));
@@ -132,7 +126,7 @@ impl Service {
             Err(error) => {
                 let class = if error.was_sent() { Class::Lost } else { Class::Unsent };
                 log::info!("no answer after {took} ms ({})", if class == Class::Unsent { "not sent" } else { "lost" });
-                Err(failure(class, error.into()))
+                Err(Failure::new(class, error.into()))
             }
         }
     }
@@ -187,10 +181,6 @@ fn encode(form: &GrantData) -> Zeroizing<Vec<u8>> {
         body.append_pair(name, value.expose());
     }
     Zeroizing::new(body.finish().into_bytes())
-}
-
-fn failure(class: Class, error: Error) -> Failure {
-    Failure { class, error, retry_after: None, words: String::new() }
 }
 
 #[cfg(test)]

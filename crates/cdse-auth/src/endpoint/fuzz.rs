@@ -5,6 +5,7 @@ use super::address::{Endpoints, is_loopback};
 use super::answer::{Answer, GrantType, classify, jwt_times};
 use super::probe::read;
 use super::transport::TransportConfig;
+use crate::error::Error;
 use crate::fuzz_support::{NOW, assert_sentence, settled};
 use crate::plan::{Outcome, Plan};
 use crate::token::{LONGEST_LIFE, check};
@@ -46,10 +47,7 @@ pub fn account_answer(data: &[u8]) -> String {
             format!("{} sessions", sessions.len().min(3))
         }
         Ok(Reply::Refused) => "refused".to_owned(),
-        Err(error) => {
-            assert_sentence(error.message());
-            format!("{:?}", error.kind())
-        }
+        Err(error) => failed(&error),
     }
 }
 
@@ -64,10 +62,7 @@ pub fn discovery(data: &[u8]) -> String {
             assert_eq!(probe.ahead.is_some(), probe.service_time.is_some());
             format!("{}", probe.ahead.is_some())
         }
-        Err(error) => {
-            assert_sentence(error.message());
-            format!("{:?}", error.kind())
-        }
+        Err(error) => failed(&error),
     }
 }
 
@@ -92,6 +87,11 @@ pub fn realm_address(data: &[u8]) -> String {
 /// Certificates in PEM.
 pub fn certificates(data: &[u8]) -> String {
     TransportConfig::new().with_root_certificates(data).map_or_else(|error| format!("{error}"), |_| String::new())
+}
+
+fn failed(error: &Error) -> String {
+    assert_sentence(error.message());
+    format!("{:?}", error.kind())
 }
 
 fn parts(data: &[u8]) -> (u16, Option<String>, &[u8]) {

@@ -1,7 +1,6 @@
 //! In place of the network, for a model checker: the test answers.
 
 use std::cell::RefCell;
-use std::fmt;
 
 use url::Url;
 use zeroize::Zeroizing;
@@ -17,12 +16,6 @@ use crate::sync::Arc;
 pub trait Service {
     /// The answer to a form that was sent to the endpoint of that name (`token`, `logout`); `None` if it is lost.
     fn answer(&self, endpoint: &str, form: &[(&str, &str)]) -> Option<(u16, String)>;
-}
-
-impl fmt::Debug for dyn Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Service")
-    }
 }
 
 // A model checker's threads take turns on one of the system's.
@@ -42,9 +35,6 @@ pub(super) fn answer(url: &Url, form: &GrantData) -> Result<Answer, Failure> {
             let body = Zeroizing::new(body.into_bytes());
             Ok(Answer { status, retry_after: None, body, whole: true })
         }
-        None => {
-            let error = Error::new(ErrorKind::Network, "the answer is lost");
-            Err(Failure { class: Class::Lost, error, retry_after: None, words: String::new() })
-        }
+        None => Err(Failure::new(Class::Lost, Error::new(ErrorKind::Network, "the answer is lost"))),
     }
 }

@@ -22,18 +22,6 @@ pub struct Probe {
     pub ahead: Option<i64>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Document {
-    issuer: String,
-}
-
-pub(super) fn document(answer: &Answer) -> Result<Document> {
-    serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200).ok_or_else(|| {
-        let why = format!("the identity service answered {} without a discovery document", answer.status);
-        Error::new(ErrorKind::MalformedAnswer, why).with_hint("check the address of the realm and the proxy")
-    })
-}
-
 impl Service {
     /// Reads the discovery document.
     pub(crate) fn probe(&self, now: impl Fn() -> Millis) -> Result<Probe> {
@@ -44,10 +32,18 @@ impl Service {
 
 /// The document, and the `Date` that came with it.
 pub(super) fn read(answer: &Answer, date: Option<&str>, now: Millis) -> Result<Probe> {
-    let document = document(answer)?;
+    #[derive(Deserialize)]
+    struct Document {
+        issuer: String,
+    }
+    let document = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
+    let Document { issuer } = document.ok_or_else(|| {
+        let why = format!("the identity service answered {} without a discovery document", answer.status);
+        Error::new(ErrorKind::MalformedAnswer, why).with_hint("check the address of the realm and the proxy")
+    })?;
     let service_time = date.and_then(|date| httpdate::parse_http_date(date).ok());
     let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let ours = UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
     let ahead = service_time.map(|theirs| seconds(ours).cast_signed() - seconds(theirs).cast_signed());
-    Ok(Probe { issuer: printable(&document.issuer, 200), service_time, ahead })
+    Ok(Probe { issuer: printable(&issuer, 200), service_time, ahead })
 }

@@ -76,7 +76,7 @@ pub(super) fn proxy_settings(proxy: &Proxy, target: &Url) -> Result<ProxySetting
     let Ok(target) = target.as_str().parse::<Uri>() else { return Ok(direct) };
     match proxy {
         Proxy::None => Ok(direct),
-        Proxy::Url(address) => through("the proxy's address", address, None, "", &target),
+        Proxy::Url(address) => through(address, None, "", &target),
         Proxy::FromEnvironment => match VARIABLES.into_iter().find_map(|name| Some((name, variable(name)?))) {
             Some((name, value)) => {
                 let address = value.to_str().ok_or_else(|| unusable(name))?;
@@ -85,7 +85,7 @@ pub(super) fn proxy_settings(proxy: &Proxy, target: &Url) -> Result<ProxySetting
                 for odd in odd {
                     log::warn!("NO_PROXY: {} is ignored: {FORMS}", printable(&odd, 100));
                 }
-                through(name, address, Some(name), &exceptions, &target)
+                through(address, Some(name), &exceptions, &target)
             }
             None => {
                 let found = Matcher::from_system().intercept(&target);
@@ -113,12 +113,8 @@ fn exceptions_in(text: &str) -> (String, Vec<String>) {
         let bare = bare.strip_suffix('.').unwrap_or(bare);
         let is_address = bare.parse::<IpAddr>().is_ok();
         let is_range = bare.split_once('/').is_some_and(|(address, bits)| {
-            let most = match address.parse::<IpAddr>() {
-                Ok(IpAddr::V4(_)) => 32,
-                Ok(IpAddr::V6(_)) => 128,
-                Err(_) => return false,
-            };
-            bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+            let most = address.parse().map(|address: IpAddr| if address.is_ipv4() { 32 } else { 128 });
+            most.is_ok_and(|most| bits.parse::<u8>().is_ok_and(|bits| bits <= most))
         });
         let is_name = !bare.is_empty() && bare.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
         if entry == "*" || is_address || is_range || is_name {
@@ -131,13 +127,8 @@ fn exceptions_in(text: &str) -> (String, Vec<String>) {
     (fine.join(","), odd)
 }
 
-fn through(
-    what: &str,
-    address: &str,
-    variable: Option<&'static str>,
-    exceptions: &str,
-    target: &Uri,
-) -> Result<ProxySettings> {
+fn through(address: &str, variable: Option<&'static str>, exceptions: &str, target: &Uri) -> Result<ProxySettings> {
+    let what = variable.unwrap_or("the proxy's address");
     let found = named(address).ok_or_else(|| unusable(what))?;
     let proxy =
         reqwest::Proxy::all(address).map_err(|_| unusable(what))?.no_proxy(reqwest::NoProxy::from_string(exceptions));
@@ -219,8 +210,7 @@ mod tests {
         ] {
             let (fine, odd) = exceptions_in(entry);
             assert!(odd.is_empty(), "{entry}: {odd:?}");
-            let settings =
-                super::through("x", "http://proxy.example:1", None, &fine, &target.parse().unwrap()).unwrap();
+            let settings = super::through("http://proxy.example:1", None, &fine, &target.parse().unwrap()).unwrap();
             assert!(settings.route.is_none(), "{entry}: {fine}");
         }
         for entry in [

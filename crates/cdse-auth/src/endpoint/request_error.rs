@@ -124,25 +124,34 @@ const FOR_SERVERS: &str = "have it issued for server authentication";
 fn of_tls(who: &str, error: &rustls::Error) -> Error {
     let clock = "or the clock of this machine is wrong; nothing was sent";
     let set_clock = "compare the clock of this machine with the time";
-    let (why, hint) = match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+    let cause = match error {
+        rustls::Error::InvalidCertificate(cause) => cause,
+        rustls::Error::InvalidMessage(_) => {
+            let why = format!("{who} does not speak TLS; nothing was sent");
+            return Error::new(ErrorKind::Configuration, why).with_hint("check its address and port");
+        }
+        _ => {
+            let why = format!("no TLS connection to {who} could be made ({})", shown(error));
+            return Error::new(ErrorKind::Network, why).with_hint("check the network and the proxy");
+        }
+    };
+    let (why, hint) = match cause {
+        CertificateError::UnknownIssuer => {
             let why = format!(
                 "the certificate of {who} is not trusted: the authority that issued it is not known here; nothing was sent"
             );
             let hint = "if the authority is your organisation's own, name a file with its certificate in SSL_CERT_FILE";
             return Error::new(ErrorKind::UnknownAuthority, why).with_hint(hint);
         }
-        rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             (format!("the certificate of {who} has expired, {clock}"), set_clock)
         }
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
-        ) => (format!("the certificate of {who} is not valid yet, {clock}"), set_clock),
-        rustls::Error::InvalidCertificate(CertificateError::NotValidForName) => of_another_name(who, &[]),
-        rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) => {
-            of_another_name(who, presented)
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            (format!("the certificate of {who} is not valid yet, {clock}"), set_clock)
         }
-        rustls::Error::InvalidCertificate(cause) => {
+        CertificateError::NotValidForName => of_another_name(who, &[]),
+        CertificateError::NotValidForNameContext { presented, .. } => of_another_name(who, presented),
+        cause => {
             // What the verifier has no name of its own for is told only by its text.
             let said = format!("{cause:?}");
             match PLAIN_WORDS.iter().find(|(word, ..)| said.contains(word)) {
@@ -151,13 +160,6 @@ fn of_tls(who: &str, error: &rustls::Error) -> Error {
                     (format!("the certificate of {who} cannot be verified ({}); nothing was sent", shown(error)), ASK)
                 }
             }
-        }
-        rustls::Error::InvalidMessage(_) => {
-            (format!("{who} does not speak TLS; nothing was sent"), "check its address and port")
-        }
-        _ => {
-            let why = format!("no TLS connection to {who} could be made ({})", shown(error));
-            return Error::new(ErrorKind::Network, why).with_hint("check the network and the proxy");
         }
     };
     Error::new(ErrorKind::Configuration, why).with_hint(hint)

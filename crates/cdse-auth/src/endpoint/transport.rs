@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustls::crypto::CryptoProvider;
 use url::Url;
 
 use super::address::is_loopback;
 use super::authorities::Authorities;
-use super::crypto::Crypto;
+use super::crypto;
 use super::proxy::{Proxy, ProxySettings, Route, proxy_settings};
 use crate::clock::{Millis, span};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,7 +29,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub struct TransportConfig {
     proxy: Proxy,
     authorities: Authorities,
-    crypto: Crypto,
+    crypto: fn() -> Result<Arc<CryptoProvider>>,
     user_agent: String,
     timeout: Duration,
 }
@@ -38,7 +39,7 @@ impl Default for TransportConfig {
         Self {
             proxy: Proxy::default(),
             authorities: Authorities::default(),
-            crypto: Crypto::default(),
+            crypto: crypto::of_program,
             user_agent: concat!("cdse-auth/", env!("CARGO_PKG_VERSION")).to_owned(),
             timeout: Duration::from_millis(EXCHANGE.unsigned_abs()),
         }
@@ -83,7 +84,7 @@ impl TransportConfig {
     #[cfg(feature = "ring")]
     #[must_use]
     pub fn with_ring(mut self) -> Self {
-        self.crypto = Crypto::Ring;
+        self.crypto = crypto::ring;
         self
     }
 
@@ -129,11 +130,7 @@ impl TransportConfig {
             .user_agent(self.user_agent.as_str())
             .tls_backend_preconfigured(self.tls(service.scheme() == "http")?);
         let builder = if as_system_says { builder } else { builder.no_proxy() };
-        let builder = match proxy {
-            Some(proxy) => builder.proxy(proxy),
-            None => builder,
-        };
-        let http = builder.build().map_err(|error| {
+        let http = proxy.into_iter().fold(builder, reqwest::ClientBuilder::proxy).build().map_err(|error| {
             Error::new(ErrorKind::Transport, "the HTTP client cannot be set up")
                 .with_hint("check the proxy and the user agent")
                 .with_source(error)
@@ -142,7 +139,7 @@ impl TransportConfig {
     }
 
     fn tls(&self, plain: bool) -> Result<rustls::ClientConfig> {
-        let provider = self.crypto.provider()?;
+        let provider = (self.crypto)()?;
         let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| {

@@ -90,16 +90,16 @@ impl TokenManager {
     ) -> Result<T> {
         let grant = self.slot().grant;
         grant.check_reach(DataService::Account)?;
-        let header = self.authorization_header().await?;
-        let (first, theirs) = (ask.clone(), header.clone());
-        if let Reply::Accepted(answer) = self.on_own_thread(move |core| first(core, &theirs)).await? {
-            return Ok(answer);
-        }
-        if grant != Grant::AccessToken {
-            let renewed = self.force_refresh_after(&header).await?;
-            if let Reply::Accepted(answer) = self.on_own_thread(move |core| ask(core, &renewed)).await? {
+        let mut header = self.authorization_header().await?;
+        for may_renew in [grant != Grant::AccessToken, false] {
+            let (ask, theirs) = (ask.clone(), header.clone());
+            if let Reply::Accepted(answer) = self.on_own_thread(move |core| ask(core, &theirs)).await? {
                 return Ok(answer);
             }
+            if !may_renew {
+                break;
+            }
+            header = self.force_refresh_after(&header).await?;
         }
         let why = "the account API refuses this token: it may lack the roles of the account";
         Err(Error::new(ErrorKind::StillRefused, why))

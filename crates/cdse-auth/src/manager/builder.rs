@@ -1,6 +1,5 @@
 //! The settings of a manager, and what is made of them.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::core::{Core, Store};
@@ -19,16 +18,17 @@ use crate::record::{Grant, Record, Slot};
 use crate::secret::Fingerprint;
 use crate::store::{MemoryTokenStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex};
-use crate::token::{TokenSet, check};
+use crate::token::TokenSet;
 
 /// Settings of a [`TokenManager`].
+#[derive(Debug)]
 pub struct TokenManagerBuilder {
     provider: Box<dyn AuthProvider>,
     endpoints: Result<Endpoints>,
     transport: TransportConfig,
     sender: Option<Arc<dyn HttpSend>>,
     store: Arc<dyn TokenStore>,
-    skew: Duration,
+    expiry_skew: Duration,
     patience: Duration,
     one_shot: bool,
     keep_alive: bool,
@@ -36,7 +36,40 @@ pub struct TokenManagerBuilder {
     random: Random,
 }
 
+/// Methods that put a value in the place of the default.
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])* $setting:ident: $type:ty;)*) => {
+        $(
+            $(#[doc = $doc])*
+            #[must_use]
+            pub fn $setting(mut self, $setting: $type) -> Self {
+                self.$setting = $setting;
+                self
+            }
+        )*
+    };
+}
+
 impl TokenManagerBuilder {
+    settings! {
+        /// How the identity service is reached.
+        transport: TransportConfig;
+        /// How long before its end a token counts as ended where waiting for a new one is possible. Defaults to 30 s, and is
+        /// never more than a quarter of the token's life.
+        expiry_skew: Duration;
+        /// How long a caller waits for a token when it has none. Defaults to 60 s.
+        patience: Duration;
+        /// For a program that needs one token and ends: nothing is renewed in the background. A token that is due for renewal is
+        /// renewed if that needs no login and no other process is renewing it, and served as it is otherwise.
+        one_shot: bool;
+        /// Renews the session before its refresh token ends, without a call. Defaults to `false`: only calls cause renewals.
+        keep_alive: bool;
+        /// The source of time.
+        clock: Clock;
+        /// The source of randomness for jitter.
+        random: Random;
+    }
+
     /// The address of the realm. Defaults to `https://identity.dataspace.copernicus.eu/auth/realms/CDSE`. It must be https,
     /// except on this machine itself.
     #[must_use]
@@ -52,13 +85,6 @@ impl TokenManagerBuilder {
         self
     }
 
-    /// How the identity service is reached.
-    #[must_use]
-    pub fn transport(mut self, transport: TransportConfig) -> Self {
-        self.transport = transport;
-        self
-    }
-
     /// Who sends requests, in place of the library's own client. Of the [`transport`](Self::transport) only the limit for an
     /// exchange is used then.
     #[must_use]
@@ -71,50 +97,6 @@ impl TokenManagerBuilder {
     #[must_use]
     pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
         self.store = Arc::new(store);
-        self
-    }
-
-    /// How long before its end a token counts as ended where waiting for a new one is possible. Defaults to 30 s, and is
-    /// never more than a quarter of the token's life.
-    #[must_use]
-    pub fn expiry_skew(mut self, skew: Duration) -> Self {
-        self.skew = skew;
-        self
-    }
-
-    /// How long a caller waits for a token when it has none. Defaults to 60 s.
-    #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// For a program that needs one token and ends: nothing is renewed in the background. A token that is due for renewal is
-    /// renewed if that needs no login and no other process is renewing it, and served as it is otherwise.
-    #[must_use]
-    pub fn one_shot(mut self, one_shot: bool) -> Self {
-        self.one_shot = one_shot;
-        self
-    }
-
-    /// Renews the session before its refresh token ends, without a call. Defaults to `false`: only calls cause renewals.
-    #[must_use]
-    pub fn keep_alive(mut self, keep_alive: bool) -> Self {
-        self.keep_alive = keep_alive;
-        self
-    }
-
-    /// The source of time.
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// The source of randomness for jitter.
-    #[must_use]
-    pub fn random(mut self, random: Random) -> Self {
-        self.random = random;
         self
     }
 
@@ -141,7 +123,7 @@ impl TokenManagerBuilder {
             given: given(self.provider.as_ref())?,
             provider: self.provider,
             slot,
-            skew: span(self.skew),
+            skew: span(self.expiry_skew),
             patience: span(self.patience),
             one_shot: self.one_shot,
             ahead: ahead(&self.clock),
@@ -185,23 +167,10 @@ fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: 
         return Ok(None);
     }
     let Some((_, access)) = provider.grant_data()?.into_iter().next() else { return Ok(None) };
-    check(&access)?;
     let now = clock.now().wall;
     let left = jwt_times(access.expose()).expires_at.map_or(ENDLESS, |end| end.saturating_sub(now));
-    let mut record = Record::new(Some(slot.clone()), random);
-    record.generation = 1;
-    record.tokens = Some(TokenSet {
-        access,
-        refresh: None,
-        session_id: None,
-        t0: now,
-        life: left.clamp(0, ENDLESS),
-        refresh_life: None,
-        jitter: 1000,
-        refused_at: 0,
-        begun: None,
-    });
-    Ok(Some(record))
+    let tokens = TokenSet::of(access, now, left.clamp(0, ENDLESS))?;
+    Ok(Some(Record { generation: 1, ..Record::of_tokens(Some(slot.clone()), tokens, random) }))
 }
 
 impl TokenManager {
@@ -222,18 +191,12 @@ impl TokenManager {
             transport: TransportConfig::default(),
             sender: None,
             store: Arc::new(MemoryTokenStore::new()),
-            skew: Duration::from_secs(30),
+            expiry_skew: Duration::from_secs(30),
             patience: Duration::from_millis(PATIENCE.unsigned_abs()),
             one_shot: false,
             keep_alive: false,
             clock: Clock::default(),
             random: Random::default(),
         }
-    }
-}
-
-impl fmt::Debug for TokenManagerBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenManagerBuilder").field("provider", &self.provider).finish_non_exhaustive()
     }
 }

@@ -1,14 +1,11 @@
 //! One caller: what it is offered, what it waits for, and its result.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
-
 use http::HeaderValue;
 
+use super::changed::Changed;
 use super::core::Core;
 use super::shared::{Seen, Shared, logged_out, shut_down};
-use crate::clock::{Alert, Millis, Now};
+use crate::clock::{Millis, Now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{EXCHANGE, Offer, PATIENCE, Permit, Plan, View, Want};
 use crate::provider::Ability;
@@ -55,6 +52,19 @@ struct Until {
     deadline: Millis,
 }
 
+impl Until {
+    /// Other tokens have come, the record is another, the flight has ended or is held, or the limit has come.
+    fn has_come(&self, core: &Core, shared: &Shared) -> bool {
+        let now = core.clock.now();
+        let held = self.is_held && shared.hold_beyond(self.deadline, now).is_some();
+        let flying = shared.flight.as_ref().is_some_and(|flight| flight.id == self.flight);
+        let arrived = self.arrivals.is_some_and(|arrivals| arrivals != shared.arrivals);
+        // Whether it is held is another question now.
+        let changed = self.arrivals.is_some() && self.publishes != shared.publishes;
+        arrived || changed || !flying || held || now.mono >= self.limit || shared.closing
+    }
+}
+
 /// What a caller sees in one step.
 struct Sight<'a> {
     seen: &'a Seen,
@@ -96,7 +106,8 @@ impl Core {
     /// The record that meets `want`.
     pub(super) async fn reach(self: &Arc<Self>, want: Want, patience: Option<Millis>) -> Result<Arc<Record>> {
         let now = self.clock.now();
-        let _present = Present::begin(self);
+        self.shared().callers += 1;
+        let _present = Present(self);
         let mut caller = {
             let shared = self.shared();
             Caller {
@@ -129,8 +140,11 @@ impl Core {
                 Step::Look => {
                     // What is wrong with the store is the flight's to report.
                     let _ = self.look();
+                    caller.looked = true;
                 }
-                Step::Wait(until) => Wait::new(self, until).await,
+                Step::Wait(until) => {
+                    Changed::new(self, |shared: &Shared| until.has_come(self, shared)).and_at(until.limit).await;
+                }
             }
         }
     }
@@ -151,7 +165,7 @@ impl Core {
         let mut shared = self.shared();
         may_ask(&shared, caller)?;
         if must_look(&shared, caller) {
-            return Ok(caller.look());
+            return Ok(Step::Look);
         }
         let seen = shared.seen.clone().unwrap_or_else(|| self.nothing(now));
         let sight = Sight { seen: &seen, view: self.view(&seen, now) };
@@ -229,21 +243,18 @@ impl Core {
     ) -> Result<Step> {
         let now = sight.view.now;
         let offer = sight.view.offer(&caller.want, permit, caller.deadline.saturating_sub(now.mono));
-        if let Some(error) = recent_failure(shared, now)
-            && caller.want == Want::Fresh
-            && caller.flight.is_none()
-        {
-            match offer {
-                Offer::ServeAndRenew => return Ok(sight.serve()),
-                Offer::Wait(_) if !sight.has_valid_token() && matches!(permit, Permit::Nothing) => {
-                    return Err(error.clone());
-                }
-                _ => {}
-            }
-        }
+        let failed = recent_failure(shared, now).filter(|_| caller.want == Want::Fresh && caller.flight.is_none());
         match offer {
+            Offer::ServeAndRenew if failed.is_some() => Ok(sight.serve()),
+            Offer::Wait(_)
+                if let Some(error) = failed
+                    && !sight.has_valid_token()
+                    && matches!(permit, Permit::Nothing) =>
+            {
+                Err(error.clone())
+            }
             Offer::Serve => Ok(sight.serve()),
-            Offer::Fail(_) | Offer::Refused(_) if !caller.looked => Ok(caller.look()),
+            Offer::Fail(_) | Offer::Refused(_) if !caller.looked => Ok(Step::Look),
             Offer::Fail(error) => Err(error),
             Offer::Refused(hold) => Err(hold.error(now.wall, caller.came)),
             Offer::ServeAndRenew if !self.one_shot => {
@@ -280,7 +291,7 @@ impl Core {
             flight,
             arrivals: (!to_the_end).then_some(shared.arrivals),
             publishes: shared.publishes,
-            is_held: is_held(permit),
+            is_held: matches!(permit, Permit::Held(_)),
             limit: *caller.limit.get_or_insert(limit),
             deadline: caller.deadline,
         }))
@@ -316,13 +327,6 @@ impl Core {
     }
 }
 
-impl Caller {
-    fn look(&mut self) -> Step {
-        self.looked = true;
-        Step::Look
-    }
-}
-
 fn may_ask(shared: &Shared, caller: &Caller) -> Result<()> {
     if shared.closing {
         return Err(shut_down());
@@ -337,40 +341,29 @@ fn must_look(shared: &Shared, caller: &Caller) -> bool {
     (shared.seen.is_none() || caller.want.is_explicit_login()) && !caller.looked
 }
 
-fn is_held(permit: &Permit) -> bool {
-    matches!(permit, Permit::Held(_))
-}
-
-/// What the flight that the caller waited for has failed with, said once.
+/// What the flight that the caller waited for has failed with, said once, and if it was for what the caller wants: what kept
+/// a new session from being opened says nothing about renewing the old one.
 fn flight_failed(shared: &Shared, sight: &Sight<'_>, caller: &mut Caller) -> Result<Option<Step>> {
-    match take_result(shared, caller) {
-        Some(Err(error)) => sight.serve_or(caller, || error).map(Some),
-        Some(Ok(())) | None => Ok(None),
+    let ended = shared.ended.as_ref().filter(|ended| caller.flight.is_some_and(|flight| ended.id >= flight));
+    let Some(ended) = ended else { return Ok(None) };
+    caller.flight = None;
+    let same = std::mem::discriminant(&ended.want) == std::mem::discriminant(&caller.want);
+    match &ended.result {
+        Err(error) if same && ended.logouts == caller.logouts => sight.serve_or(caller, || error.clone()).map(Some),
+        _ => Ok(None),
     }
 }
 
 /// The flight that the caller waits for sleeps, for a hold that is the caller's too and outlasts its patience.
 fn is_held_too_long(shared: &Shared, sight: &Sight<'_>, permit: &Permit, caller: &Caller) -> Result<Option<Step>> {
     let now = sight.view.now;
-    let flight = shared.flight.as_ref().filter(|flight| is_held(permit) && caller.flight == Some(flight.id));
-    match flight.and_then(|flight| flight.held.as_ref()) {
-        Some((hold, end)) if end.left(now) > caller.deadline.saturating_sub(now.mono) => {
+    let is_mine = shared.flight.as_ref().is_some_and(|flight| caller.flight == Some(flight.id));
+    match shared.hold_beyond(caller.deadline, now) {
+        Some(hold) if is_mine && matches!(permit, Permit::Held(_)) => {
             sight.serve_or(caller, || hold.error(now.wall, caller.came)).map(Some)
         }
         _ => Ok(None),
     }
-}
-
-/// The result of the flight that the caller waited for, once, if it was for what the caller wants: what kept a new
-/// session from being opened says nothing about renewing the old one.
-fn take_result(shared: &Shared, caller: &mut Caller) -> Option<Result<()>> {
-    let ended = shared.ended.as_ref()?;
-    if ended.id < caller.flight? {
-        return None;
-    }
-    caller.flight = None;
-    let same = std::mem::discriminant(&ended.want) == std::mem::discriminant(&caller.want);
-    (same && ended.logouts == caller.logouts).then(|| ended.result.clone())
 }
 
 /// What the last flight failed with, if that was less than a second ago and nothing else is known since: it is not tried
@@ -386,61 +379,8 @@ fn stillborn() -> Error {
     Error::new(ErrorKind::MalformedAnswer, why)
 }
 
-/// Until other tokens have come, the record is another, the flight has ended or is held, or the limit has come.
-struct Wait<'a> {
-    core: &'a Arc<Core>,
-    waiter: u64,
-    until: Until,
-    /// What the clock wakes at the limit.
-    alert: Option<(Waker, Alert)>,
-}
-
-impl<'a> Wait<'a> {
-    fn new(core: &'a Arc<Core>, until: Until) -> Self {
-        Self { core, waiter: core.shared().waiter(), until, alert: None }
-    }
-}
-
-impl Future for Wait<'_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let now = self.core.clock.now();
-        let mut shared = self.core.shared();
-        let held = shared.flight.as_ref().filter(|_| self.until.is_held).and_then(|flight| flight.held.as_ref());
-        let held = held.is_some_and(|(_, end)| end.left(now) > self.until.deadline.saturating_sub(now.mono));
-        let flying = shared.flight.as_ref().is_some_and(|flight| flight.id == self.until.flight);
-        let arrived = self.until.arrivals.is_some_and(|arrivals| arrivals != shared.arrivals);
-        // Whether it is held is another question now.
-        let changed = self.until.arrivals.is_some() && self.until.publishes != shared.publishes;
-        if arrived || changed || !flying || held || now.mono >= self.until.limit || shared.closing {
-            return Poll::Ready(());
-        }
-        shared.wake_me(self.waiter, context.waker());
-        drop(shared);
-        if !self.alert.as_ref().is_some_and(|(known, _)| known.will_wake(context.waker())) {
-            let waker = context.waker().clone();
-            self.alert = Some((waker.clone(), self.core.clock.wake_at(&self.core.timer, self.until.limit, waker)));
-        }
-        Poll::Pending
-    }
-}
-
-impl Drop for Wait<'_> {
-    fn drop(&mut self) {
-        self.core.shared().wake_no_more(self.waiter);
-    }
-}
-
 /// A caller from its first look until it has its result: what comes for it is kept so long.
 struct Present<'a>(&'a Core);
-
-impl<'a> Present<'a> {
-    fn begin(core: &'a Core) -> Self {
-        core.shared().callers += 1;
-        Self(core)
-    }
-}
 
 impl Drop for Present<'_> {
     fn drop(&mut self) {

@@ -7,11 +7,12 @@ use crate::clock::{Clock, Millis, Now, Timer};
 use crate::endpoint::{FAREWELL, Service};
 use crate::error::Result;
 use crate::plan::{self, Dice, Means, Permit, View, Want};
+use crate::problem::{Problem, ProblemKind};
 use crate::provider::{Ability, AuthProvider, CodeSource, GIVEN_LIFE, GrantData};
 use crate::random::Random;
 use crate::record::{Record, Slot, UsedCode};
 use crate::secret::{Fingerprint, Secret};
-use crate::store::{Holder, RecordStore, SimpleStore, TokenStore};
+use crate::store::{Commit, Holder, RecordStore, SimpleStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, lock};
 use crate::token::moment;
 
@@ -53,11 +54,8 @@ impl Store {
     }
 
     pub(super) fn records(&self) -> &dyn RecordStore {
-        match (&self.simple, self.tokens.records()) {
-            (Some(simple), _) => simple,
-            (None, Some(records)) => records,
-            (None, None) => unreachable!("`new` has looked"),
-        }
+        let simple = self.simple.as_ref().map(|simple| simple as &dyn RecordStore);
+        simple.or_else(|| self.tokens.records()).unwrap_or_else(|| unreachable!("`new` has looked"))
     }
 }
 
@@ -169,7 +167,7 @@ impl Core {
             // Somebody else has written: what is stored counts, whatever its generation, and a session that was opened
             // here is nobody's.
             let opened_here = unsaved.opened_here;
-            let orphan = shared.seen.take().and_then(|seen| seen.record.tokens.as_ref()?.refresh.clone());
+            let orphan = shared.seen.take().and_then(|seen| seen.record.refresh_token().cloned());
             shared.orphans.extend(orphan.filter(|_| opened_here));
             shared.unsaved = None;
         }
@@ -183,12 +181,10 @@ impl Core {
         let mut anchor = plan::anchor(&stored, now);
         if let Some(seen) = &mut shared.seen {
             let known = seen.record.version();
-            if seen.base.is_some() && known.lineage == stored.lineage && known.generation > stored.generation {
-                // An older state was put back (from a backup, say): the next commit replaces it.
-                seen.base = version;
-                return;
-            }
-            if *seen.record == stored {
+            // An older state was put back (from a backup, say): the next commit replaces it.
+            let is_older =
+                seen.base.is_some() && known.lineage == stored.lineage && known.generation > stored.generation;
+            if is_older || *seen.record == stored {
                 seen.base = version;
                 return;
             }
@@ -197,7 +193,7 @@ impl Core {
                 anchor = seen.anchor;
             }
         }
-        self.publish(shared, Seen { record: Arc::new(stored), anchor, base: version });
+        self.publish(shared, Seen::stored(stored, anchor));
     }
 
     /// From now on this is what everybody here sees.
@@ -208,8 +204,7 @@ impl Core {
             }
             _ => self.header.clear(),
         }
-        let before = shared.seen.as_ref().and_then(|seen| seen.record.tokens.as_ref());
-        if before != seen.record.tokens.as_ref() {
+        if shared.seen.as_ref().and_then(|seen| seen.record.tokens()) != seen.record.tokens() {
             shared.arrivals += 1;
         }
         shared.publishes += 1;
@@ -217,28 +212,33 @@ impl Core {
         shared.changed = true;
     }
 
-    /// What an exchange has brought, for those who wait for it.
-    pub(super) fn publish_brought(&self, shared: &mut Shared, seen: Seen) {
-        shared.brought = (shared.callers > 0).then(|| Arc::clone(&seen.record));
-        self.publish(shared, seen);
+    /// Commits `next` in the place of what was seen, and publishes it.
+    pub(super) fn replace(&self, seen: &Seen, next: Record) -> Result<Commit> {
+        let commit = self.store.records().commit(&self.slot, seen.base, &next)?;
+        if commit == Commit::Done {
+            self.publish(&mut self.shared(), Seen::stored(next, seen.anchor));
+        }
+        Ok(commit)
     }
 
     /// From now on it waits for this, until then (wall clock) at most.
     pub(super) fn waits_for(&self, cause: WaitCause, until: Millis) {
-        let mut said = None;
-        let mut shared = self.shared();
-        let before = shared.waiting.as_ref().map(|before| before.cause.to_string());
+        let text = cause.to_string();
         // The identity service is told of by its requests.
-        if !matches!(cause, WaitCause::Service) && before != Some(cause.to_string()) {
-            let seconds = until.saturating_sub(self.clock.now().wall) / 1000;
-            said = Some(format!("waits for {cause}, at most {seconds} s"));
-        }
-        shared.waiting = Some(Waiting { cause, until: moment(until) });
-        drop(shared);
+        let is_told = matches!(cause, WaitCause::Service);
+        let before = self.shared().waiting.replace(Waiting { cause, until: moment(until) });
         // Whoever listens may ask this manager.
-        if let Some(said) = said {
-            log::info!("{said}");
+        if !is_told && before.is_none_or(|before| before.cause.to_string() != text) {
+            let seconds = until.saturating_sub(self.clock.now().wall) / 1000;
+            log::info!("waits for {text}, at most {seconds} s");
         }
+    }
+
+    /// The wait for whoever holds the session's lock, until then on the monotonic clock.
+    pub(super) fn waits_for_lock(&self, holder: Option<Holder>, until: Millis) {
+        let now = self.clock.now();
+        let until = now.wall.saturating_add(until.saturating_sub(now.mono));
+        self.waits_for(WaitCause::Lock(holder.map(|holder| holder.process)), until);
     }
 
     pub(super) fn waits_no_more(&self) {
@@ -251,6 +251,13 @@ impl Core {
         let answer = request();
         self.waits_no_more();
         answer
+    }
+
+    /// Ends a session that nobody will use, or says that it is left open.
+    pub(super) fn end_left_over(&self, refresh_token: &Secret) {
+        if let Err(error) = self.end_at_service(refresh_token) {
+            note(&mut self.shared(), Problem::new(ProblemKind::SessionLeftOpen, error.message()));
+        }
     }
 
     /// Ends a session at the service.

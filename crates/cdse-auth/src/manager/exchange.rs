@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::core::Core;
-use super::shared::{RunningFlight, Seen, Shared, Unsaved, note};
+use super::shared::{Seen, Shared, Unsaved, note};
 use super::{explain, logout};
 use crate::clock::{Millis, Now};
 use crate::endpoint::{Exchange, GrantType};
@@ -15,7 +15,6 @@ use crate::record::{Class, Grant, Record, Sent, UsedCode};
 use crate::secret::{CredentialMark, Secret};
 use crate::store::{Commit, Guard};
 use crate::sync::{Arc, lock};
-use crate::token::TokenSet;
 
 /// How much longer than one exchange the guard must last.
 const SAVING: Millis = 5_000;
@@ -70,23 +69,16 @@ impl<'a> Exchanges<'a> {
         if core.store.records().commit(&core.slot, before.base, &intent)? == Commit::Moved {
             return Ok(Turn::Moved);
         }
-        let nth = {
+        let overtaken = {
             let mut shared = core.shared();
             shared.sent_codes.extend(attempt.code.clone());
-            let base = Some(intent.version());
-            core.publish(&mut shared, Seen { record: Arc::new(intent.clone()), anchor: before.anchor, base });
-            core.check_overtaken(&shared).map(|()| {
-                shared.exchanges += 1;
-                shared.exchanges
-            })
+            core.publish(&mut shared, Seen::stored(intent.clone(), before.anchor));
+            core.check_overtaken(&shared).inspect(|()| shared.exchanges += 1)
         };
-        let nth = match nth {
-            Ok(nth) if lasts() => nth,
-            other => {
-                self.take_back(&before, &intent);
-                return other.map(|_| Turn::Moved);
-            }
-        };
+        if overtaken.is_err() || !lasts() {
+            self.take_back(&before, &intent);
+            return overtaken.map(|()| Turn::Moved);
+        }
         attempt.begun = core.clock.now();
         log::info!("{}", in_words(plan));
         let exchange = Exchange {
@@ -97,7 +89,7 @@ impl<'a> Exchanges<'a> {
         let outcome = core.asks(EXCHANGE, || core.service.exchange(exchange, &form));
         let outcome = outcome.map_err(|failure| explain::refine(failure, &before.record, &attempt));
         let settled = plan::settle(&intent, &attempt, &outcome, core.clock.now(), core.dice());
-        let kept = self.keep(&before, &intent, settled, &attempt, &outcome, nth);
+        let kept = self.keep(&before, &intent, settled, &attempt, &outcome);
         let full = outcome.as_ref().is_err_and(|failure| failure.class == Class::Limit && failure.is_spoken());
         let made_room = kept && full && attempt.makes_room && self.make_room()?;
         drop(guard);
@@ -109,37 +101,19 @@ impl<'a> Exchanges<'a> {
 
     /// Nothing was sent: what was announced is as if it had not been.
     fn take_back(&self, before: &Seen, intent: &Record) {
-        let core = self.core;
-        let mut restored = intent.next();
-        restored.mark.clone_from(&before.record.mark);
-        if matches!(core.store.records().commit(&core.slot, Some(intent.version()), &restored), Ok(Commit::Done)) {
-            let base = Some(restored.version());
-            core.publish(&mut core.shared(), Seen { record: Arc::new(restored), anchor: before.anchor, base });
-        }
+        let restored = Record { mark: before.record.mark.clone(), ..intent.next() };
+        let _ = self.core.replace(&Seen { base: Some(intent.version()), ..before.clone() }, restored);
     }
 
     fn prepare(&self, record: &Record, plan: Plan, want: &Want, now: Now) -> Result<(Attempt, GrantData)> {
         let provider = &self.core.provider;
         let mut attempt = Attempt {
-            plan,
-            sent: Sent::Login,
-            begun: now,
             explicit: want.is_explicit_login(),
-            because: self
-                .core
-                .shared()
-                .flight
-                .as_ref()
-                .is_some_and(|flight| RunningFlight::want_another_than(flight, record)),
+            because: self.core.shared().flight.as_ref().is_some_and(|flight| flight.want_another_than(record)),
             client: provider.grant() == Grant::ClientCredentials,
-            code: None,
-            credentials: None,
-            own_refusals: Vec::new(),
-            was: record.mark.clone(),
-            forgive_refusal: false,
-            makes_room: false,
+            ..Attempt::new(plan, Sent::Login, now, record.mark.clone())
         };
-        let stored = record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
+        let stored = record.refresh_token();
         let mut form = match (plan, stored) {
             (Plan::Refresh, Some(token)) => refresh_grant(provider.client_id(), token),
             _ => provider.grant_data()?,
@@ -155,19 +129,18 @@ impl<'a> Exchanges<'a> {
         let refused = record.refused.as_ref().map_or(&[][..], |refused| &refused.marks);
         attempt.own_refusals = refused.iter().copied().filter(|mark| mark.is_of(&credentials)).collect();
         let worked = record.worked.is_some_and(|worked| !worked.forgiven && worked.credentials.is_of(&credentials));
+        let given = |digits: &Secret| (digits.clone(), UsedCode::Given(digits.fingerprint()));
         let code = match provider.code_source() {
             CodeSource::None => None,
-            CodeSource::Given(code) => Some((code.digits.clone(), UsedCode::Given(code.digits.fingerprint()))),
+            CodeSource::Given(code) => Some(given(&code.digits)),
             CodeSource::Totp(secret) => {
                 attempt.forgive_refusal = worked && !self.tried_later_code;
                 let step = secret.step_at(now.wall);
                 Some((secret.code(step), UsedCode::Step(step)))
             }
-            CodeSource::Asked(_) => self
-                .code
-                .as_ref()
-                .filter(|(digits, _)| !digits.expose().is_empty())
-                .map(|(digits, _)| (digits.clone(), UsedCode::Given(digits.fingerprint()))),
+            CodeSource::Asked(_) => {
+                self.code.as_ref().map(|(digits, _)| digits).filter(|digits| !digits.expose().is_empty()).map(given)
+            }
         };
         if let Some((digits, used)) = code {
             form.push(("totp".into(), digits));
@@ -182,11 +155,9 @@ impl<'a> Exchanges<'a> {
 
     /// Step 5: a dead session keeps its place among the account's until somebody logs it out.
     fn end_dead_session(&self, record: &Record, now: Now) {
-        let Some(tokens) = &record.tokens else { return };
-        let dead = record.dead.is_some()
-            && record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
-        let over = tokens.refresh_end().is_some_and(|end| now.wall >= end);
-        if let Some(token) = tokens.refresh.as_ref().filter(|_| dead && !over) {
+        if record.is_dead()
+            && let Some(token) = unended(record, now)
+        {
             // Best effort: the login says what is wrong, if anything is.
             let _ = self.core.end_at_service(token);
         }
@@ -194,10 +165,7 @@ impl<'a> Exchanges<'a> {
 
     /// Step 10.
     fn end_replaced_session(&self, record: &Record, now: Now) {
-        let dead = record.refresh_fingerprint() == record.dead.as_ref().map(|dead| dead.token.clone());
-        let over = |tokens: &TokenSet| tokens.refresh_end().is_some_and(|end| now.wall >= end);
-        let tokens = record.tokens.as_ref().filter(|tokens| !dead && !over(tokens));
-        let stored = tokens.and_then(|tokens| tokens.refresh.as_ref());
+        let stored = unended(record, now).filter(|_| !record.is_dead());
         for token in stored.into_iter().chain(&record.to_end) {
             if let Err(error) = self.core.end_at_service(token) {
                 let text = format!("the replaced session could not be ended: {error}");
@@ -213,33 +181,19 @@ impl<'a> Exchanges<'a> {
         self.made_room = true;
         let Some(seen) = core.shared().seen.clone() else { return Ok(false) };
         let mut without = seen.record.next();
-        let stored = || seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
-        let Some(token) = without.to_end.take().or_else(|| {
-            (without.tokens, without.hard_end) = (None, None);
-            stored()
-        }) else {
-            return Ok(false);
-        };
-        if core.end_at_service(&token).is_err() {
+        let token = without.to_end.take().or_else(|| {
+            without.hard_end = None;
+            without.tokens.take()?.refresh
+        });
+        if token.is_none_or(|token| core.end_at_service(&token).is_err()) {
             return Ok(false);
         }
-        if core.store.records().commit(&core.slot, seen.base, &without)? == Commit::Done {
-            let base = Some(without.version());
-            core.publish(&mut core.shared(), Seen { record: Arc::new(without), anchor: seen.anchor, base });
-        }
+        let _ = core.replace(&seen, without)?;
         Ok(true)
     }
 
     /// Step 8 and 9. Whether what came of the exchange is the slot's record now.
-    fn keep(
-        &self,
-        before: &Seen,
-        intent: &Record,
-        settled: Record,
-        attempt: &Attempt,
-        outcome: &Outcome,
-        nth: u64,
-    ) -> bool {
+    fn keep(&self, before: &Seen, intent: &Record, settled: Record, attempt: &Attempt, outcome: &Outcome) -> bool {
         let core = self.core;
         let anchor = if outcome.is_ok() { attempt.begun.mono } else { before.anchor };
         let committed = core.store.records().commit(&core.slot, Some(intent.version()), &settled);
@@ -270,21 +224,19 @@ impl<'a> Exchanges<'a> {
                 Some(Unsaved { base: Some(intent.version()), error, opened_here: opened })
             }
         };
-        if outcome.is_ok() {
-            shared.last_renewal = nth;
-            if attempt.plan != Plan::Refresh {
-                shared.last_login = nth;
-            }
-        }
         let stored = unsaved.is_none().then_some(settled.generation);
         let base = Some(if unsaved.is_some() { intent.version() } else { settled.version() });
         shared.unsaved = unsaved;
         let seen = Seen { record: Arc::new(settled), anchor, base };
         if outcome.is_ok() {
-            core.publish_brought(&mut shared, seen);
-        } else {
-            core.publish(&mut shared, seen);
+            shared.last_renewal = shared.exchanges;
+            if attempt.plan != Plan::Refresh {
+                shared.last_login = shared.exchanges;
+            }
+            // For those who wait for it.
+            shared.brought = (shared.callers > 0).then(|| Arc::clone(&seen.record));
         }
+        core.publish(&mut shared, seen);
         drop(shared);
         if let Some(generation) = stored {
             log::debug!("stored generation {generation}");
@@ -309,11 +261,8 @@ impl<'a> Exchanges<'a> {
     /// that.
     fn withdraw(&self, before: &Seen, settled: &Record, outcome: &Outcome) {
         let core = self.core;
-        let mut restored = settled.next();
-        restored.tokens.clone_from(&before.record.tokens);
-        restored.hard_end = before.record.hard_end;
-        restored.dead.clone_from(&before.record.dead);
-        restored.to_end.clone_from(&before.record.to_end);
+        let Record { tokens, hard_end, dead, to_end, .. } = Record::clone(&before.record);
+        let restored = Record { tokens, hard_end, dead, to_end, ..settled.next() };
         let _ = core.store.records().commit(&core.slot, Some(settled.version()), &restored);
         self.end_opened(outcome);
     }
@@ -321,9 +270,8 @@ impl<'a> Exchanges<'a> {
     fn end_opened(&self, outcome: &Outcome) {
         if let Ok(granted) = outcome
             && let Some(token) = &granted.refresh
-            && let Err(error) = self.core.end_at_service(token)
         {
-            note(&mut self.core.shared(), Problem::new(ProblemKind::SessionLeftOpen, error.message()));
+            self.core.end_left_over(token);
         }
     }
 
@@ -382,8 +330,8 @@ fn save_unsaved(core: &Core) -> Result<Commit> {
             }
         }
         Commit::Moved => {
-            let orphan = record.tokens.as_ref().and_then(|tokens| tokens.refresh.clone());
-            shared.orphans.extend(orphan.filter(|_| opened_here));
+            let orphan = record.refresh_token().filter(|_| opened_here);
+            shared.orphans.extend(orphan.cloned());
         }
     }
     Ok(commit)
@@ -402,23 +350,23 @@ pub(super) fn save_what_is_unsaved(core: &Core) -> Result<()> {
         save_unsaved(core)
     };
     end_orphans(core);
-    match saved? {
-        Commit::Done => Ok(()),
-        Commit::Moved => {
-            let why = "the token of the last renewal could not be stored, and the store has another record by now";
-            Err(Error::new(ErrorKind::StoreUnwritable, why))
-        }
+    if saved? == Commit::Done {
+        return Ok(());
     }
+    let why = "the token of the last renewal could not be stored, and the store has another record by now";
+    Err(Error::new(ErrorKind::StoreUnwritable, why))
 }
 
 /// Ends the sessions that were opened here and that nobody will use.
 pub(super) fn end_orphans(core: &Core) {
     let orphans = std::mem::take(&mut core.shared().orphans);
-    for token in orphans {
-        if let Err(error) = core.end_at_service(&token) {
-            note(&mut core.shared(), Problem::new(ProblemKind::SessionLeftOpen, error.message()));
-        }
-    }
+    orphans.iter().for_each(|token| core.end_left_over(token));
+}
+
+/// The stored session's refresh token, unless the session has ended by its own time.
+fn unended(record: &Record, now: Now) -> Option<&Secret> {
+    let tokens = record.tokens.as_ref().filter(|tokens| tokens.refresh_end().is_none_or(|end| now.wall < end))?;
+    tokens.refresh.as_ref()
 }
 
 fn in_words(plan: Plan) -> &'static str {

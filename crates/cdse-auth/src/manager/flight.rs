@@ -19,14 +19,14 @@
 use super::core::Core;
 use super::exchange::{Exchanges, Turn, end_orphans};
 use super::explain;
-use super::shared::{Basis, End, EndedFlight, RunningFlight, Seen, Shared, defect, note, shut_down, was_sent};
+use super::shared::{Basis, End, EndedFlight, RunningFlight, Shared, defect, no_thread, note, shut_down, was_sent};
 use super::waiting::WaitCause;
 use crate::clock::Millis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Permit, Plan, State, View, Want};
 use crate::problem::{Problem, ProblemKind};
 use crate::provider::{CodeSource, GIVEN_LIFE};
-use crate::record::{Grant, Hold, Known, UsedCode};
+use crate::record::{Grant, Hold, UsedCode};
 use crate::store::{Commit, Holder};
 use crate::sync::{Arc, lock, spawn};
 use crate::token::moment;
@@ -47,9 +47,7 @@ impl Core {
             // One that a logout has overtaken ends without a token; whoever waits for it begins another.
             if flight.logouts == shared.logouts {
                 flight.until = flight.until.max(until);
-                let before = flight.joins;
-                flight.join(want);
-                if flight.joins != before {
+                if flight.join(want) {
                     // What it sleeps for may not hold this one back.
                     self.changed.notify_all();
                 }
@@ -72,8 +70,7 @@ impl Core {
         let core = Arc::clone(self);
         if let Err(error) = spawn("cdse-auth", move || Landing { core, id, result: None }.fly()) {
             shared.flight = None;
-            let why = format!("no thread could be started to renew the token: {error}");
-            return Err(Error::new(ErrorKind::Network, why).with_hint("try again later").with_source(error));
+            return Err(no_thread("renew the token", error));
         }
         Ok(id)
     }
@@ -114,13 +111,7 @@ impl Drop for Landing {
 fn run(core: &Core) -> Result<()> {
     let began = core.clock.now().wall;
     let mut flight = Flight { core, began, basis: Basis::default(), exchanges: Exchanges::new(core) };
-    let landed = loop {
-        match flight.turn() {
-            Ok(Turn::Landed) => break Ok(()),
-            Ok(_) => {}
-            Err(error) => break Err(error),
-        }
-    };
+    let landed = flight.fly();
     end_orphans(core);
     landed
 }
@@ -148,6 +139,11 @@ enum Finding {
 }
 
 impl Flight<'_> {
+    fn fly(&mut self) -> Result<()> {
+        while self.turn()? != Turn::Landed {}
+        Ok(())
+    }
+
     fn turn(&mut self) -> Result<Turn> {
         let (wants, until, joins) = self.core.terms()?;
         self.basis.joins = joins;
@@ -166,7 +162,7 @@ impl Flight<'_> {
         self.core.waits_no_more();
         log::debug!("has the session's lock");
         self.read(&wants[0])?;
-        if self.judge()? == Turn::Moved {
+        if self.judge()? == Commit::Moved {
             drop(guard);
             drop(section);
             return self.after_conflict(until);
@@ -188,18 +184,13 @@ impl Flight<'_> {
     }
 
     /// Under the guard: a mark that is under way is of somebody who has gone, for whoever exchanges has the guard.
-    fn judge(&self) -> Result<Turn> {
+    fn judge(&self) -> Result<Commit> {
         let core = self.core;
-        let Some(seen) = core.shared().seen.clone() else { return Ok(Turn::Again) };
+        let Some(seen) = core.shared().seen.clone() else { return Ok(Commit::Done) };
         let client = core.slot.grant == Grant::ClientCredentials;
-        let Some(judged) = plan::abandoned(&seen.record, client, self.core.dice()) else { return Ok(Turn::Again) };
+        let Some(judged) = plan::abandoned(&seen.record, client, core.dice()) else { return Ok(Commit::Done) };
         log::info!("an exchange was broken off: its answer is lost");
-        if core.store.records().commit(&core.slot, seen.base, &judged)? == Commit::Moved {
-            return Ok(Turn::Moved);
-        }
-        let base = Some(judged.version());
-        core.publish(&mut core.shared(), Seen { record: Arc::new(judged), anchor: seen.anchor, base });
-        Ok(Turn::Again)
+        core.replace(&seen, judged)
     }
 
     /// Reads the store.
@@ -217,16 +208,12 @@ impl Flight<'_> {
         let mut first = None;
         for want in wants {
             self.core.works_for(want);
-            match self.find(want)? {
-                found @ (Finding::Sleep { .. } | Finding::Satisfied) => {
-                    let lands = first.is_none() && matches!(found, Finding::Satisfied);
-                    let first = first.get_or_insert((want.clone(), found));
-                    if lands {
-                        return Ok((first.0.clone(), Finding::Satisfied));
-                    }
-                }
-                found => return Ok((want.clone(), found)),
+            let found = self.find(want)?;
+            let is_late = first.is_some() && matches!(found, Finding::Satisfied);
+            if !is_late && !matches!(found, Finding::Sleep { .. }) {
+                return Ok((want.clone(), found));
             }
+            first.get_or_insert((want.clone(), found));
         }
         let first = first.unwrap_or((Want::Fresh, Finding::Satisfied));
         self.core.works_for(&first.0);
@@ -273,12 +260,8 @@ impl Flight<'_> {
         match self.core.provider.code_source() {
             CodeSource::Totp(secret) => {
                 let step = secret.step_at(view.now.wall);
-                let stored = match &view.record.otp {
-                    Some(Known::Word(code)) => Some(code.clone()),
-                    // A word of a newer version: as if the code of now were used.
-                    Some(Known::Other(_)) => Some(UsedCode::Step(step)),
-                    None => None,
-                };
+                // A word of a newer version: as if the code of now were used.
+                let stored = view.record.otp.as_ref().map(|otp| otp.word().cloned().unwrap_or(UsedCode::Step(step)));
                 let used = shared.sent_codes.iter().cloned().chain(stored).filter_map(|code| match code {
                     UsedCode::Step(used) => Some(used).filter(|used| (step..=step + STEPS_AHEAD).contains(used)),
                     UsedCode::Given(_) => None,
@@ -340,8 +323,7 @@ impl Flight<'_> {
         let now = self.core.clock.now();
         let stale = {
             let shared = self.core.shared();
-            let seen = shared.seen.as_ref();
-            seen.is_some_and(|seen| was_sent(&shared, &seen.record, &used))
+            shared.seen.as_ref().is_some_and(|seen| was_sent(&shared, &seen.record, &used))
         };
         self.exchanges.code = Some((digits, now));
         if !stale {
@@ -390,10 +372,7 @@ impl Flight<'_> {
             return Err(error);
         }
         self.core.blocked_by(Some(error));
-        self.core.waits_for(
-            WaitCause::Lock(holder.map(|holder| holder.process)),
-            now.wall.saturating_add(until.saturating_sub(now.mono)),
-        );
+        self.core.waits_for_lock(holder, until);
         self.core.clock.pause(self.core.random.between(10, 250));
         Ok(Turn::Again)
     }
@@ -427,13 +406,9 @@ impl Core {
             return Err(shut_down());
         }
         self.check_overtaken(&shared)?;
-        match &mut shared.flight {
-            Some(flight) => {
-                flight.held = None;
-                Ok((flight.wants.clone(), flight.until, flight.joins))
-            }
-            None => Err(shut_down()),
-        }
+        let flight = shared.flight.as_mut().ok_or_else(shut_down)?;
+        flight.held = None;
+        Ok((flight.wants.clone(), flight.until, flight.joins))
     }
 
     /// What a decision of now rests on.
@@ -442,11 +417,15 @@ impl Core {
         Basis { joins: shared.flight.as_ref().map_or(0, |flight| flight.joins), publishes: shared.publishes }
     }
 
+    fn change_flight(&self, change: impl FnOnce(&mut RunningFlight)) {
+        if let Some(flight) = &mut self.shared().flight {
+            change(flight);
+        }
+    }
+
     /// From now on the flight's result is one for this.
     fn works_for(&self, want: &Want) {
-        if let Some(flight) = &mut self.shared().flight {
-            flight.worked_for = want.clone();
-        }
+        self.change_flight(|flight| flight.worked_for = want.clone());
     }
 
     /// The flight sleeps until then on the wall clock, or until it is wanted for something else, or until something else is
@@ -454,13 +433,8 @@ impl Core {
     /// set back meanwhile. Whatever has come since `basis` ends it at once.
     fn sleep(&self, until: Millis, hold: Option<Hold>, basis: Basis) {
         let end = End::at(until, self.clock.now());
-        {
-            let mut shared = self.shared();
-            shared.changed = true;
-            if let Some(flight) = &mut shared.flight {
-                flight.held = hold.map(|hold| (hold, end));
-            }
-        }
+        self.change_flight(|flight| flight.held = hold.map(|hold| (hold, end)));
+        self.wake_all();
         let goes_on = |shared: &Shared| {
             !shared.closing
                 && self.check_overtaken(shared).is_ok()
@@ -489,18 +463,12 @@ impl Core {
     }
 
     fn asking(&self, asking: bool) {
-        let mut shared = self.shared();
-        if let Some(flight) = &mut shared.flight {
-            flight.asking = asking;
-        }
-        drop(shared);
+        self.change_flight(|flight| flight.asking = asking);
         self.wake_all();
     }
 
     fn blocked_by(&self, error: Option<Error>) {
-        if let Some(flight) = &mut self.shared().flight {
-            flight.blocked = error;
-        }
+        self.change_flight(|flight| flight.blocked = error);
     }
 
     fn is_under_way(&self) -> bool {

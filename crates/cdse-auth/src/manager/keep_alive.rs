@@ -1,9 +1,9 @@
 //! Renewals that nobody asked for: a session that must not run out while its owner is silent.
 
 use super::core::Core;
-use super::shared::{End, Shared};
+use super::shared::{End, Shared, no_thread};
 use crate::clock::Millis;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::plan::{State, Want};
 use crate::sync::{Arc, AtomicBool, Ordering, PoisonError, block_on, lock, spawn};
 
@@ -16,10 +16,7 @@ const LATER: Millis = 60_000;
 
 pub(super) fn start(core: &Arc<Core>) -> Result<()> {
     let core = Arc::clone(core);
-    spawn("cdse-keep-alive", move || run(&core)).map_err(|error| {
-        let why = format!("no thread could be started to keep the session alive: {error}");
-        Error::new(ErrorKind::Network, why).with_hint("try again later").with_source(error)
-    })
+    spawn("cdse-keep-alive", move || run(&core)).map_err(|error| no_thread("keep the session alive", error))
 }
 
 /// A wake-up that is on its way.
@@ -64,12 +61,12 @@ fn run(core: &Arc<Core>) {
         let until = now.wall.saturating_add(pause);
         let end = End::at(until, now);
         // One that comes earlier is good too: then this is looked at again.
-        if alarm.as_ref().is_none_or(|alarm| alarm.has_rung() || end.is_before(&alarm.end)) {
+        if alarm.as_ref().is_none_or(|alarm| alarm.has_rung() || end.mono < alarm.end.mono) {
             alarm = Alarm::set(core, pause, end);
         }
         let generation = |shared: &Shared| shared.seen.as_ref().map(|seen| seen.record.version());
-        let before = generation(&core.shared());
         let mut shared = lock(&core.shared);
+        let before = generation(&shared);
         loop {
             if shared.closing || shared.abandoned {
                 return;

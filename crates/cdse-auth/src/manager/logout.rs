@@ -2,10 +2,8 @@
 
 use super::core::Core;
 use super::shared::Seen;
-use super::waiting::WaitCause;
 use crate::clock::Millis;
-use crate::error::{Error, ErrorKind, Result};
-use crate::plan::Want;
+use crate::error::Result;
 use crate::record::{Grant, Record};
 use crate::store::{Commit, Guard};
 use crate::sync::{Arc, MutexGuard, lock};
@@ -19,7 +17,7 @@ pub(super) fn logout(core: &Core) -> Result<()> {
     let (_section, guard) = wait_for_guard(core);
     let read = core.look();
     let ended = end_session(core);
-    let removed = remove(core);
+    let removed = replace(core, without_tokens);
     drop(guard);
     read.and(removed).and(ended)
 }
@@ -28,14 +26,14 @@ pub(super) fn logout(core: &Core) -> Result<()> {
 pub(super) fn logout_what_is_seen(core: &Core) -> Result<()> {
     let ended = end_session(core);
     // A store that did not take the session does not take its end either.
-    ended.and(if core.shared().unsaved.take().is_some() { Ok(()) } else { remove(core) })
+    ended.and(if core.shared().unsaved.take().is_some() { Ok(()) } else { replace(core, without_tokens) })
 }
 
 /// Discards the tokens, here and in the store, when its turn has come: whoever waited for the exchange before is served.
 /// At the service the session lives on until the next login ends it.
 pub(super) fn clear(core: &Core) -> Result<()> {
     let (_section, guard) = wait_for_guard(core);
-    let cleared = core.look().and_then(|()| replace(core, |stored| cleared(stored, core)));
+    let cleared = core.look().and_then(|()| replace(core, cleared));
     if cleared.is_ok() {
         core.shared().forget_what_was_brought();
     }
@@ -45,13 +43,11 @@ pub(super) fn clear(core: &Core) -> Result<()> {
 
 /// From now on nobody here is served, and no renewal in flight brings the session back.
 fn forget(core: &Core) {
-    {
-        let mut shared = core.shared();
-        shared.logged_out = true;
-        shared.logouts += 1;
-        core.header.clear();
-    }
-    core.wake_all();
+    let mut shared = core.shared();
+    shared.logged_out = true;
+    shared.logouts += 1;
+    shared.changed = true;
+    core.header.clear();
 }
 
 /// The section of this process, and the guard. Without the guard the logout goes on all the same and writes last: whoever
@@ -63,11 +59,7 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
         match core.store.records().try_guard(&core.slot) {
             Ok(None) if core.clock.now().mono < until => {
                 drop(section);
-                let (holder, now) = (core.guard_holder(), core.clock.now());
-                core.waits_for(
-                    WaitCause::Lock(holder.map(|holder| holder.process)),
-                    now.wall.saturating_add(until.saturating_sub(now.mono)),
-                );
+                core.waits_for_lock(core.guard_holder(), until);
                 core.clock.pause(core.random.between(10, 100));
             }
             guard => {
@@ -80,7 +72,7 @@ pub(super) fn wait_for_guard(core: &Core) -> (MutexGuard<'_, ()>, Option<Box<dyn
 
 fn end_session(core: &Core) -> Result<()> {
     let Some(seen) = core.shared().seen.clone() else { return Ok(()) };
-    let stored = seen.record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
+    let stored = seen.record.refresh_token();
     let tokens = stored.into_iter().chain(&seen.record.to_end).filter(|_| core.slot.grant != Grant::AccessToken);
     let mut ended = Ok(());
     for token in tokens {
@@ -90,24 +82,20 @@ fn end_session(core: &Core) -> Result<()> {
     ended
 }
 
-fn remove(core: &Core) -> Result<()> {
-    replace(core, |stored| without_tokens(stored, core))
-}
-
 /// Puts something else in the place of what is stored, whatever that is by then; here it is gone in any case.
-fn replace(core: &Core, by: impl Fn(&Record) -> Record) -> Result<()> {
+fn replace(core: &Core, by: fn(&Record, &Core) -> Record) -> Result<()> {
     let stored = replace_stored(core, by);
     let now = core.clock.now();
     let mut shared = core.shared();
     let seen = match &stored {
-        Ok(Some(next)) => Seen { record: Arc::new(next.clone()), anchor: now.mono, base: Some(next.version()) },
+        Ok(Some(next)) => Seen::stored(next.clone(), now.mono),
         _ => core.nothing(now),
     };
     core.publish(&mut shared, seen);
     stored.map(drop)
 }
 
-fn replace_stored(core: &Core, by: impl Fn(&Record) -> Record) -> Result<Option<Record>> {
+fn replace_stored(core: &Core, by: fn(&Record, &Core) -> Record) -> Result<Option<Record>> {
     let records = core.store.records();
     // What could not be saved is a newer state of what is stored.
     let mut newer = {
@@ -117,7 +105,7 @@ fn replace_stored(core: &Core, by: impl Fn(&Record) -> Record) -> Result<Option<
     };
     loop {
         let Some(stored) = records.read(&core.slot)? else { return Ok(None) };
-        let next = by(newer.take().as_deref().unwrap_or(&stored));
+        let next = by(newer.take().as_deref().unwrap_or(&stored), core);
         if records.commit(&core.slot, Some(stored.version()), &next)? == Commit::Done {
             return Ok(Some(next));
         }
@@ -131,28 +119,13 @@ fn without_tokens(stored: &Record, core: &Core) -> Record {
 
 /// What is left after `clear()`: all but the tokens. The session that they were of is to be ended by the next login.
 fn cleared(stored: &Record, core: &Core) -> Record {
-    let mut next = stored.next();
     // A lineage of its own: no renewal that was under way can be taken for its successor.
-    next.lineage = core.random.u64();
-    next.slot = Some(core.slot.clone());
-    let refresh = next.tokens.take().and_then(|tokens| tokens.refresh);
-    next.to_end = refresh.or(next.to_end);
-    next.hard_end = None;
-    next.mark = None;
-    next.dead = None;
-    next
+    let (lineage, slot) = (core.random.u64(), Some(core.slot.clone()));
+    let to_end = stored.refresh_token().or(stored.to_end.as_ref()).cloned();
+    Record { lineage, slot, to_end, tokens: None, hard_end: None, mark: None, dead: None, ..stored.next() }
 }
 
 /// The session lives in this process alone.
 pub(super) fn is_private(core: &Core) -> bool {
     !core.store.records().description().shared && core.store.simple.is_none()
-}
-
-/// An error for a manager that has nothing to log in with.
-pub(super) fn check_login(core: &Core, want: &Want) -> Result<()> {
-    if core.slot.grant == Grant::AccessToken && want.is_explicit_login() {
-        let why = "a fixed access token is used as it is, and cannot log in";
-        return Err(Error::new(ErrorKind::Configuration, why));
-    }
-    Ok(())
 }

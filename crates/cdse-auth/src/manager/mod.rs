@@ -3,6 +3,7 @@
 mod account;
 mod builder;
 mod caller;
+mod changed;
 mod core;
 mod exchange;
 mod explain;
@@ -15,24 +16,20 @@ mod status;
 mod waiting;
 
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::HeaderValue;
 
 pub use self::account::Verdict;
 pub use self::builder::TokenManagerBuilder;
+use self::changed::Changed;
 use self::core::Core;
 use self::shared::{Shared, defect, logged_out};
 pub use self::status::{SessionState, Status};
 pub use self::waiting::{WaitCause, Waiting};
 use crate::clock::span;
-use crate::error::Result;
-#[cfg(doc)]
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Want;
 use crate::record::{Grant, Slot};
 use crate::secret::Fingerprint;
@@ -79,9 +76,7 @@ struct Handle(Arc<Core>);
 impl Drop for Handle {
     fn drop(&mut self) {
         let mut shared = self.0.shared();
-        shared.abandoned = true;
-        drop(shared);
-        self.0.wake_all();
+        (shared.abandoned, shared.changed) = (true, true);
     }
 }
 
@@ -165,8 +160,8 @@ impl TokenManager {
     /// at most a minute): renewing it again would not help. Otherwise when the renewal fails.
     pub async fn force_refresh_after(&self, refused: &HeaderValue) -> Result<HeaderValue> {
         let text = refused.to_str().unwrap_or_default();
-        let token = text.get(.."Bearer ".len()).filter(|scheme| scheme.eq_ignore_ascii_case("Bearer "));
-        let token = token.map_or(text, |_| &text["Bearer ".len()..]);
+        let parts = text.split_at_checked("Bearer ".len()).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer "));
+        let token = parts.map_or(text, |(_, token)| token);
         Box::pin(self.core.obtain(Want::Not(Fingerprint::of(token)), None)).await
     }
 
@@ -193,7 +188,10 @@ impl TokenManager {
     }
 
     async fn log_in(&self, want: Want) -> Result<()> {
-        logout::check_login(&self.core, &want)?;
+        if self.core.slot.grant == Grant::AccessToken {
+            let why = "a fixed access token is used as it is, and cannot log in";
+            return Err(Error::new(ErrorKind::Configuration, why));
+        }
         self.core.be_open();
         Box::pin(self.core.reach(want, None)).await.map(drop)
     }
@@ -246,10 +244,9 @@ impl TokenManager {
     pub async fn settle(&self) -> Result<()> {
         {
             let mut shared = self.core.shared();
-            shared.closing = true;
+            (shared.closing, shared.changed) = (true, true);
             self.core.header.clear();
         }
-        self.core.wake_all();
         let at_rest = |shared: &Shared| shared.flight.as_ref().is_none_or(|flight| flight.asking);
         Changed::new(&self.core, at_rest).await;
         self.on_own_thread(exchange::save_what_is_unsaved).await
@@ -338,38 +335,6 @@ pub enum Login {
     Opened,
     /// The store already had a live session.
     AlreadyOpen,
-}
-
-/// Until something holds of what is shared.
-struct Changed<'a, F> {
-    core: &'a Core,
-    waiter: u64,
-    done: F,
-}
-
-impl<'a, F> Changed<'a, F> {
-    fn new(core: &'a Core, done: F) -> Self {
-        Self { core, waiter: core.shared().waiter(), done }
-    }
-}
-
-impl<F: Fn(&Shared) -> bool + Unpin> Future for Changed<'_, F> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut shared = self.core.shared();
-        if (self.done)(&shared) {
-            return Poll::Ready(());
-        }
-        shared.wake_me(self.waiter, context.waker());
-        Poll::Pending
-    }
-}
-
-impl<F> Drop for Changed<'_, F> {
-    fn drop(&mut self) {
-        self.core.shared().wake_no_more(self.waiter);
-    }
 }
 
 impl fmt::Debug for TokenManager {

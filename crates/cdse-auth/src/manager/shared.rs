@@ -92,6 +92,13 @@ pub(super) struct Seen {
     pub(super) base: Option<Version>,
 }
 
+impl Seen {
+    /// The record as the store holds it.
+    pub(super) fn stored(record: Record, anchor: Millis) -> Self {
+        Self { base: Some(record.version()), record: Arc::new(record), anchor }
+    }
+}
+
 pub(super) struct Unsaved {
     pub(super) base: Option<Version>,
     pub(super) error: Error,
@@ -134,10 +141,11 @@ impl RunningFlight {
         self.wants.iter().any(|want| matches!(want, Want::Not(refused) if current.as_ref() == Some(refused)))
     }
 
-    pub(super) fn join(&mut self, want: &Want) {
+    /// Whether that changes what it is for.
+    pub(super) fn join(&mut self, want: &Want) -> bool {
         let kind = std::mem::discriminant(want);
         match self.wants.iter_mut().find(|known| std::mem::discriminant(*known) == kind) {
-            Some(known) if known.covers(want) => return,
+            Some(known) if known.covers(want) => return false,
             Some(known) => known.clone_from(want),
             None => {
                 self.wants.push(want.clone());
@@ -145,6 +153,7 @@ impl RunningFlight {
             }
         }
         self.joins += 1;
+        true
     }
 }
 
@@ -184,6 +193,12 @@ impl Shared {
         self.wakers.remove(&waiter);
     }
 
+    /// What the flight waits for, if that lasts beyond the deadline.
+    pub(super) fn hold_beyond(&self, deadline: Millis, now: Now) -> Option<&Hold> {
+        let (hold, end) = self.flight.as_ref()?.held.as_ref()?;
+        (end.left(now) > deadline.saturating_sub(now.mono)).then_some(hold)
+    }
+
     /// What nobody waits for any more is not kept.
     pub(super) fn forget_what_was_brought(&mut self) {
         if self.callers == 0 {
@@ -196,7 +211,7 @@ impl Shared {
 #[derive(Clone, Copy)]
 pub(super) struct End {
     pub(super) wall: Millis,
-    mono: Millis,
+    pub(super) mono: Millis,
 }
 
 impl End {
@@ -206,10 +221,6 @@ impl End {
 
     pub(super) fn has_come(self, now: Now) -> bool {
         self.left(now) <= 0
-    }
-
-    pub(super) fn is_before(&self, other: &Self) -> bool {
-        self.mono < other.mono
     }
 
     pub(super) fn left(self, now: Now) -> Millis {
@@ -226,6 +237,12 @@ pub(super) fn note(shared: &mut Shared, problem: Problem) {
 /// Whether the code was sent, or was about to be.
 pub(super) fn was_sent(shared: &Shared, record: &Record, code: &UsedCode) -> bool {
     record.otp.as_ref().and_then(Known::word) == Some(code) || shared.sent_codes.contains(code)
+}
+
+/// No thread could be started for this.
+pub(super) fn no_thread(purpose: &str, error: std::io::Error) -> Error {
+    let why = format!("no thread could be started to {purpose}: {error}");
+    Error::new(ErrorKind::Network, why).with_hint("try again later").with_source(error)
 }
 
 pub(super) fn shut_down() -> Error {

@@ -117,9 +117,7 @@ fn m6_a_new_login_needs_what_opens_a_session() {
 
 fn held(class: Class, since: Millis, until: Millis) -> Record {
     let mut record = record(600_000);
-    let kind = ErrorKind::ServiceUnavailable;
-    let (class, kind) = (Known::Word(class), Known::Word(kind));
-    record.hold = Some(Hold { until, since, class, kind, message: "held".to_owned(), hint: None, credentials: None });
+    record.hold = Some(Hold::new(since, until, class, &Error::new(ErrorKind::ServiceUnavailable, "held")));
     record
 }
 
@@ -280,23 +278,11 @@ fn m4_a_token_that_was_renewed_a_moment_ago_and_is_refused_again_is_not_renewed_
 const DICE: Dice = Dice { jitter: 1000, backoff: 1000 };
 
 fn attempt(record: &Record, plan: Plan) -> Attempt {
-    Attempt {
-        plan,
-        sent: match plan {
-            Plan::Login => Sent::Login,
-            _ => Sent::Refresh(record.refresh_fingerprint().unwrap()),
-        },
-        begun: NOW,
-        explicit: false,
-        client: false,
-        code: None,
-        because: false,
-        credentials: None,
-        own_refusals: Vec::new(),
-        was: record.mark.clone(),
-        forgive_refusal: false,
-        makes_room: false,
-    }
+    let sent = match plan {
+        Plan::Login => Sent::Login,
+        _ => Sent::Refresh(record.refresh_fingerprint().unwrap()),
+    };
+    Attempt::new(plan, sent, NOW, record.mark.clone())
 }
 
 fn granted(refresh: Option<&str>, refresh_life: Option<Millis>) -> Granted {
@@ -307,7 +293,7 @@ fn granted(refresh: Option<&str>, refresh_life: Option<Millis>) -> Granted {
 
 fn failed(class: Class, words: &str) -> Outcome {
     let error = Error::new(ErrorKind::ServiceUnavailable, "scripted");
-    Err(Failure { class, error, retry_after: None, words: words.to_owned() })
+    Err(Failure { words: words.to_owned(), ..Failure::new(class, error) })
 }
 
 #[test]
@@ -410,8 +396,8 @@ fn m5_what_one_process_is_set_to_holds_nobody_back() {
     let before = record(600_000);
     let attempt = Attempt { explicit: true, ..attempt(&before, Plan::Refresh) };
     let error = Error::new(ErrorKind::UnknownAuthority, "not trusted");
-    let failure = Failure { class: Class::Unsent, error, retry_after: None, words: String::new() };
-    let after = settle(&intent(&before, &attempt, "1@here"), &attempt, &Err(failure), NOW, DICE);
+    let outcome = Err(Failure::new(Class::Unsent, error));
+    let after = settle(&intent(&before, &attempt, "1@here"), &attempt, &outcome, NOW, DICE);
     assert_eq!((after.hold, after.fails, after.passes, after.mark), (None, 0, 0, None));
 }
 

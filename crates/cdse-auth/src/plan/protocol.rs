@@ -199,7 +199,7 @@ impl World {
         if known != base && !self.without.fence() {
             return Ok(false);
         }
-        let session = record.tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref()).map(|t| session_of(t.expose()));
+        let session = record.refresh_token().map(|token| session_of(token.expose()));
         if session.is_some_and(|session| self.logged_out_of.contains(&session)) {
             return Err("a session that was logged out is stored again".to_owned());
         }
@@ -437,29 +437,22 @@ impl World {
 
     /// The refresh token of the process's exchange.
     fn sent(&self, nth: usize) -> Option<String> {
-        let tokens = self.processes[nth].read.as_ref()?.tokens.as_ref()?;
-        tokens.refresh.as_ref().map(|token| token.expose().to_owned())
+        self.processes[nth].read.as_ref()?.refresh_token().map(|token| token.expose().to_owned())
     }
 
     /// Step 6.
     fn intend(&mut self, nth: usize, plan: Plan) -> Checked {
         let record = self.processes[nth].read.clone().expect("it was read");
+        let sent = match record.refresh_fingerprint() {
+            Some(token) if plan == Plan::Refresh => Sent::Refresh(token),
+            _ => Sent::Login,
+        };
         let attempt = Attempt {
-            plan,
-            sent: match record.refresh_fingerprint() {
-                Some(token) if plan == Plan::Refresh => Sent::Refresh(token),
-                _ => Sent::Login,
-            },
-            begun: self.now(),
             explicit: self.processes[nth].want.is_explicit_login(),
-            client: false,
             code: (plan == Plan::Login && self.codes).then_some(UsedCode::Step(self.now / STEP)),
             because: matches!(&self.processes[nth].want, Want::Not(_)),
             credentials: (plan == Plan::Login).then(|| CredentialMark::new(1, &Self::credentials())),
-            own_refusals: Vec::new(),
-            was: record.mark.clone(),
-            forgive_refusal: false,
-            makes_room: false,
+            ..Attempt::new(plan, sent, self.now(), record.mark.clone())
         };
         let mut next = intent(&record, &attempt, "1@here");
         if self.without == Without::Intent {
@@ -649,8 +642,7 @@ impl World {
 
     /// What is left at the end: one session, the one that is stored, but for those that a fault explains.
     fn check_rest(&self) -> Checked {
-        let stored = self.stored.as_ref().and_then(|record| record.tokens.as_ref()?.refresh.clone());
-        let stored = stored.map(|token| session_of(token.expose()));
+        let stored = self.stored.as_ref().and_then(Record::refresh_token).map(|token| session_of(token.expose()));
         let stray = self.sessions.iter().enumerate().find(|(nth, s)| s.alive && !s.excused && Some(*nth) != stored);
         if let Some((nth, _)) = stray {
             return Err(format!("session {nth} lives on, and nobody knows it"));
@@ -660,7 +652,7 @@ impl World {
 }
 
 fn failure(class: Class, kind: ErrorKind) -> Failure {
-    Failure { class, error: Error::new(kind, "scripted"), retry_after: None, words: "scripted".to_owned() }
+    Failure { words: "scripted".to_owned(), ..Failure::new(class, Error::new(kind, "scripted")) }
 }
 
 /// One history: faults, then calm, in which everybody must get a token.

@@ -1,12 +1,10 @@
-use std::fmt;
-
 use super::{Ability, AuthProvider, GrantData, form};
 use crate::error::Result;
 use crate::record::Grant;
 use crate::secret::Secret;
 
 /// A fixed access token, used as it is: never renewed, never stored, never logged out.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AccessTokenAuth {
     access_token: Secret,
 }
@@ -34,11 +32,5 @@ impl AuthProvider for AccessTokenAuth {
 
     fn ability(&self) -> Ability {
         Ability::Never
-    }
-}
-
-impl fmt::Debug for AccessTokenAuth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessTokenAuth").finish_non_exhaustive()
     }
 }

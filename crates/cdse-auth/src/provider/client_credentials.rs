@@ -1,5 +1,3 @@
-use std::fmt;
-
 use super::{Ability, AuthProvider, GrantData, form};
 use crate::error::Result;
 use crate::record::Grant;
@@ -9,7 +7,7 @@ use crate::secret::Secret;
 ///
 /// No refresh token is issued for this grant; when the access token ends, the manager asks for another one, which this
 /// provider always can. There is no session to log out.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ClientCredentialsAuth {
     client_id: String,
     client_secret: Secret,
@@ -41,11 +39,5 @@ impl AuthProvider for ClientCredentialsAuth {
 
     fn ability(&self) -> Ability {
         Ability::Login
-    }
-}
-
-impl fmt::Debug for ClientCredentialsAuth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientCredentialsAuth").field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }

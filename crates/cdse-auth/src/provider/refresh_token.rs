@@ -1,5 +1,3 @@
-use std::fmt;
-
 use super::{Ability, AuthProvider, DEFAULT_CLIENT_ID, GrantData, form};
 use crate::error::Result;
 use crate::record::Grant;
@@ -10,7 +8,7 @@ use crate::secret::Secret;
 /// It holds no credentials: once the session ends, the error is
 /// [`ReauthRequired`](crate::ErrorKind::ReauthRequired). Where refresh tokens are one-time, give one to a single machine: a
 /// second use ends the session.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RefreshTokenAuth {
     refresh_token: Secret,
     client_id: String,
@@ -59,10 +57,4 @@ pub(crate) fn refresh_grant(client_id: &str, refresh_token: &Secret) -> GrantDat
         ("grant_type", "refresh_token".into()),
         ("refresh_token", refresh_token.clone()),
     ])
-}
-
-impl fmt::Debug for RefreshTokenAuth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RefreshTokenAuth").field("client_id", &self.client_id).finish_non_exhaustive()
-    }
 }

@@ -9,7 +9,7 @@ use super::Record;
 use crate::clock::{Millis, span};
 use crate::random::Random;
 use crate::secret::Secret;
-use crate::token::{TokenSet, check};
+use crate::token::TokenSet;
 
 /// How long the service's access tokens live: the file does not say when they were obtained.
 const USUAL_LIFE: Millis = 600_000;
@@ -28,28 +28,18 @@ impl Record {
     /// A record of the tokens alone, of no slot yet, if the text is that package's. The same text is the same version.
     pub(super) fn from_python(text: &[u8]) -> Option<Self> {
         let tokens: Tokens = serde_json::from_slice(text).ok()?;
-        check(&tokens.access_token).ok()?;
         let t0 = moment(&tokens.access_expiry)?.saturating_sub(USUAL_LIFE);
         let refresh_end = match &tokens.refresh_expiry {
             Some(end) => Some(moment(end)?),
             None => None,
         };
+        let mut set = TokenSet::of(tokens.access_token, t0, USUAL_LIFE).ok()?;
+        set.refresh = tokens.refresh_token;
+        set.refresh_life = refresh_end.map(|end| end.saturating_sub(t0));
         let mut lineage = [0; 8];
         lineage.copy_from_slice(&Sha256::digest(text)[..8]);
-        let mut record = Self::new(None, &Random::seeded(0));
-        record.lineage = u64::from_le_bytes(lineage);
-        record.tokens = Some(TokenSet {
-            access: tokens.access_token,
-            refresh: tokens.refresh_token,
-            session_id: None,
-            t0,
-            life: USUAL_LIFE,
-            refresh_life: refresh_end.map(|end| end.saturating_sub(t0)),
-            jitter: 1000,
-            refused_at: 0,
-            begun: None,
-        });
-        Some(record)
+        let lineage = u64::from_le_bytes(lineage);
+        Some(Self { lineage, ..Self::of_tokens(None, set, &Random::seeded(0)) })
     }
 }
 

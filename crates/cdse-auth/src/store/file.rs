@@ -1,6 +1,5 @@
 //! A session in a file: atomic, private, locked, durable ([`PrivateFile`]).
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -33,9 +32,10 @@ const LARGEST: u64 = 1 << 20;
 ///     .build()?;
 /// # Ok::<(), cdse_auth::Error>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct FileTokenStore(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
     file: PrivateFile,
     random: Random,
@@ -98,20 +98,16 @@ impl FileTokenStore {
         }
     }
 
-    fn write(&self, record: &Record) -> Result<()> {
+    /// In the place of `stored`, if that is `base`.
+    fn commit_over(&self, stored: Option<&Record>, base: Option<Version>, record: &Record) -> Result<Commit> {
+        if stored.map(Record::version) != base {
+            return Ok(Commit::Moved);
+        }
         self.0.file.replace(&record.to_json())?;
         if record.tokens.is_none() && record.out {
             // A logout leaves no token behind, not even in the temporary file of a process that died a moment ago.
             self.0.file.remove_leftovers();
         }
-        Ok(())
-    }
-
-    fn commit_any(&self, base: Option<Version>, record: &Record) -> Result<Commit> {
-        if self.read_any()?.as_ref().map(Record::version) != base {
-            return Ok(Commit::Moved);
-        }
-        self.write(record)?;
         Ok(Commit::Done)
     }
 
@@ -130,7 +126,7 @@ impl TokenStore for FileTokenStore {
             let stored = self.read_any()?;
             let base = stored.as_ref().map(Record::version);
             let record = Record::of_tokens(stored.and_then(|record| record.slot), tokens.clone(), &self.0.random);
-            if self.commit_any(base, &record)? == Commit::Done {
+            if self.commit_over(self.read_any()?.as_ref(), base, &record)? == Commit::Done {
                 return Ok(());
             }
         }
@@ -138,7 +134,7 @@ impl TokenStore for FileTokenStore {
 
     fn clear(&self) -> Result<()> {
         while let Some(record) = self.read_any()? {
-            if self.commit_any(Some(record.version()), &record.cleared())? == Commit::Done {
+            if self.commit_over(self.read_any()?.as_ref(), Some(record.version()), &record.cleared())? == Commit::Done {
                 break;
             }
         }
@@ -168,11 +164,7 @@ impl RecordStore for FileTokenStore {
     }
 
     fn commit(&self, slot: &Slot, base: Option<Version>, record: &Record) -> Result<Commit> {
-        if self.read(slot)?.as_ref().map(Record::version) != base {
-            return Ok(Commit::Moved);
-        }
-        self.write(record)?;
-        Ok(Commit::Done)
+        self.commit_over(self.read(slot)?.as_ref(), base, record)
     }
 
     fn try_guard(&self, _: &Slot) -> Result<Option<Box<dyn Guard>>> {
@@ -211,11 +203,5 @@ struct FileGuard(#[expect(dead_code, reason = "it is held")] cdse_files::Lock);
 impl Guard for FileGuard {
     fn holds_for(&self, _: Duration) -> bool {
         true
-    }
-}
-
-impl fmt::Debug for FileTokenStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileTokenStore").field("path", &self.path()).finish_non_exhaustive()
     }
 }

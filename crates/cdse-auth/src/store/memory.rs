@@ -102,6 +102,7 @@ impl fmt::Debug for MemoryTokenStore {
     }
 }
 
+#[derive(Debug)]
 struct MemoryGuard {
     store: MemoryTokenStore,
     slot: Slot,
@@ -116,12 +117,6 @@ impl Guard for MemoryGuard {
 impl Drop for MemoryGuard {
     fn drop(&mut self) {
         lock(&self.store.0).guarded.retain(|slot| *slot != self.slot);
-    }
-}
-
-impl fmt::Debug for MemoryGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MemoryGuard")
     }
 }
 

@@ -106,8 +106,7 @@ pub trait RecordStore: Send + Sync {
     fn try_guard(&self, slot: &Slot) -> Result<Option<Box<dyn Guard>>>;
 
     /// The process that holds the guard, if one does and the store knows which.
-    fn guard_holder(&self, slot: &Slot) -> Option<Holder> {
-        let _ = slot;
+    fn guard_holder(&self, _slot: &Slot) -> Option<Holder> {
         None
     }
 
@@ -117,8 +116,7 @@ pub trait RecordStore: Send + Sync {
     /// # Errors
     ///
     /// When it could not be moved.
-    fn set_aside(&self, slot: &Slot) -> Result<Option<std::path::PathBuf>> {
-        let _ = slot;
+    fn set_aside(&self, _slot: &Slot) -> Result<Option<std::path::PathBuf>> {
         Ok(None)
     }
 

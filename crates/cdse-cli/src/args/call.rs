@@ -44,6 +44,14 @@ impl Call {
         Ok((source, session))
     }
 
+    /// Said before the command, `--profile` is not seen by the parser's own rule.
+    pub(crate) fn check_all(&self, all: bool) -> Result<()> {
+        match &self.selection.profile {
+            Some(_) if all => Err(Fail::usage("--all and --profile cannot be used together")),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn state(&self) -> Result<StateFolder> {
         Ok(StateFolder::of(&self.environment)?)
     }

@@ -36,9 +36,8 @@ pub(crate) fn sessions() -> Vec<CompletionCandidate> {
         }
         let tokens = session.store()?.load().ok()??;
         // With the token alone, which can renew nothing.
-        let asking =
-            of_access_token(tokens.access_token(), &session.manager().as_async().slot().token_url, &environment)
-                .ok()?;
+        let token_url = &session.manager().as_async().slot().token_url;
+        let asking = of_access_token(tokens.access_token(), token_url, &environment).ok()?;
         let others = asking.sessions().ok()?.into_iter().filter(|session| !session.current && is_plain(&session.id));
         let candidate = |session: cdse_auth::AccountSession| {
             let used = session.last_access_at.map(|at| format!("last used {}", time::from_now(at)));

@@ -2,15 +2,13 @@
 
 use std::ffi::OsString;
 
-use clap::ValueEnum as _;
-
-use crate::report::colour;
+use clap::{ColorChoice, ValueEnum as _};
 
 /// What decides how help and errors look, where the arguments as a whole cannot be understood.
 #[derive(PartialEq, Eq, Default, Debug)]
 pub(crate) struct Early {
     pub(crate) json: bool,
-    pub(crate) color: Option<colour::When>,
+    pub(crate) color: Option<ColorChoice>,
     /// The command, as far as it is one.
     pub(crate) path: Vec<String>,
 }
@@ -38,7 +36,7 @@ impl Early {
                         Some("json") => preview.json = true,
                         Some("color") if preview.color.is_none() => {
                             let value = value.or(next.as_deref()).unwrap_or_default();
-                            preview.color = colour::When::from_str(value, false).ok();
+                            preview.color = ColorChoice::from_str(value, false).ok();
                         }
                         _ => {}
                     }

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cdse_credentials::Name;
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ColorChoice};
 use clap_complete::ArgValueCandidates;
 
 use crate::args::{candidates, duration};
-use crate::report::colour;
 
 /// Options of every command.
 #[derive(Args, Clone, Debug, Default)]
@@ -37,5 +36,5 @@ pub(crate) struct Global {
     pub(crate) timeout: Option<Duration>,
     /// When to use colour: auto, always, never [env: NO_COLOR, CLICOLOR_FORCE]
     #[arg(long, global = true, value_enum, value_name = "WHEN", hide_possible_values = true)]
-    pub(crate) color: Option<colour::When>,
+    pub(crate) color: Option<ColorChoice>,
 }

@@ -2,44 +2,32 @@
 
 use std::env;
 
-use clap::ValueEnum;
-use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Powershell, Shells, Zsh};
+use clap::builder::PossibleValuesParser;
+use clap_complete::env::{Bash, CompleteEnv, Fish, Powershell, Shells, Zsh};
 
 use crate::report::fail::{Fail, Result};
 use crate::report::output;
 
 /// A name of this program's own: a `COMPLETE` that is set for another one must not keep a job from working.
 const VARIABLE: &str = "CDSE_COMPLETE";
-const SHELLS: Shells<'static> = Shells(&[&Bash, &Fish, &Powershell, &Zsh]);
+const SHELLS: Shells<'static> = Shells(&[&Bash, &Zsh, &Fish, &Powershell]);
+
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
     /// Shell that will read the script
-    #[arg(value_enum)]
-    shell: Shell,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum Shell {
-    Bash,
-    Zsh,
-    Fish,
-    Powershell,
+    #[arg(value_parser = PossibleValuesParser::new(SHELLS.names()))]
+    shell: String,
 }
 
 impl Command {
     pub(crate) fn run(&self) -> Result<()> {
-        let completer: &dyn EnvCompleter = match self.shell {
-            Shell::Bash => &Bash,
-            Shell::Zsh => &Zsh,
-            Shell::Fish => &Fish,
-            Shell::Powershell => &Powershell,
-        };
         let mut script = Vec::new();
         let (name, program) = ("cdse", "cdse");
-        completer
-            .write_registration(VARIABLE, name, program, program, &mut script)
+        SHELLS
+            .completer(&self.shell)
+            .map_or(Ok(()), |shell| shell.write_registration(VARIABLE, name, program, program, &mut script))
             .map_err(|error| Fail::other(format!("the script could not be made: {error}")))?;
-        Ok(output::stdout(&String::from_utf8_lossy(&script))?)
+        output::stdout(&String::from_utf8_lossy(&script))
     }
 }
 

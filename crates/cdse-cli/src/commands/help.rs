@@ -116,14 +116,12 @@ impl Command {
         if let [word] = self.words.as_slice()
             && let Some(topic) = TOPICS.iter().find(|topic| topic.name == word)
         {
-            return Ok(output::help(&topic.text())?);
+            return output::help(&topic.text());
         }
         // What the option says, word for word.
         let words = ["cdse"].into_iter().chain(self.words.iter().map(String::as_str)).chain(["--help"]);
         match commands.try_get_matches_from(words) {
-            Err(error) if error.kind() == ErrorKind::DisplayHelp => {
-                Ok(output::help(&error.render().ansi().to_string())?)
-            }
+            Err(error) if error.kind() == ErrorKind::DisplayHelp => output::help(&error.render().ansi().to_string()),
             _ => {
                 let topics: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
                 let hint = format!("see `cdse --help`; the topics are {}", topics.join(", "));

@@ -22,8 +22,7 @@ impl Command {
     pub(crate) fn run(&self, commands: clap::Command) -> Result<()> {
         let pages = pages(commands).map_err(|error| Fail::other(format!("the manual could not be made: {error}")))?;
         let Some(folder) = &self.folder else {
-            let main = pages.into_iter().next().map(|page| page.text).unwrap_or_default();
-            return Ok(output::stdout(&String::from_utf8_lossy(&main))?);
+            return output::stdout(&String::from_utf8_lossy(&pages[0].1));
         };
         let count = pages.len();
         write(folder, pages).map_err(|error| Fail::other(format!("the manual could not be written: {error}")))?;
@@ -32,10 +31,8 @@ impl Command {
     }
 }
 
-struct Page {
-    file: String,
-    text: Vec<u8>,
-}
+/// The name of its file, and its text.
+type Page = (String, Vec<u8>);
 
 /// The main page first.
 fn pages(mut cli: clap::Command) -> io::Result<Vec<Page>> {
@@ -55,7 +52,7 @@ fn add(command: &clap::Command, is_main: bool, pages: &mut Vec<Page>) -> io::Res
     if is_main {
         topics().to_writer(&mut text)?;
     }
-    pages.push(Page { file, text });
+    pages.push((file, text));
     command.get_subcommands().filter(|one| !one.is_hide_set()).try_for_each(|one| add(one, false, pages))
 }
 
@@ -85,5 +82,5 @@ fn topics() -> Roff {
 
 fn write(folder: &Path, pages: Vec<Page>) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    pages.into_iter().try_for_each(|page| fs::write(folder.join(page.file), page.text))
+    pages.into_iter().try_for_each(|(file, text)| fs::write(folder.join(file), text))
 }

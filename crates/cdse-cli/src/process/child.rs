@@ -5,13 +5,19 @@ use std::process::{Child, ExitCode, ExitStatus};
 use crate::report::fail::{Fail, Result};
 
 /// Waits for the command. Signals are its business: those that a terminal sends reach it anyway, the others are passed on.
-#[cfg(unix)]
 pub(crate) fn wait(mut child: Child) -> Result<ExitCode> {
+    #[cfg(unix)]
+    pass_on_signals(child.id());
+    child.wait().map(code).map_err(|error| Fail::other(format!("the command was lost: {error}")))
+}
+
+#[cfg(unix)]
+fn pass_on_signals(child: u32) {
     use rustix::process::{Pid, Signal, kill_process};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
     if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) {
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let pid = i32::try_from(child).ok().and_then(Pid::from_raw);
         std::thread::spawn(move || {
             for signal in signals.forever() {
                 let passed_on = match signal {
@@ -25,12 +31,6 @@ pub(crate) fn wait(mut child: Child) -> Result<ExitCode> {
             }
         });
     }
-    child.wait().map(code).map_err(|error| Fail::other(format!("the command was lost: {error}")))
-}
-
-#[cfg(not(unix))]
-pub(crate) fn wait(mut child: Child) -> Result<ExitCode> {
-    child.wait().map(code).map_err(|error| Fail::other(format!("the command was lost: {error}")))
 }
 
 fn code(status: ExitStatus) -> ExitCode {

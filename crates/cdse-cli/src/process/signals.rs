@@ -6,7 +6,7 @@
 #[cfg(unix)]
 use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(unix)]
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cdse_auth::blocking::TokenManager;
@@ -14,30 +14,21 @@ use cdse_auth::blocking::TokenManager;
 /// Whether a signal that was caught once does what it always does: whoever has stopped catching it cannot give it back to the
 /// system.
 #[cfg(unix)]
-fn left_to_default() -> &'static Arc<AtomicBool> {
-    static LEFT: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    LEFT.get_or_init(Arc::default)
-}
+static LEFT_TO_DEFAULT: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// These do what they always do, except between [`catch`] and [`release`].
+/// These do what they always do, except while somebody catches signals.
 #[cfg(unix)]
 pub(crate) fn leave_to_default(signals: &[i32]) {
     for signal in signals {
         // What cannot be registered keeps its default.
-        let _ = signal_hook::flag::register_conditional_default(*signal, Arc::clone(left_to_default()));
+        let _ = signal_hook::flag::register_conditional_default(*signal, Arc::clone(&LEFT_TO_DEFAULT));
     }
 }
 
-/// From now on somebody catches signals.
+/// Whether from now on somebody catches signals.
 #[cfg(unix)]
-pub(crate) fn catch() {
-    left_to_default().store(false, Ordering::SeqCst);
-}
-
-/// Nobody catches signals any more.
-#[cfg(unix)]
-pub(crate) fn release() {
-    left_to_default().store(true, Ordering::SeqCst);
+pub(crate) fn catch(caught: bool) {
+    LEFT_TO_DEFAULT.store(!caught, Ordering::SeqCst);
 }
 
 /// From now on signals wait for a running exchange of `manager`; a second one ends the process at once.
@@ -54,7 +45,7 @@ pub(crate) fn protect_all(managers: Vec<TokenManager>) {
     use signal_hook::iterator::Signals;
     use signal_hook::{flag, low_level};
 
-    let ending: Vec<i32> = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)).collect();
+    let ending = heeded([SIGHUP, SIGINT, SIGTERM]);
     let again = Arc::new(AtomicBool::new(false));
     for signal in &ending {
         // In this order: the first signal sets what makes the second one final. What cannot be registered keeps its
@@ -62,9 +53,8 @@ pub(crate) fn protect_all(managers: Vec<TokenManager>) {
         let _ = flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(&again));
         let _ = flag::register(*signal, Arc::clone(&again));
     }
-    let stop = (!is_ignored(SIGTSTP)).then_some(SIGTSTP);
-    let Ok(mut signals) = Signals::new(ending.into_iter().chain(stop)) else { return };
-    catch();
+    let Ok(mut signals) = Signals::new(ending.into_iter().chain(heeded([SIGTSTP]))) else { return };
+    catch(true);
     std::thread::spawn(move || {
         for signal in signals.forever() {
             if signal == SIGTSTP {
@@ -111,12 +101,12 @@ pub(crate) fn wait_for_the_end() -> ! {
     }
 }
 
-/// Whether whoever started this process chose that the signal does nothing (`nohup`, a shell's background jobs).
+/// Without those of which whoever started this process chose that they do nothing (`nohup`, a shell's background jobs).
 #[cfg(unix)]
-pub(crate) fn is_ignored(signal: i32) -> bool {
-    // Linux says so in a file; elsewhere asking takes unsafe code, and the answer is taken to be no.
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
+pub(crate) fn heeded<const N: usize>(signals: [i32; N]) -> Vec<i32> {
+    // Linux says so in a file; elsewhere asking takes unsafe code, and the answer is taken to be none.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    u32::try_from(signal - 1).ok().and_then(|bit| mask.checked_shr(bit)).is_some_and(|shifted| shifted & 1 == 1)
+    signals.into_iter().filter(|signal| mask >> (signal - 1) & 1 == 0).collect()
 }

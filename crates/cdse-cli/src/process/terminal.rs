@@ -13,6 +13,8 @@ use cdse_auth::Secret;
 #[cfg(unix)]
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
+#[cfg(unix)]
+use crate::process::signals;
 use crate::report::fail::{Fail, Result};
 
 /// The terminal of this process, if there is somebody at it.
@@ -51,11 +53,7 @@ impl Terminal {
 
     /// Asks for something that must not be seen.
     pub(crate) fn ask_hidden(&self, question: &str) -> Result<Secret> {
-        let answer = match Hidden::begin() {
-            Some(hidden) => hidden.ask(question),
-            None => rpassword::prompt_password(question),
-        };
-        let answer = answer.map(Secret::new).map_err(|error| closed(&error))?;
+        let answer = ask_hidden(question).map(Secret::new).map_err(|error| closed(&error))?;
         // What reads the keys puts this in the place of bytes that it cannot decode.
         if answer.expose().contains(char::REPLACEMENT_CHARACTER) {
             return Err(Fail::usage(
@@ -81,6 +79,14 @@ fn closed(error: &io::Error) -> Fail {
     Fail::usage(format!("the question was not answered: {error}"))
 }
 
+fn ask_hidden(question: &str) -> io::Result<String> {
+    #[cfg(unix)]
+    if let Some(hidden) = Hidden::begin() {
+        return hidden.ask(question);
+    }
+    rpassword::prompt_password(question)
+}
+
 /// A terminal that shows nothing of what is typed, from before the question is seen until after it was answered: programs
 /// type as soon as they see it.
 ///
@@ -103,13 +109,11 @@ impl Hidden {
 
         let terminal = Arc::new(OpenOptions::new().read(true).write(true).open(DEVICE).ok()?);
         let usual = tcgetattr(&*terminal).ok()?;
-        let heeded = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
-        let heeded: Vec<i32> =
-            heeded.into_iter().filter(|signal| !crate::process::signals::is_ignored(*signal)).collect();
-        crate::process::signals::leave_to_default(&heeded);
-        let mut signals = signal_hook::iterator::Signals::new(heeded).ok()?;
-        crate::process::signals::catch();
-        let handle = signals.handle();
+        let heeded = signals::heeded([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP]);
+        signals::leave_to_default(&heeded);
+        let mut caught = signal_hook::iterator::Signals::new(heeded).ok()?;
+        signals::catch(true);
+        let handle = caught.handle();
         // As rpassword reads: key by key. Ctrl-C and Ctrl-Z stay signals, for rpassword takes no notice of the second.
         let mut keys = usual.clone();
         keys.local_modes &= !(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON);
@@ -120,7 +124,7 @@ impl Hidden {
         hidden.thread = Some(std::thread::spawn(move || {
             // In the background the terminal is another's, and touching it would stop this process.
             let is_ours = || tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp());
-            for signal in signals.forever() {
+            for signal in caught.forever() {
                 let hidden = tcgetattr(&*terminal);
                 if is_ours() {
                     let _ = tcsetattr(&*terminal, OptionalActions::Now, &usual);
@@ -150,26 +154,11 @@ impl Hidden {
 #[cfg(unix)]
 impl Drop for Hidden {
     fn drop(&mut self) {
-        crate::process::signals::release();
+        signals::catch(false);
         self.signals.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
         let _ = tcsetattr(&*self.terminal, OptionalActions::Now, &self.usual);
-    }
-}
-
-#[cfg(not(unix))]
-#[derive(Debug)]
-struct Hidden;
-
-#[cfg(not(unix))]
-impl Hidden {
-    fn begin() -> Option<Self> {
-        None
-    }
-
-    fn ask(&self, question: &str) -> io::Result<String> {
-        rpassword::prompt_password(question)
     }
 }

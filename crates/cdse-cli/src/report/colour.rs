@@ -2,15 +2,7 @@
 
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
-use clap::ValueEnum;
-
-/// When there is colour. `auto` heeds `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum When {
-    Auto,
-    Always,
-    Never,
-}
+use clap::ColorChoice as When;
 
 /// The colour of a kind of line.
 pub(crate) fn of(kind: &str) -> Style {
@@ -22,7 +14,8 @@ pub(crate) fn of(kind: &str) -> Style {
     }
 }
 
-/// What `--color` says; else what the environment and the terminal do.
+/// What `--color` says, of which `auto` heeds `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`; else what the environment
+/// and the terminal do.
 pub(crate) fn decide(when: Option<When>) {
     let choice = match when {
         None => return,

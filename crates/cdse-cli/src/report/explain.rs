@@ -11,7 +11,8 @@ const A_STEP: i64 = 30;
 
 /// Says before any request that this kind of credential does not reach the service.
 pub(crate) fn check_reach(session: &Session, service: Option<DataService>) -> Result<()> {
-    service.map_or(Ok(()), |service| session.check_reach(service)).map_err(|error| explain(session, error))
+    let grant = session.manager().as_async().slot().grant;
+    service.map_or(Ok(()), |service| grant.check_reach(service)).map_err(|error| of(session, error))
 }
 
 /// Reads the store, and says what was mended: permissions that let other users read it.
@@ -30,12 +31,11 @@ pub(crate) fn news(session: &Session) -> Vec<Problem> {
 }
 
 /// Whose session it is, for people.
-pub(crate) fn who(session: &Session) -> String {
-    let slot = session.manager().as_async().slot();
-    match session.username() {
-        Some(name) => name.to_owned(),
-        None if slot.grant == Grant::ClientCredentials => format!("client {}", slot.client_id),
-        None => "the session".to_owned(),
+pub(crate) fn who(username: Option<&str>, grant: Grant, client: &str, unnamed: &str) -> String {
+    match username {
+        Some(name) => output::one_line(name),
+        None if grant == Grant::ClientCredentials => format!("client {}", output::one_line(client)),
+        None => unnamed.to_owned(),
     }
 }
 
@@ -49,59 +49,52 @@ fn suspecting(session: &Session, fail: Fail) -> Fail {
 
 /// What a refusal may have to do with the second factor that was sent, or was not.
 fn about_second_factor(session: &Session) -> String {
-    let Some(name) = session.second_factor() else {
-        return "no second factor was sent: an account that has one needs CDSE_TOTP, CDSE_TOTP_SECRET or \
-                CDSE_TOTP_COMMAND"
-            .to_owned();
-    };
+    let none =
+        "no second factor was sent: an account that has one needs CDSE_TOTP, CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND";
+    let Some(name) = session.second_factor() else { return none.to_owned() };
     if name == "CDSE_TOTP" {
-        return "the code in CDSE_TOTP was sent, which works once and for half a minute: set it to a new one"
-            .to_owned();
+        let once = "the code in CDSE_TOTP was sent, which works once and for half a minute: set it to a new one";
+        return once.to_owned();
     }
     // The service tells the time to anybody.
     let clock = match session.manager().probe().ok().and_then(|probe| probe.ahead) {
-        Some(ahead) if ahead.abs() > A_STEP => {
-            let which = if ahead.is_negative() { "behind" } else { "ahead of" };
-            format!("this machine's clock is {} s {which} the service's: set it", ahead.unsigned_abs())
-        }
-        Some(_) => {
+        Some(ahead) => clock_fault(ahead, A_STEP).unwrap_or_else(|| {
             "this machine's clock agrees with the service's, so compare the secret with the account's".to_owned()
-        }
+        }),
         None => "`cdse auth doctor` tells whether this machine's clock is right".to_owned(),
     };
     format!("a code from {name} was sent: {clock}")
 }
 
-fn is_clients(session: &Session) -> bool {
-    session.manager().as_async().slot().grant == Grant::ClientCredentials
+/// What to do about a clock that is so many seconds ahead of the service's, if that is more than `most`.
+pub(crate) fn clock_fault(ahead: i64, most: i64) -> Option<String> {
+    let (off, which) = (ahead.abs(), if ahead.is_negative() { "behind" } else { "ahead of" });
+    (off > most).then(|| format!("this machine's clock is {off} s {which} the service's: set it"))
 }
 
 /// What the library says of a session, with the name of what has to be changed.
-pub(crate) fn explain(session: &Session, error: Error) -> Fail {
+pub(crate) fn of(session: &Session, error: Error) -> Fail {
     let kind = error.kind();
     let message = error.message().to_owned();
     let fail = Fail::from(error);
-    let login = matches!(kind, ErrorKind::ReauthRequired | ErrorKind::CredentialsRefused | ErrorKind::StoreDamaged);
+    let damaged = kind == ErrorKind::StoreDamaged;
+    let refused = matches!(kind, ErrorKind::ReauthRequired | ErrorKind::CredentialsRefused);
+    let slot = session.manager().as_async().slot();
     match session.source() {
         source if kind == ErrorKind::WrongCredential => fail.message(format!("{source}: {message}")),
-        Source::Profile(name) if login && kind != ErrorKind::StoreDamaged && is_clients(session) => {
-            let client = session.manager().as_async().slot().client_id.clone();
+        Source::Profile(name) if refused && slot.grant == Grant::ClientCredentials => {
+            let (client, login) = (&slot.client_id, name.login_command());
             let left = session.manager().status().access_expires_at.filter(|_| session.manager().status().logged_in);
-            let message = match left {
-                Some(end) => format!(
-                    "the token of the client {client} cannot be renewed without its secret; it is valid until {}",
-                    time::for_people(end)
-                ),
-                None => {
-                    format!("the token of the client {client} has ended; it cannot be renewed without its secret")
-                }
+            let left = left.map(time::for_people);
+            let (message, force) = match left {
+                Some(end) => (format!("cannot be renewed without its secret; it is valid until {end}"), " --force"),
+                None => ("has ended; it cannot be renewed without its secret".to_owned(), ""),
             };
-            let force = if left.is_some() { " --force" } else { "" };
-            let login = name.login_command();
-            fail.message(message).hint(format!("{login} --client-id {client} --client-secret-stdin{force}"))
+            fail.message(format!("the token of the client {client} {message}"))
+                .hint(format!("{login} --client-id {client} --client-secret-stdin{force}"))
         }
-        Source::Profile(name) if login => fail.hint(name.login_command()),
-        Source::AccessToken if login => {
+        Source::Profile(name) if refused || damaged => fail.hint(name.login_command()),
+        Source::AccessToken if refused || damaged => {
             let fail = fail
                 .message("the access token in CDSE_ACCESS_TOKEN has ended or was refused, and it cannot be renewed");
             fail.hint(match session.beside() {
@@ -109,10 +102,10 @@ pub(crate) fn explain(session: &Session, error: Error) -> Fail {
                 None => "set CDSE_ACCESS_TOKEN to a new one, or unset it and `cdse auth login`".to_owned(),
             })
         }
-        Source::RefreshToken if login && kind != ErrorKind::StoreDamaged => fail
+        Source::RefreshToken if refused => fail
             .message(format!("CDSE_REFRESH_TOKEN: {message}"))
             .hint("set CDSE_REFRESH_TOKEN to a new one, or unset it and `cdse auth login`"),
-        Source::Netrc(path) if login && kind != ErrorKind::StoreDamaged => fail
+        Source::Netrc(path) if refused => fail
             .message(format!("the netrc file {}: {message}", path.display()))
             .hint_first(&format!("correct the file, or `cdse auth login`; {}", about_second_factor(session))),
         Source::User if kind == ErrorKind::CredentialsRefused => {

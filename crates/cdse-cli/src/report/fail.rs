@@ -1,39 +1,20 @@
 //! How a command fails: one sentence, what to do about it, and the exit code.
 
-use std::process::ExitCode;
-
 use cdse_auth::{Error, ErrorKind};
 use serde::Serialize;
 
 use crate::report::exit_code;
-use crate::report::output::{self, Unwritten};
-use crate::report::text::one_line;
 
 pub(crate) type Result<T, E = Fail> = std::result::Result<T, E>;
 
-/// A failure as it is reported. It holds no secret.
-#[derive(Clone, Debug)]
+/// A failure as it is reported; its JSON shape is part of the interface. It holds no secret.
+#[must_use]
+#[derive(Clone, Serialize, Debug)]
 pub(crate) struct Fail {
-    code: &'static str,
-    exit: u8,
-    message: String,
-    hint: Option<String>,
-}
-
-/// The JSON shape; it is part of the interface.
-#[derive(Serialize, Debug)]
-struct Object {
-    error: Described,
-    /// What was warned of before.
-    warnings: Vec<String>,
-}
-
-#[derive(Serialize, Debug)]
-struct Described {
-    code: &'static str,
-    exit: u8,
-    message: String,
-    hint: Option<String>,
+    pub(crate) code: &'static str,
+    pub(crate) exit: u8,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Fail {
@@ -53,59 +34,27 @@ impl Fail {
     }
 
     /// What to do about it, in place of what was said before.
-    #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
     /// What to do about it before what was said of it.
-    #[must_use]
     pub(crate) fn hint_first(self, hint: &str) -> Self {
         let hint = self.hint.as_ref().map_or_else(|| hint.to_owned(), |rest| format!("{hint}; {rest}"));
         self.hint(hint)
     }
 
-    #[must_use]
     pub(crate) fn message(self, message: impl Into<String>) -> Self {
         Self { message: message.into(), ..self }
     }
 
     /// With another exit code, as `env` has for a command that cannot be started.
-    #[must_use]
     pub(crate) fn exit_with(self, exit: u8) -> Self {
         Self { exit, ..self }
     }
 
     pub(crate) fn is(&self, kind: ErrorKind) -> bool {
         self.code == kind.code()
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        &self.message
-    }
-
-    pub(crate) fn advice(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-
-    pub(crate) fn exit(&self) -> u8 {
-        self.exit
-    }
-
-    /// Writes it to stderr: for people, or as one JSON object.
-    pub(crate) fn report(&self) -> ExitCode {
-        let message = one_line(&self.message);
-        let hint = self.hint.as_deref().map(one_line);
-        if output::is_json() {
-            let error = Described { code: self.code, exit: self.exit, message, hint };
-            output::stderr(&output::json_line(&Object { error, warnings: output::warnings() }));
-        } else {
-            output::line("error", &message);
-            if let Some(hint) = hint {
-                output::line("hint", &hint);
-            }
-        }
-        ExitCode::from(self.exit)
     }
 }
 
@@ -115,7 +64,7 @@ impl From<Error> for Fail {
         let hint = match (error.hint(), advice(kind)) {
             (Some(hint), _) if cdse_keyring::is_about_keyring(&error) => Some(format!("{hint} ({KEYRING})")),
             (Some(hint), Some(advice)) => Some(format!("{hint}, or {advice}")),
-            (hint, advice) => hint.map(str::to_owned).or(advice),
+            (hint, advice) => hint.or(advice).map(str::to_owned),
         };
         Self { code: kind.code(), exit: exit_code::of(kind), message: error.message().to_owned(), hint }
     }
@@ -136,12 +85,6 @@ impl From<cdse_credentials::Error> for Fail {
     }
 }
 
-impl From<Unwritten> for Fail {
-    fn from(error: Unwritten) -> Self {
-        Self::other(error.to_string())
-    }
-}
-
 impl From<cdse_files::Error> for Fail {
     fn from(error: cdse_files::Error) -> Self {
         Error::from(error).into()
@@ -152,16 +95,15 @@ const KEYRING: &str =
     "`cdse auth login` at a terminal asks to unlock it, `cdse auth login --store file` keeps the session in a file";
 
 /// What to do about a kind of error on the command line.
-fn advice(kind: ErrorKind) -> Option<String> {
-    let hint = match kind {
+fn advice(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
         ErrorKind::StoreUnwritable | ErrorKind::StoreUnsafe | ErrorKind::StoreNewer | ErrorKind::StoreUnusable => {
-            "set CDSE_STATE_DIR to a folder of your own on a local disk"
+            Some("set CDSE_STATE_DIR to a folder of your own on a local disk")
         }
         ErrorKind::SessionLimit => {
-            "end a session with `cdse auth sessions` on a machine that is logged in, or on your account page"
+            Some("end a session with `cdse auth sessions` on a machine that is logged in, or on your account page")
         }
-        ErrorKind::UnknownAuthority => "pass --ca-bundle FILE to trust the authorities in a file as well",
-        _ => return None,
-    };
-    Some(hint.to_owned())
+        ErrorKind::UnknownAuthority => Some("pass --ca-bundle FILE to trust the authorities in a file as well"),
+        _ => None,
+    }
 }

@@ -8,6 +8,5 @@ pub(crate) mod output;
 pub(crate) mod passing;
 pub(crate) mod progress;
 pub(crate) mod table;
-pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod verbose;

@@ -1,7 +1,7 @@
 //! The two streams: stdout carries the requested value only, stderr everything else.
 
-use std::fmt;
 use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
@@ -11,8 +11,8 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::report::colour;
+use crate::report::fail::{Fail, Result};
 use crate::report::passing::{self, passing};
-use crate::report::text::one_line;
 
 /// With `--json`: the warnings so far, which the answer or the error holds. Nothing else is said then.
 static JSON: Mutex<Option<Vec<String>>> = Mutex::new(None);
@@ -35,30 +35,22 @@ pub(crate) fn warnings() -> Vec<String> {
     json_mode().as_mut().map(std::mem::take).unwrap_or_default()
 }
 
-/// Why the output could not be written.
-#[derive(Debug)]
-pub(crate) struct Unwritten(io::Error);
-
-impl fmt::Display for Unwritten {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot write to standard output: {}", self.0)
-    }
-}
-
 /// Writes what was asked for. A reader that has gone away has seen enough: that is no error.
-pub(crate) fn stdout(text: &str) -> Result<(), Unwritten> {
+pub(crate) fn stdout(text: &str) -> Result<()> {
     write(&mut io::stdout().lock(), text)
 }
 
 /// Writes help, which has styles where they can be shown.
-pub(crate) fn help(text: &str) -> Result<(), Unwritten> {
+pub(crate) fn help(text: &str) -> Result<()> {
     write(&mut AutoStream::auto(io::stdout().lock()), text)
 }
 
-fn write(stream: &mut impl Write, text: &str) -> Result<(), Unwritten> {
+fn write(stream: &mut impl Write, text: &str) -> Result<()> {
     passing::clear();
     match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Unwritten(error)),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Fail::other(format!("cannot write to standard output: {error}")))
+        }
         _ => Ok(()),
     }
 }
@@ -107,6 +99,36 @@ pub(crate) fn warn(text: &str) {
         Some(warnings) => warnings.push(one_line(text)),
         None => line("warning", text),
     }
+}
+
+/// Writes why the command fails to stderr: for people, or as one JSON object.
+pub(crate) fn fail(fail: &Fail) -> ExitCode {
+    /// The JSON shape; it is part of the interface.
+    #[derive(Serialize)]
+    struct Object {
+        error: Fail,
+        /// What was warned of before.
+        warnings: Vec<String>,
+    }
+    if is_json() {
+        let (message, hint) = (one_line(&fail.message), fail.hint.as_deref().map(one_line));
+        let error = Fail { message, hint, ..fail.clone() };
+        stderr(&json_line(&Object { error, warnings: warnings() }));
+    } else {
+        line("error", &fail.message);
+        fail.hint.iter().for_each(|hint| line("hint", hint));
+    }
+    ExitCode::from(fail.exit)
+}
+
+/// Paths and words of others may hold line ends and terminal commands.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
+}
+
+/// Writes a report where JSON was asked for.
+pub(crate) fn answer(report: &impl Serialize) -> Result<()> {
+    if is_json() { stdout(&json(report)) } else { Ok(()) }
 }
 
 /// A report as JSON, ready to be written.

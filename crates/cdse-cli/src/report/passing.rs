@@ -3,20 +3,14 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The line, which is cleared before anything else is written.
-#[derive(Debug)]
-pub(crate) enum Passing {
-    /// As long as this, in characters.
-    Shown(usize),
-    Nothing,
-    /// Nothing is shown any more.
-    Over,
-}
+/// The line, which is cleared before anything else is written: how many characters are shown. `None` where nothing is shown any
+/// more.
+pub(crate) struct Passing(Option<usize>);
 
 /// What a terminal shows of Ctrl-C, after the line.
 pub(crate) const ECHO: usize = "^C".len();
 
-static PASSING: Mutex<Passing> = Mutex::new(Passing::Nothing);
+static PASSING: Mutex<Passing> = Mutex::new(Passing(Some(0)));
 
 /// Holds the terminal: nothing else shows or clears the line meanwhile.
 pub(crate) fn passing() -> MutexGuard<'static, Passing> {
@@ -25,10 +19,10 @@ pub(crate) fn passing() -> MutexGuard<'static, Passing> {
 
 impl Passing {
     pub(crate) fn clear(&mut self) {
-        if let Self::Shown(length) = self {
-            let all = " ".repeat(*length + ECHO);
+        if let Some(length @ 1..) = self.0 {
+            let all = " ".repeat(length + ECHO);
             let _ = io::stderr().lock().write_all(format!("\r{all}\r").as_bytes());
-            *self = Self::Nothing;
+            self.0 = Some(0);
         }
     }
 }
@@ -36,15 +30,11 @@ impl Passing {
 /// Shows a line that something else will take the place of.
 pub(crate) fn show(text: &str) {
     let mut passing = passing();
-    let before = match &*passing {
-        Passing::Shown(length) => *length,
-        Passing::Nothing => 0,
-        Passing::Over => return,
-    };
+    let Some(before) = passing.0 else { return };
     let length = text.chars().count();
     let rest = " ".repeat(before.saturating_sub(length));
     let _ = io::stderr().lock().write_all(format!("\r{text}{rest}").as_bytes());
-    *passing = Passing::Shown(length.max(before));
+    passing.0 = Some(length.max(before));
 }
 
 pub(crate) fn clear() {
@@ -53,12 +43,12 @@ pub(crate) fn clear() {
 
 /// From now on such a line may be shown.
 pub(crate) fn begin() {
-    *passing() = Passing::Nothing;
+    passing().0 = Some(0);
 }
 
 /// From now on no such line is shown.
 pub(crate) fn end() {
     let mut passing = passing();
     passing.clear();
-    *passing = Passing::Over;
+    passing.0 = None;
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use cdse_auth::blocking::TokenManager;
 
-use crate::report::text::one_line;
 use crate::report::{output, passing, time};
 
 /// Whoever waits for less needs no explanation.
@@ -61,19 +60,18 @@ fn watch(manager: &TokenManager, over: &AtomicBool, terminal: bool) {
                 if !terminal {
                     let cause = waiting.cause.to_string();
                     if waited >= A_WHILE && !logged.contains(&cause) {
-                        output::note(&format!("Waiting for {} (at most {left} s) …", one_line(&cause)));
+                        output::note(&format!("Waiting for {} (at most {left} s) …", output::one_line(&cause)));
                         logged.push(cause);
                     }
                 } else if waited >= A_MOMENT {
                     passing::show(&fitting(&format!("Waiting for {} (at most {left} s) …", waiting.cause)));
                 }
             }
-            None => {
-                if terminal {
-                    since = None;
-                    passing::clear();
-                }
+            None if terminal => {
+                since = None;
+                passing::clear();
             }
+            None => {}
         }
         std::thread::park_timeout(LOOK);
     }
@@ -81,7 +79,7 @@ fn watch(manager: &TokenManager, over: &AtomicBool, terminal: bool) {
 
 /// On one line of the terminal: what is longer could not be cleared.
 fn fitting(text: &str) -> String {
-    let text = one_line(text);
+    let text = output::one_line(text);
     let most = width().saturating_sub(1 + passing::ECHO);
     if text.chars().count() <= most {
         return text;

@@ -25,11 +25,6 @@ pub(crate) fn rfc3339(moment: SystemTime) -> Option<String> {
 /// The year 10000 begins so long after 1970.
 const AFTER_9999: Duration = Duration::from_secs(253_402_300_800);
 
-/// RFC 3339 in UTC, in milliseconds.
-pub(crate) fn rfc3339_millis(moment: SystemTime) -> String {
-    humantime::format_rfc3339_millis(moment).to_string()
-}
-
 /// Seconds from now; negative for what is over.
 pub(crate) fn seconds_until(moment: SystemTime) -> i64 {
     let whole = |length: Duration| i64::try_from(length.as_secs()).unwrap_or(i64::MAX);

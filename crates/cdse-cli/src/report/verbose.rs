@@ -7,7 +7,6 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde::Serialize;
 
 use crate::report::fail::{Fail, Result};
-use crate::report::text::one_line;
 use crate::report::{output, time};
 
 struct Stderr;
@@ -16,28 +15,19 @@ static STDERR: Stderr = Stderr;
 
 /// With `--json`, a line of its own.
 #[derive(Serialize, Debug)]
-struct Line {
-    log: Logged,
-}
-
-#[derive(Serialize, Debug)]
-struct Logged {
-    time: String,
-    level: String,
-    message: String,
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Log { time: String, level: String, message: String },
 }
 
 /// From now on it is said. Without `-v` and `CDSE_LOG` nothing is set up. `-v` wins.
 pub(crate) fn start(verbose: u8) -> Result<()> {
     let level = match verbose {
-        0 => match env::var("CDSE_LOG") {
-            Ok(level) if !level.is_empty() => LevelFilter::from_str(&level)
+        0 => match env::var_os("CDSE_LOG").filter(|level| !level.is_empty()) {
+            Some(level) => LevelFilter::from_str(&level.to_string_lossy())
                 .map_err(|_| Fail::usage("CDSE_LOG must be off, error, warn, info, debug or trace"))?,
-            Err(env::VarError::NotUnicode(_)) => {
-                return Err(Fail::usage("CDSE_LOG must be off, error, warn, info, debug or trace"));
-            }
             // Without it only the library's warnings are said, as warnings.
-            _ => LevelFilter::Warn,
+            None => LevelFilter::Warn,
         },
         1 => LevelFilter::Info,
         _ => LevelFilter::Debug,
@@ -62,13 +52,12 @@ impl Log for Stderr {
             output::warn(&record.args().to_string());
             return;
         }
-        let moment = time::rfc3339_millis(time::now());
+        let time = humantime::format_rfc3339_millis(time::now()).to_string();
         let (level, message) = (record.level().as_str().to_ascii_lowercase(), record.args().to_string());
         if output::is_json() {
-            let logged = Logged { time: moment, level, message: one_line(&message) };
-            output::stderr(&output::json_line(&Line { log: logged }));
+            output::stderr(&output::json_line(&Line::Log { time, level, message: output::one_line(&message) }));
         } else {
-            output::line(&level, &format!("{moment} {message}"));
+            output::line(&level, &format!("{time} {message}"));
         }
     }
 

@@ -3,12 +3,12 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::*;
+pub use unix::*;
 
 #[cfg(not(unix))]
 mod other;
 #[cfg(not(unix))]
-pub(crate) use other::*;
+pub use other::*;
 
 #[cfg(target_os = "linux")]
 mod mounts;
@@ -19,10 +19,4 @@ pub(crate) use mounts::unfit as unfit_file_system;
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn unfit_file_system(_: &std::path::Path) -> Option<(String, &'static str)> {
     None
-}
-
-/// The name of this machine, as it stands in a lock file beside the id of the process that holds the lock.
-#[must_use]
-pub fn host_name() -> String {
-    system_host_name()
 }

@@ -11,15 +11,9 @@ pub(crate) fn unfit(folder: &Path) -> Option<(String, &'static str)> {
 }
 
 fn unfit_among(mounts: &str, folder: &Path) -> Option<(String, &'static str)> {
-    let mut holds: Option<Mount<'_>> = None;
-    for mount in mounts.lines().filter_map(Mount::parse).filter(|mount| folder.starts_with(&mount.point)) {
-        // The deepest one, and of those at one place the last, which hides the others.
-        let deeper = |holds: &Mount<'_>| mount.point.components().count() >= holds.point.components().count();
-        if holds.as_ref().is_none_or(deeper) {
-            holds = Some(mount);
-        }
-    }
-    let mount = holds?;
+    let holding = mounts.lines().filter_map(Mount::parse).filter(|mount| folder.starts_with(&mount.point));
+    // The deepest one, and of those at one place the last, which hides the others.
+    let mount = holding.max_by_key(|mount| mount.point.components().count())?;
     let (what, remedy) = mount.fault()?;
     Some((format!("{} is on {what} (mounted at {})", folder.display(), mount.point.display()), remedy))
 }
@@ -81,20 +75,12 @@ impl<'a> Mount<'a> {
 
 /// Spaces and their like are written in octal: `\040`.
 fn unescaped(text: &str) -> PathBuf {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        let digits = after.get(..3).filter(|_| *byte == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(escaped) => {
-                bytes.push(escaped);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(*byte);
-                rest = after;
-            }
-        }
+    let mut parts = text.split('\\');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let escaped = part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        bytes.push(escaped.unwrap_or(b'\\'));
+        bytes.extend_from_slice(&part.as_bytes()[if escaped.is_some() { 3 } else { 0 }..]);
     }
     OsString::from_vec(bytes).into()
 }

@@ -15,25 +15,15 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
 
 pub(crate) fn open_read(path: &Path) -> io::Result<File> {
     if std::fs::symlink_metadata(path)?.file_type().is_symlink() {
-        return Err(io::Error::other(LinkRefused));
+        return Err(io::Error::other("a symbolic link"));
     }
     File::open(path)
 }
 
+/// An error of the system has no text of its own.
 pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<LinkRefused>())
+    error.get_ref().is_some()
 }
-
-#[derive(Debug)]
-struct LinkRefused;
-
-impl std::fmt::Display for LinkRefused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a symbolic link")
-    }
-}
-
-impl std::error::Error for LinkRefused {}
 
 pub(crate) fn create_private_folder(path: &Path) -> io::Result<Vec<PathBuf>> {
     std::fs::create_dir_all(path)?;
@@ -42,10 +32,6 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<Vec<PathBuf>> {
 
 pub(crate) fn is_ours(_: &Metadata) -> bool {
     true
-}
-
-pub(crate) fn owner(_: &Metadata) -> String {
-    "another user".to_owned()
 }
 
 pub(crate) fn owner_id(_: &Metadata) -> u32 {
@@ -76,6 +62,8 @@ pub(crate) fn has_no_folder_sync(_: &io::Error) -> bool {
     true
 }
 
-pub(crate) fn system_host_name() -> String {
+/// The name of this machine, as it stands in a lock file beside the id of the process that holds the lock.
+#[must_use]
+pub fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".to_owned())
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 /// Creates a file that nobody else can open, under any umask; an existing name, also a link, is an error.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
@@ -34,7 +35,7 @@ pub(crate) fn open_read(path: &Path) -> io::Result<File> {
 
 /// Whether opening failed because a symbolic link is in the place of the file.
 pub(crate) fn is_link_refusal(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+    Errno::from_io_error(error) == Some(Errno::LOOP)
 }
 
 /// Creates a folder and its parents, all closed to others where they are new. The folders that got a new entry are what
@@ -55,12 +56,7 @@ pub(crate) fn is_ours(metadata: &Metadata) -> bool {
     metadata.uid() == rustix::process::geteuid().as_raw()
 }
 
-/// The owner, to name it in an error.
-pub(crate) fn owner(metadata: &Metadata) -> String {
-    format!("user id {}", metadata.uid())
-}
-
-/// The same as `sudo -u` takes it, after a `#`.
+/// The owner, to name it in an error, and as `sudo -u` takes it after a `#`.
 pub(crate) fn owner_id(metadata: &Metadata) -> u32 {
     metadata.uid()
 }
@@ -101,14 +97,13 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// Whether syncing failed because the file system cannot sync folders.
 pub(crate) fn has_no_folder_sync(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    [Errno::INVAL, Errno::NOTSUP, Errno::NOSYS, Errno::BADF, Errno::ACCESS]
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS | Errno::BADF | Errno::ACCESS))
 }
 
-/// The name of this machine, for the note in a lock file.
-pub(crate) fn system_host_name() -> String {
+/// The name of this machine, as it stands in a lock file beside the id of the process that holds the lock.
+#[must_use]
+pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
@@ -171,11 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn s2_what_this_process_made_is_its_own_and_its_owner_has_a_name() {
+    fn s2_what_this_process_made_is_its_own_and_its_owner_has_a_number() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let found = metadata(file.path(), 0o600);
         assert!(is_ours(&found));
-        assert_eq!(owner(&found), format!("user id {}", rustix::process::geteuid().as_raw()));
+        assert_eq!(owner_id(&found), rustix::process::geteuid().as_raw());
         // A file of the kernel's is root's; whoever is not root does not own it.
         let kernel = std::fs::metadata("/proc/version").unwrap();
         assert_eq!(is_ours(&kernel), rustix::process::geteuid().as_raw() == kernel.uid());
@@ -201,7 +196,6 @@ mod tests {
 
     #[test]
     fn s4_a_file_system_without_folder_syncs_is_told_from_a_disk_that_fails() {
-        use rustix::io::Errno;
         for errno in [Errno::INVAL, Errno::NOTSUP, Errno::NOSYS, Errno::BADF, Errno::ACCESS] {
             assert!(has_no_folder_sync(&errno.into()), "{errno}");
         }
@@ -212,6 +206,6 @@ mod tests {
 
     #[test]
     fn s3_this_machine_has_the_name_that_others_know() {
-        assert_eq!(system_host_name(), std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim_end());
+        assert_eq!(host_name(), std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim_end());
     }
 }

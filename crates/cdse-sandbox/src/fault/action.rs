@@ -3,13 +3,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use super::json;
 
 /// What happens to a request that meets a [`Fault`](crate::Fault). *Processed* means that the service did what the request
 /// asks for, including sessions, rotation and counters, whatever answer the client gets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields, expecting = "internally tagged enum ActionJson")]
 pub enum Action {
     /// This answer instead of the service's; the request is not processed.
+    #[serde(deserialize_with = "json::answer")]
     Answer {
         /// Its status.
         status: u16,
@@ -19,6 +24,7 @@ pub enum Action {
         body: Vec<u8>,
     },
     /// This answer instead of the service's, after processing: as a load balancer's 502 after the service has done the work.
+    #[serde(deserialize_with = "json::answer")]
     AnswerAfter {
         /// Its status.
         status: u16,
@@ -37,8 +43,10 @@ pub enum Action {
         bytes: u64,
     },
     /// Real time passes before the request is processed as usual. A client that disconnects meanwhile is not served.
+    #[serde(deserialize_with = "json::span")]
     Delay(Duration),
     /// Processed at once; real time passes before the answer is sent.
+    #[serde(deserialize_with = "json::span")]
     DelayAnswer(Duration),
     /// The answer's head announces the whole body, `body_bytes` bytes of it follow, then the connection is closed.
     Torn {
@@ -58,6 +66,7 @@ pub enum Action {
         processed: bool,
     },
     /// Processed, and the JSON object of a 200 answer is changed before it is sent, with its keys in alphabetical order.
+    #[serde(skip)]
     EditBody(Edit),
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-use super::wire::Ending;
+use super::wire::{End, Ending};
 
 const FILLER: &[u8] = &[b'x'; 16 * 1024];
 
@@ -40,7 +40,7 @@ impl Body for AnswerBody {
                 Some(beginning) if !beginning.is_empty() => Some(beginning),
                 // Nothing wakes this up: the connection's flush, which comes next, ends it.
                 _ => {
-                    ending.close_when_flushed();
+                    let _ = ending.set(End::CloseWhenFlushed);
                     return Poll::Pending;
                 }
             },

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::form;
 use crate::config::Lifetimes;
-use crate::fault::{Fault, FaultJson};
+use crate::fault::Fault;
 use crate::state::Core;
 
 #[derive(Deserialize)]
@@ -62,12 +62,11 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 
 /// One fault, or several in an array.
 fn script(core: &mut Core, body: &[u8]) -> Result<Answer, String> {
-    let faults: Vec<FaultJson> = match parse(body)? {
+    let faults: Vec<Fault> = match parse(body)? {
         list @ Value::Array(_) => serde_json::from_value(list),
         one => serde_json::from_value(one).map(|one| vec![one]),
     }
     .map_err(|error| error.to_string())?;
-    let faults: Vec<Fault> = faults.into_iter().map(Fault::from).collect();
     faults.iter().try_for_each(|fault| fault.action.check())?;
     for fault in faults {
         core.faults.push(fault);

@@ -11,6 +11,7 @@ use hyper::http::request::Parts;
 use super::form::{self, Form};
 use crate::endpoint::{Endpoint, Grant};
 use crate::log::Request;
+use crate::realm::{ClientIndex, Realm, Refusal};
 
 #[derive(Debug)]
 pub(super) struct Received {
@@ -68,16 +69,19 @@ impl Received {
         self.credentials("Bearer")
     }
 
-    /// Client id and secret, from HTTP Basic or from the form.
-    pub(super) fn client_credentials(&self) -> (Option<String>, Option<String>) {
+    /// The client that it speaks for, by HTTP Basic or by the form.
+    pub(super) fn client(&self, realm: &Realm) -> Result<ClientIndex, Refusal> {
         let basic = self
             .credentials("Basic")
             .and_then(|encoded| BASE64.decode(encoded.as_bytes()).ok())
             .and_then(|bytes| String::from_utf8(bytes).ok());
-        if let Some((id, secret)) = basic.as_deref().and_then(|pair| pair.split_once(':')) {
-            return (Some(form::decode(id.as_bytes())), Some(form::decode(secret.as_bytes())));
+        match basic.as_deref().and_then(|pair| pair.split_once(':')) {
+            Some((id, secret)) => {
+                let [id, secret] = [id, secret].map(|part| form::decode(part.as_bytes()));
+                realm.authenticate_client(Some(&id), Some(&secret))
+            }
+            None => realm.authenticate_client(self.form.get("client_id"), self.form.get("client_secret")),
         }
-        (self.form.get("client_id").map(str::to_owned), self.form.get("client_secret").map(str::to_owned))
     }
 
     fn credentials(&self, scheme: &str) -> Option<&str> {

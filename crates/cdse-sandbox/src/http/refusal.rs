@@ -1,6 +1,6 @@
 //! What a client gets to see of a refusal: status, `error` and `error_description`, by version.
 
-use serde::Serialize;
+use serde_json::json;
 
 use super::answer::Answer;
 use crate::config::KeycloakVersion;
@@ -12,13 +12,7 @@ pub(super) fn answer(refusal: &Refusal, version: KeycloakVersion, accepts_json: 
         return too_many_sessions(accepts_json);
     }
     let (status, error, description) = parts(refusal, version);
-    Answer::json(status, &Error { error, error_description: &description })
-}
-
-#[derive(Serialize)]
-struct Error<'a> {
-    error: &'a str,
-    error_description: &'a str,
+    Answer::json(status, &json!({ "error": error, "error_description": description }))
 }
 
 /// 26.7.3 answers as to a browser unless JSON is asked for, and then with prose.

@@ -1,6 +1,5 @@
 //! Paths.
 
-use super::handler::resource;
 use crate::endpoint::Endpoint;
 use crate::realm::Realm;
 use crate::state::BASE_PATH;
@@ -28,7 +27,7 @@ impl<'a> Route<'a> {
         if let Some(rest) = path.strip_prefix("/sandbox/") {
             return Self::Control(rest);
         }
-        if resource::is_at(path) {
+        if path.strip_prefix("/odata/v1/Products(").is_some_and(|rest| rest.ends_with(")/$value")) {
             return Self::Resource;
         }
         let Some(rest) = path.strip_prefix(BASE_PATH).and_then(|rest| rest.strip_prefix("/realms/")) else {

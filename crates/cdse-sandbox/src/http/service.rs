@@ -1,7 +1,7 @@
 //! One request, from its arrival to its answer, and the faults in between.
 
-use std::fmt;
 use std::future::{pending, poll_fn};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -16,25 +16,13 @@ use super::control;
 use super::handler;
 use super::received::Received;
 use super::route::Route;
-use super::wire::Ending;
+use super::wire::{End, Ending};
 use crate::endpoint::Endpoint;
 use crate::fault::Action;
 use crate::state::{Shared, Visit};
 
 /// Keycloak closes the connection while a body longer than this is being sent.
 const LONGEST_BODY: usize = 10 * 1024 * 1024;
-
-/// There is no answer: the connection ends.
-#[derive(Debug)]
-pub(super) struct HangUp;
-
-impl fmt::Display for HangUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection is ended on purpose")
-    }
-}
-
-impl std::error::Error for HangUp {}
 
 /// A connection, as its requests see it.
 #[derive(Debug)]
@@ -44,10 +32,7 @@ pub(super) struct Connection {
     pub(super) ending: Arc<Ending>,
 }
 
-pub(super) async fn serve(
-    connection: Arc<Connection>,
-    request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, HangUp> {
+pub(super) async fn serve(connection: Arc<Connection>, request: Request<Incoming>) -> io::Result<Response<AnswerBody>> {
     let (parts, body) = request.into_parts();
     let body = read(body).await?;
     let path = parts.uri.path().to_owned();
@@ -60,14 +45,19 @@ pub(super) async fn serve(
     }
 }
 
-async fn read(mut body: Incoming) -> Result<Bytes, HangUp> {
+/// There is no answer: the connection ends.
+fn hang_up() -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
+}
+
+async fn read(mut body: Incoming) -> io::Result<Bytes> {
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        if let Ok(data) = frame.map_err(|_| HangUp)?.into_data() {
+        if let Ok(data) = frame.map_err(io::Error::other)?.into_data() {
             bytes.extend_from_slice(&data);
         }
         if bytes.len() > LONGEST_BODY {
-            return Err(HangUp);
+            return Err(hang_up());
         }
     }
     Ok(bytes.into())
@@ -78,7 +68,7 @@ async fn attend(
     route: Route<'_>,
     parts: Parts,
     body: &Bytes,
-) -> Result<Response<AnswerBody>, HangUp> {
+) -> io::Result<Response<AnswerBody>> {
     let shared = &connection.shared;
     let request = Received::new(parts, body);
     let entry = request.entry(route.endpoint(), connection.number);
@@ -118,8 +108,8 @@ async fn attend(
             if processed {
                 process();
             }
-            connection.ending.reset();
-            return Err(HangUp);
+            let _ = connection.ending.set(End::Reset);
+            return Err(hang_up());
         }
         Some(Action::Stall { processed }) => {
             if processed {

@@ -2,36 +2,23 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How a connection is going to end, told to its [`Wire`] from the request that decides it.
-#[derive(Debug, Default)]
-pub(crate) struct Ending(AtomicU8);
-
-// Zero is the ordinary end.
-const CLOSE_WHEN_FLUSHED: u8 = 1;
-const RESET: u8 = 2;
-
-impl Ending {
+/// How a connection ends badly.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
     /// What has been written still goes out, then the connection is closed in mid-answer.
-    pub(crate) fn close_when_flushed(&self) {
-        self.0.store(CLOSE_WHEN_FLUSHED, Ordering::Release);
-    }
-
+    CloseWhenFlushed,
     /// The connection is reset as soon as it is dropped.
-    pub(crate) fn reset(&self) {
-        self.0.store(RESET, Ordering::Release);
-    }
-
-    fn get(&self) -> u8 {
-        self.0.load(Ordering::Acquire)
-    }
+    Reset,
 }
+
+/// Told to a [`Wire`] from the request that decides it; the ordinary end is not told.
+pub(crate) type Ending = OnceLock<End>;
 
 /// A TCP stream that ends as its [`Ending`] says.
 #[derive(Debug)]
@@ -60,7 +47,7 @@ impl AsyncWrite for Wire {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Ready(Ok(())) if self.ending.get() == CLOSE_WHEN_FLUSHED => {
+            Poll::Ready(Ok(())) if self.ending.get() == Some(&End::CloseWhenFlushed) => {
                 Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
             }
             other => other,
@@ -70,7 +57,7 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.ending.get() {
             // A FIN before the RST would look like an orderly end.
-            RESET => Poll::Ready(Ok(())),
+            Some(End::Reset) => Poll::Ready(Ok(())),
             _ => Pin::new(&mut self.stream).poll_shutdown(cx),
         }
     }
@@ -90,7 +77,7 @@ impl AsyncWrite for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.ending.get() == RESET {
+        if self.ending.get() == Some(&End::Reset) {
             // Should it fail, the client sees an orderly end, and its test says so.
             let _ = self.stream.set_zero_linger();
         }

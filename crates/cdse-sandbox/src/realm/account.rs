@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::contents::Realm;
-use super::session::{Kind, Session};
+use super::contents::{Kind, Realm, Session};
 use super::time::Seconds;
 use crate::config::KeycloakVersion;
 
@@ -40,13 +39,7 @@ pub(crate) struct AccountSession {
     expires: Seconds,
     clients: Vec<AccountClient>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    current: Option<bool>,
-}
-
-impl AccountSession {
-    pub(crate) fn is_current(&self) -> bool {
-        self.current.is_some()
-    }
+    pub(crate) current: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,21 +73,25 @@ impl Realm {
     }
 
     fn account_list(&self, own: &Session, sessions: Vec<&Session>) -> Vec<AccountSession> {
-        let sessions = sessions.into_iter().filter(|session| session.user == own.user);
-        sessions
-            .map(|session| {
-                let view = self.view(session);
-                AccountSession {
-                    id: view.id,
-                    ip_address: "127.0.0.1",
-                    started: view.started,
-                    last_access: view.last_access,
-                    expires: view.expires,
-                    clients: view.clients.into_iter().map(AccountClient::new).collect(),
-                    current: (session.id == own.id).then_some(true),
-                }
-            })
-            .collect()
+        let entry = |session: &Session| {
+            let view = self.view(session);
+            let client = |client_id| AccountClient {
+                client_id,
+                user_consent_required: false,
+                in_use: false,
+                offline_access: false,
+            };
+            AccountSession {
+                id: view.id,
+                ip_address: "127.0.0.1",
+                started: view.started,
+                last_access: view.last_access,
+                expires: view.expires,
+                clients: view.clients.into_iter().map(client).collect(),
+                current: (session.id == own.id).then_some(true),
+            }
+        };
+        sessions.into_iter().filter(|session| session.user == own.user).map(entry).collect()
     }
 
     /// Ends one session of the bearer's user, if there is one of that name.
@@ -138,11 +135,5 @@ impl Realm {
             offline: self.offline.contains_key(&session.id),
             clients: session.client.iter().map(|&client| self.client(client).id.clone()).collect(),
         }
-    }
-}
-
-impl AccountClient {
-    fn new(client_id: String) -> Self {
-        Self { client_id, user_consent_required: false, in_use: false, offline_access: false }
     }
 }

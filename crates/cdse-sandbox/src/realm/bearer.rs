@@ -1,11 +1,9 @@
 //! Access tokens, shown by their bearer.
 
-use serde::Serialize;
+use serde_json::json;
 
-use super::claims::{Owner, Profile, ServiceAccount};
-use super::contents::Realm;
-use super::session::Session;
-use super::tables::AccessToken;
+use super::claims::Object;
+use super::contents::{AccessToken, Realm, Session};
 use super::time::Seconds;
 
 /// Why an access token is not accepted.
@@ -21,18 +19,10 @@ pub(crate) enum BearerRefusal {
     MissingOpenid,
 }
 
-/// The answer of the userinfo endpoint.
-#[derive(Serialize)]
-pub(crate) struct UserInfo<'a> {
-    sub: &'a str,
-    #[serde(flatten)]
-    owner: Owner<'a>,
-}
-
 impl Realm {
     /// What the token says of itself.
     pub(super) fn verify(&self, now: Seconds, text: &str) -> Result<&AccessToken, BearerRefusal> {
-        let token = self.tokens.access(text).ok_or(BearerRefusal::Invalid)?;
+        let token = self.access_tokens.get(text).ok_or(BearerRefusal::Invalid)?;
         if token.revoked || token.issue < self.stale_before {
             return Err(BearerRefusal::Invalid);
         }
@@ -64,18 +54,14 @@ impl Realm {
     }
 
     /// Whom the token is about.
-    pub(crate) fn userinfo(&self, now: Seconds, text: &str) -> Result<UserInfo<'_>, BearerRefusal> {
+    pub(crate) fn userinfo(&self, now: Seconds, text: &str) -> Result<Object, BearerRefusal> {
         let token = self.verify(now, text).map_err(|_| BearerRefusal::Invalid)?;
         if !token.openid {
             return Err(BearerRefusal::MissingOpenid);
         }
         self.open_session(now, token)?;
-        Ok(match token.user.map(|user| self.user(user)) {
-            Some(user) => UserInfo { sub: &user.id, owner: Owner::User(Profile::of(&user.user.username)) },
-            None => UserInfo {
-                sub: self.service_account_id(token.client),
-                owner: Owner::ServiceAccount(ServiceAccount::of(&self.client(token.client).id)),
-            },
-        })
+        let (sub, mut profile) = self.owner(token.client, token.user);
+        profile.insert(0, ("sub", json!(sub)));
+        Ok(Object(profile))
     }
 }

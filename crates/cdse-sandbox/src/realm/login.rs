@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use super::client::ClientIndex;
-use super::contents::Realm;
-use super::mint::TokenAnswer;
+use super::claims::Object;
+use super::contents::{ClientIndex, Kind, Realm, Session};
 use super::refusal::Refusal;
 use super::scope::Scope;
-use super::session::{Kind, Session};
 use super::time::Seconds;
-use super::user::{CodeCheck, UserIndex};
+use super::user::UserIndex;
 use crate::config::KeycloakVersion;
 
 /// A password grant, as its form fields say it.
@@ -25,7 +23,7 @@ pub(crate) struct PasswordGrant<'a> {
 
 impl Realm {
     /// Logs in and opens a session.
-    pub(crate) fn password_grant(&mut self, now: Seconds, grant: &PasswordGrant<'_>) -> Result<TokenAnswer, Refusal> {
+    pub(crate) fn password_grant(&mut self, now: Seconds, grant: &PasswordGrant<'_>) -> Result<Object, Refusal> {
         if !self.client(grant.client).direct_grants {
             return Err(Refusal::NoDirectGrants);
         }
@@ -47,8 +45,7 @@ impl Realm {
             kind,
             user,
             client: Some(grant.client),
-            openid: scope.openid,
-            scope: scope.granted,
+            scope,
             started: now,
             last_access: now,
             generation: 0,
@@ -75,28 +72,18 @@ impl Realm {
         if record.lockout.is_locked(now) {
             return Err(Refusal::Locked);
         }
-        let refusal = if grant.password != Some(record.user.password.as_str()) {
-            Some(Refusal::WrongCredentials)
+        let checked = if grant.password != Some(record.user.password.as_str()) {
+            Err(Refusal::WrongCredentials)
         } else if !record.user.enabled {
             return Err(Refusal::AccountDisabled);
         } else {
-            match record.check_code(now, grant.code) {
-                CodeCheck::Accepted => None,
-                CodeCheck::Wrong => Some(Refusal::WrongCredentials),
-                CodeCheck::Used => Some(Refusal::UsedCode),
-            }
+            record.check_code(now, grant.code)
         };
-        match refusal {
-            Some(refusal) => {
-                if let Some(rule) = rule {
-                    record.lockout.failed(&rule, now);
-                }
-                Err(refusal)
-            }
-            None => {
-                record.lockout.succeeded();
-                Ok(index)
-            }
+        match rule {
+            _ if checked.is_ok() => record.lockout.succeeded(),
+            Some(rule) => record.lockout.failed(&rule, now),
+            None => {}
         }
+        checked.map(|()| index)
     }
 }

@@ -1,11 +1,8 @@
 //! The refresh grant.
 
-use super::client::ClientIndex;
-use super::contents::Realm;
-use super::mint::TokenAnswer;
+use super::claims::Object;
+use super::contents::{ClientIndex, Kind, Realm, RefreshToken};
 use super::refusal::Refusal;
-use super::session::Kind;
-use super::tables::RefreshToken;
 use super::time::Seconds;
 use crate::config::Rotation;
 
@@ -16,9 +13,9 @@ impl Realm {
         now: Seconds,
         client: ClientIndex,
         token: Option<&str>,
-    ) -> Result<TokenAnswer, Refusal> {
+    ) -> Result<Object, Refusal> {
         let token = token.ok_or(Refusal::NoRefreshToken)?;
-        let token = self.tokens.refresh(token).cloned().ok_or(Refusal::InvalidRefreshToken)?;
+        let token = self.refresh_tokens.get(token).cloned().ok_or(Refusal::InvalidRefreshToken)?;
         if token.has_expired(now) {
             return Err(Refusal::TokenNotActive);
         }
@@ -28,10 +25,10 @@ impl Realm {
         if token.client != client {
             return Err(Refusal::OtherClientsToken);
         }
-        let session = match token.kind {
-            Kind::Online => self.session(now, &token.session).ok_or(Refusal::SessionNotActive)?,
-            Kind::Offline => self.offline.get(&token.session).ok_or(Refusal::OfflineSessionNotFound)?,
-        };
+        let session = self.session_of(now, &token).ok_or(match token.kind {
+            Kind::Online => Refusal::SessionNotActive,
+            Kind::Offline => Refusal::OfflineSessionNotFound,
+        })?;
         if !self.user(token.user).user.enabled {
             return Err(Refusal::UserDisabled);
         }

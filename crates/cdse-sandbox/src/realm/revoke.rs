@@ -1,9 +1,7 @@
 //! Token revocation (RFC 7009).
 
-use super::client::ClientIndex;
-use super::contents::Realm;
+use super::contents::{ClientIndex, Kind, Realm, Session};
 use super::refusal::Refusal;
-use super::session::{Kind, Session};
 use super::time::Seconds;
 use crate::config::KeycloakVersion;
 
@@ -12,16 +10,12 @@ impl Realm {
     /// sessions that its user has with the client, the offline ones only if it is one of them.
     pub(crate) fn revoke(&mut self, now: Seconds, client: ClientIndex, token: Option<&str>) -> Result<(), Refusal> {
         let text = token.ok_or(Refusal::TokenNotProvided)?;
-        if let Some(token) = self.tokens.refresh(text).cloned() {
+        if let Some(token) = self.refresh_tokens.get(text).cloned() {
             if token.client != client {
                 return Err(Refusal::UnmatchingClients);
             }
-            let session = match token.kind {
-                Kind::Online => self.session(now, &token.session),
-                Kind::Offline => self.offline.get(&token.session),
-            };
-            let alive = !token.has_expired(now) && session.is_some_and(|session| session.client.is_some());
-            if !alive {
+            let session = self.session_of(now, &token).filter(|session| session.client.is_some());
+            if token.has_expired(now) || session.is_none() {
                 return Err(Refusal::NothingToRevoke);
             }
             match self.version {
@@ -38,11 +32,11 @@ impl Realm {
             }
             return Ok(());
         }
-        if self.tokens.access(text).is_some_and(|token| token.client != client) {
+        if self.access_tokens.get(text).is_some_and(|token| token.client != client) {
             return Err(Refusal::UnmatchingClients);
         }
-        let alive = self.verify(now, text).is_ok_and(|token| self.open_session(now, token).is_ok());
-        match self.tokens.access_mut(text) {
+        let alive = self.check_bearer(now, text).is_ok();
+        match self.access_tokens.get_mut(text) {
             Some(token) if alive => {
                 token.revoked = true;
                 Ok(())

@@ -9,7 +9,7 @@ const DEFAULT: [&str; 6] = ["profile", "email", "roles", "web-origins", "acr", "
 const OPTIONAL: [&str; 3] = ["address", "phone", "microprofile-jwt"];
 
 /// What was asked for, and what is granted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Scope {
     pub(super) openid: bool,
     pub(super) offline: bool,

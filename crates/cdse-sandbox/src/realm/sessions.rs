@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::contents::Realm;
-use super::session::{Kind, Session};
+use super::contents::{ClientIndex, Kind, Realm, RefreshToken, Session};
+use super::refusal::Refusal;
 use super::time::Seconds;
 use super::user::UserIndex;
 use crate::config::KeycloakVersion;
@@ -15,6 +15,14 @@ impl Realm {
         match kind {
             Kind::Online => &mut self.sessions,
             Kind::Offline => &mut self.offline,
+        }
+    }
+
+    /// The session of a refresh token, unless it has ended or run out.
+    pub(super) fn session_of(&self, now: Seconds, token: &RefreshToken) -> Option<&Session> {
+        match token.kind {
+            Kind::Online => self.session(now, &token.session),
+            Kind::Offline => self.offline.get(&token.session),
         }
     }
 
@@ -50,6 +58,16 @@ impl Realm {
             KeycloakVersion::V26 => random::base64url::<18>().into(),
             KeycloakVersion::V21 => random::uuid().into(),
         }
+    }
+
+    /// Ends the session of a refresh token, which may be used up, expired, stale or offline; says whether it was still open.
+    pub(crate) fn logout(&mut self, now: Seconds, client: ClientIndex, token: &str) -> Result<bool, Refusal> {
+        let token = self.refresh_tokens.get(token).ok_or(Refusal::InvalidRefreshToken)?;
+        if token.client != client {
+            return Err(Refusal::OtherClientsToken);
+        }
+        let session = token.session.clone();
+        Ok(self.end_session(now, &session))
     }
 
     /// Ends a session of whatever kind; says whether there was one.

@@ -3,85 +3,31 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-
-use super::client::ClientIndex;
-use super::session::Kind;
-use super::time::{Issue, Seconds};
-use super::user::UserIndex;
-
-#[derive(Clone, Debug)]
-pub(super) struct AccessToken {
-    /// `None`: a service account's token, which has no session.
-    pub(super) session: Option<Arc<str>>,
-    pub(super) user: Option<UserIndex>,
-    pub(super) client: ClientIndex,
-    pub(super) expires: Seconds,
-    pub(super) issue: Issue,
-    pub(super) openid: bool,
-    pub(super) revoked: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct RefreshToken {
-    pub(super) session: Arc<str>,
-    pub(super) user: UserIndex,
-    pub(super) client: ClientIndex,
-    pub(super) kind: Kind,
-    /// An offline token has no end.
-    pub(super) expires: Option<Seconds>,
-    pub(super) issue: Issue,
-    /// Its place among the refresh tokens of its session.
-    pub(super) generation: u64,
-}
-
-impl RefreshToken {
-    pub(super) fn has_expired(&self, now: Seconds) -> bool {
-        self.expires.is_some_and(|end| now > end)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Fingerprint(u64, u64);
-
-#[derive(Debug, Default)]
-pub(super) struct Fingerprints(RandomState, RandomState);
-
-impl Fingerprints {
-    fn of(&self, text: &str) -> Fingerprint {
-        Fingerprint(self.0.hash_one(text), self.1.hash_one(text))
-    }
-}
 
 #[derive(Debug)]
-pub(super) struct TokenTable {
-    fingerprints: Fingerprints,
-    access: HashMap<Fingerprint, AccessToken>,
-    refresh: HashMap<Fingerprint, RefreshToken>,
+pub(super) struct Table<T> {
+    keys: [RandomState; 2],
+    tokens: HashMap<[u64; 2], T>,
 }
 
-impl TokenTable {
-    pub(super) fn new(fingerprints: Fingerprints) -> Self {
-        Self { fingerprints, access: HashMap::new(), refresh: HashMap::new() }
+impl<T> Table<T> {
+    pub(super) fn new() -> Self {
+        Self { keys: Default::default(), tokens: HashMap::new() }
     }
 
-    pub(super) fn enter_access(&mut self, text: &str, token: AccessToken) {
-        self.access.insert(self.fingerprints.of(text), token);
+    fn fingerprint(&self, text: &str) -> [u64; 2] {
+        self.keys.each_ref().map(|key| key.hash_one(text))
     }
 
-    pub(super) fn enter_refresh(&mut self, text: &str, token: RefreshToken) {
-        self.refresh.insert(self.fingerprints.of(text), token);
+    pub(super) fn enter(&mut self, text: &str, token: T) {
+        self.tokens.insert(self.fingerprint(text), token);
     }
 
-    pub(super) fn access(&self, text: &str) -> Option<&AccessToken> {
-        self.access.get(&self.fingerprints.of(text))
+    pub(super) fn get(&self, text: &str) -> Option<&T> {
+        self.tokens.get(&self.fingerprint(text))
     }
 
-    pub(super) fn access_mut(&mut self, text: &str) -> Option<&mut AccessToken> {
-        self.access.get_mut(&self.fingerprints.of(text))
-    }
-
-    pub(super) fn refresh(&self, text: &str) -> Option<&RefreshToken> {
-        self.refresh.get(&self.fingerprints.of(text))
+    pub(super) fn get_mut(&mut self, text: &str) -> Option<&mut T> {
+        self.tokens.get_mut(&self.fingerprint(text))
     }
 }

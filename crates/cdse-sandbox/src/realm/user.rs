@@ -5,6 +5,7 @@ use std::io;
 use totp_rs::{Builder, Secret, Totp};
 
 use super::lockout::Lockout;
+use super::refusal::Refusal;
 use super::time::Seconds;
 use crate::config::User;
 use crate::random;
@@ -22,24 +23,11 @@ pub(super) struct UserRecord {
     totp: Option<SecondFactor>,
 }
 
+#[derive(Debug)]
 struct SecondFactor {
     totp: Totp,
     /// The steps whose code has been accepted.
     used: Vec<u64>,
-}
-
-impl std::fmt::Debug for SecondFactor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SecondFactor").field("used", &self.used).finish_non_exhaustive()
-    }
-}
-
-/// What became of a code.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum CodeCheck {
-    Accepted,
-    Wrong,
-    Used,
 }
 
 impl UserRecord {
@@ -49,10 +37,10 @@ impl UserRecord {
     }
 
     /// Checks a code, if the user needs one, and uses it up.
-    pub(super) fn check_code(&mut self, now: Seconds, code: Option<&str>) -> CodeCheck {
+    pub(super) fn check_code(&mut self, now: Seconds, code: Option<&str>) -> Result<(), Refusal> {
         match &mut self.totp {
             Some(factor) => factor.check(now, code.unwrap_or_default()),
-            None => CodeCheck::Accepted,
+            None => Ok(()),
         }
     }
 
@@ -69,12 +57,12 @@ impl SecondFactor {
         Ok(Self { totp: Builder::new().with_secret(secret).build_noncompliant(), used: Vec::new() })
     }
 
-    fn check(&mut self, now: Seconds, code: &str) -> CodeCheck {
-        let Some(step) = self.totp.check(code, now) else { return CodeCheck::Wrong };
+    fn check(&mut self, now: Seconds, code: &str) -> Result<(), Refusal> {
+        let step = self.totp.check(code, now).ok_or(Refusal::WrongCredentials)?;
         if self.used.contains(&step) {
-            return CodeCheck::Used;
+            return Err(Refusal::UsedCode);
         }
         self.used.push(step);
-        CodeCheck::Accepted
+        Ok(())
     }
 }

@@ -92,5 +92,6 @@ fn the_discovery_document_names_what_is_served() {
     let document = sandbox.call("GET", &path, &[], "").json();
     assert_eq!(document["issuer"], sandbox.realm_url());
     assert_eq!(document["token_endpoint"], sandbox.token_url());
-    assert_eq!(document["end_session_endpoint"], sandbox.logout_url());
+    let logout = format!("{}/protocol/openid-connect/logout", sandbox.realm_url());
+    assert_eq!(document["end_session_endpoint"], logout);
 }

@@ -16,12 +16,12 @@ struct Report {
 pub(crate) fn run(call: &Call) -> Result<()> {
     let state = call.state()?;
     if !output::is_json() {
-        return Ok(output::stdout(&format!("{}\n", state.path().display()))?);
+        return output::stdout(&format!("{}\n", state.path().display()));
     }
     let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
-    Ok(output::stdout(&output::json(&Report {
+    output::answer(&Report {
         state_dir: text(state.path()),
         sessions: text(&state.sessions()),
         profiles: text(&state.profiles()),
-    }))?)
+    })
 }

@@ -4,9 +4,7 @@
 use crate::args::call::Call;
 use crate::args::service;
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
-use crate::report::text::one_line;
 use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Mode, Session, Source, input as check};
 use cdse_files::{ErrorKind as FileErrorKind, PrivateFile};
@@ -75,10 +73,10 @@ impl Command {
 }
 
 fn once(mut file: HeaderFile, session: &Session) -> Result<()> {
-    let header = session.manager().authorization_header().map_err(|error| explain(session, error))?;
+    let header = session.manager().authorization_header().map_err(|error| explain::of(session, error))?;
     let written = file.write(&line(&header));
     explain::say_what_was_mended(session);
-    session.manager().settle().map_err(|error| explain(session, error))?;
+    session.manager().settle().map_err(|error| explain::of(session, error))?;
     written
 }
 
@@ -90,7 +88,7 @@ fn watch(mut file: HeaderFile, session: &Session, told: progress::Shown) -> Resu
         Err(error) => {
             // Explaining may wait for the signal's handler, which waits for this.
             drop(unfinished);
-            return Err(explain(session, error));
+            return Err(explain::of(session, error));
         }
     };
     // Nothing but renewals wakes this process from here on.
@@ -132,7 +130,7 @@ fn follow(session: &Session, news: &Sender<News>) {
         let next = match session.manager().authorization_header() {
             Ok(header) => current(session, header),
             Err(error) if error.kind() == ErrorKind::ShutDown => return,
-            Err(error) => News { header: None, until: None, trouble: Some(explain(session, error).text().to_owned()) },
+            Err(error) => News { header: None, until: None, trouble: Some(explain::of(session, error).message) },
         };
         if news.send(next).is_err() {
             return;
@@ -154,16 +152,12 @@ fn current(session: &Session, header: HeaderValue) -> News {
     let could_renew = tokens.is_some_and(|tokens| tokens.refresh_token().is_some());
     if could_renew && !is_alone {
         let why = status.last_error.filter(|error| error.kind() != ErrorKind::ShutDown);
-        let why =
-            why.map_or_else(|| "the session has ended".to_owned(), |error| explain(session, error).text().to_owned());
+        let why = why.map_or_else(|| "the session has ended".to_owned(), |error| explain::of(session, error).message);
         return News { header: None, until: None, trouble: Some(why) };
     }
     let end = until.map_or_else(|| "its end".to_owned(), time::for_people);
-    News {
-        header: Some(header),
-        until,
-        trouble: Some(format!("nothing renews this token: the file is good until {end}")),
-    }
+    let trouble = format!("nothing renews this token: the file is good until {end}");
+    News { header: Some(header), until, trouble: Some(trouble) }
 }
 
 /// Keeps the file as it should be until the manager is shut down, or nothing can ever be written again.
@@ -193,7 +187,7 @@ fn tend(file: &mut HeaderFile, session: &Session, news: &mpsc::Receiver<News>) -
                 // Nobody can bring this one back.
                 file.keep(None);
                 let ended = Error::new(ErrorKind::ReauthRequired, "the token has ended");
-                return Err(explain(session, ended));
+                return Err(explain::of(session, ended));
             }
             let text = "the token has ended, and nothing has renewed it".to_owned();
             output::warn(&format!("{text}; still watching"));
@@ -234,10 +228,9 @@ enum Found {
 impl HeaderFile {
     /// Whatever else stands there is somebody's file.
     fn at(path: &std::path::Path) -> Result<Self> {
-        let shown = one_line(&path.to_string_lossy());
+        let shown = output::one_line(&path.to_string_lossy());
         if path.as_os_str() == "-" {
-            let why = "- names no file: `cdse auth token --format header` prints the header";
-            return Err(Fail::usage(why));
+            return Err(Fail::usage("- names no file: `cdse auth token --format header` prints the header"));
         }
         check::check_expanded(path).map_err(|why| Fail::usage(format!("{shown} {why}")))?;
         let file = PrivateFile::new(path);
@@ -257,7 +250,7 @@ impl HeaderFile {
     }
 
     fn shown(&self) -> String {
-        one_line(&self.file.path().to_string_lossy())
+        output::one_line(&self.file.path().to_string_lossy())
     }
 
     fn look(&self, wanted: Option<&Zeroizing<String>>) -> Found {
@@ -278,11 +271,10 @@ impl HeaderFile {
     /// Writes the line, unless something else has come to stand there.
     fn write(&mut self, line: &Zeroizing<String>) -> Result<()> {
         match self.look(Some(line)) {
+            Found::Strange(_) => Err(refused(&self.shown(), "has become another file meanwhile")),
             // A file that others can read is not made safe by what is in it.
-            Found::Nothing | Found::Ours | Found::Wanted => self.replace(line)?,
-            Found::Strange(_) => return Err(refused(&self.shown(), "has become another file meanwhile")),
+            _ => self.replace(line),
         }
-        Ok(())
     }
 
     fn replace(&mut self, line: &Zeroizing<String>) -> Result<()> {
@@ -297,10 +289,8 @@ impl HeaderFile {
     fn is_written(&mut self, line: &Zeroizing<String>) {
         self.ours = Some(Zeroizing::new(line.as_bytes().to_vec()));
         if self.file.is_open_to_others() && !std::mem::replace(&mut self.warned, true) {
-            output::warn(&format!(
-                "other users of this machine may be able to read {}: its file system keeps no permissions",
-                self.shown()
-            ));
+            let what = format!("other users of this machine may be able to read {}", self.shown());
+            output::warn(&format!("{what}: its file system keeps no permissions"));
         }
     }
 
@@ -325,12 +315,9 @@ impl HeaderFile {
                 self.is_written(line);
                 Ok(())
             }
-            (Found::Ours, None) => self.take_away().map_err(|error| {
-                Fail::other(format!(
-                    "{} cannot be removed: {error}; the token in it is of no use any more",
-                    self.shown()
-                ))
-            }),
+            (Found::Ours, None) => {
+                self.take_away().map_err(|why| Fail::other(format!("{why}; the token in it is of no use any more")))
+            }
             _ => Ok(()),
         };
         match done {
@@ -343,7 +330,7 @@ impl HeaderFile {
             Err(fail) => {
                 self.pause = self.next_pause;
                 self.next_pause = (self.next_pause * 2).min(LONGEST_PAUSE);
-                self.say(format!("{}; trying again", fail.text()));
+                self.say(format!("{}; trying again", fail.message));
             }
         }
     }
@@ -356,23 +343,22 @@ impl HeaderFile {
     }
 
     /// Removes it, or, in a folder that takes no changes, empties it.
-    fn take_away(&self) -> io::Result<()> {
-        fs::remove_file(self.file.path()).or_else(|error| {
-            let emptied = || fs::File::options().write(true).open(self.file.path()).and_then(|file| file.set_len(0));
-            if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { emptied().map_err(|_| error) }
-        })
+    fn take_away(&self) -> Result<(), String> {
+        let empty = || fs::File::options().write(true).open(self.file.path()).and_then(|file| file.set_len(0));
+        match fs::remove_file(self.file.path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound && empty().is_err() => {
+                Err(format!("{} cannot be removed: {error}", self.shown()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// At the end: no token stays.
     fn remove(&self) {
-        if !matches!(self.look(None), Found::Ours) {
-            return;
-        }
-        if let Err(error) = self.take_away() {
-            output::warn(&format!(
-                "{} cannot be removed: {error}; it still holds a token: remove it yourself",
-                self.shown()
-            ));
+        if matches!(self.look(None), Found::Ours)
+            && let Err(why) = self.take_away()
+        {
+            output::warn(&format!("{why}; it still holds a token: remove it yourself"));
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::args::call::Call;
 use crate::report::fail::Result;
-use crate::report::text::one_line;
 use crate::report::{output, table};
 use cdse_credentials::{Source, Stored, profile_in_use};
 use serde::Serialize;
@@ -26,10 +25,7 @@ pub(crate) fn run(call: &Call) -> Result<()> {
     let active = Source::Profile(profile_in_use(&call.selection, &call.environment)?);
     let entry = |Stored { source, session, .. }| {
         let is_active = source == active;
-        let report = match session {
-            Ok(session) => Examined::of(source, session.as_ref()).report,
-            Err(error) => Examined::unusable(source, &error.into()).report,
-        };
+        let report = Examined::stored(source, &session).report;
         Entry {
             profile: report.profile,
             active: is_active,
@@ -42,7 +38,7 @@ pub(crate) fn run(call: &Call) -> Result<()> {
     };
     let entries: Vec<Entry> = call.stored()?.into_iter().map(entry).collect();
     if output::is_json() {
-        return Ok(output::stdout(&output::json(&entries))?);
+        return output::answer(&entries);
     }
     if entries.is_empty() {
         output::note("not logged in; run `cdse auth login`");
@@ -50,8 +46,8 @@ pub(crate) fn run(call: &Call) -> Result<()> {
     }
     let row = |entry: &Entry| {
         let who = match (&entry.username, entry.credential, &entry.client_id) {
-            (Some(name), _, _) => one_line(name),
-            (None, Some("client"), Some(id)) => format!("client {}", one_line(id)),
+            (Some(name), _, _) => output::one_line(name),
+            (None, Some("client"), Some(id)) => format!("client {}", output::one_line(id)),
             _ => "-".to_owned(),
         };
         let mark = if entry.active { "*" } else { "" };

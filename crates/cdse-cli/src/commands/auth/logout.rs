@@ -2,9 +2,7 @@
 
 use crate::args::call::Call;
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
-use crate::report::text::one_line;
 use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Active, Mode, Name, Profile, Session, Source, StateFolder, Stored, StoredSessions};
 use std::process::ExitCode;
@@ -41,19 +39,12 @@ struct Ended {
 }
 
 fn report(logged_out: Vec<Ended>) -> Result<()> {
-    if output::is_json() {
-        Ok(output::stdout(&output::json(&Report { logged_out, warnings: output::warnings() }))?)
-    } else {
-        Ok(())
-    }
+    output::answer(&Report { logged_out, warnings: output::warnings() })
 }
 
 impl Command {
     pub(crate) fn run(&self, call: &Call) -> Result<ExitCode> {
-        // Said before the command it is not seen by the parser's own rule.
-        if self.all && call.selection.profile.is_some() {
-            return Err(Fail::usage("--all and --profile cannot be used together"));
-        }
+        call.check_all(self.all)?;
         if self.all {
             return self.all(call);
         }
@@ -89,7 +80,7 @@ impl Command {
             match done {
                 Ok(done) => ended.extend(done),
                 Err(fail) => {
-                    let why = format!("{}: {}", source, fail.text());
+                    let why = format!("{source}: {}", fail.message);
                     match failed {
                         None => failed = Some(fail.message(why)),
                         Some(_) => output::warn(&why),
@@ -142,7 +133,7 @@ impl Command {
             profile.as_ref().map_or(Ok(()), Pointer::forget)?;
         }
         drop(unfinished);
-        ended.map_err(|error| explain(session, error))?;
+        ended.map_err(|error| explain::of(session, error))?;
         self.say(source, &others, session, end);
         let slot = session.manager().as_async().slot();
         Ok(Some(Ended {
@@ -155,14 +146,14 @@ impl Command {
     }
 
     fn say(&self, source: &Source, others: &[Name], session: &Session, end: Option<SystemTime>) {
-        let who = one_line(&explain::who(session));
+        let slot = session.manager().as_async().slot();
+        let who = explain::who(session.username(), slot.grant, &slot.client_id, "the session");
         let places: Vec<String> = others.iter().map(|name| format!(", profile {name}")).collect();
-        let place = format!("{}{}", source, places.concat());
+        let place = format!("{source}{}", places.concat());
         if self.local {
-            let end = end
-                .map_or_else(|| "until it ends by itself".to_owned(), |end| format!("until {}", time::for_people(end)));
+            let end = end.map_or_else(|| "it ends by itself".to_owned(), time::for_people);
             output::note(&format!(
-                "removed here: {who} ({place}); the session stays open at the service {end}, and counts towards the limit"
+                "removed here: {who} ({place}); the session stays open at the service until {end}, and counts towards the limit"
             ));
         } else {
             output::note(&format!("logged out: {who} ({place})"));
@@ -178,15 +169,15 @@ impl Command {
 fn left(state: &StateFolder) -> Result<()> {
     let removed = StoredSessions::remove_damaged(state)?;
     if !removed.is_empty() {
-        let names: Vec<String> = removed.iter().map(|path| one_line(&path.to_string_lossy())).collect();
+        let names: Vec<String> = removed.iter().map(|path| output::one_line(&path.to_string_lossy())).collect();
         output::note(&format!("removed what had been set aside as damaged: {}", names.join(", ")));
     }
     let records = StoredSessions::count_records(state)?;
     if records > 0 {
         output::note(&format!(
             "note: {records} of the files in {} name an account and hold no token; `rm -r {}` removes all of it",
-            one_line(&state.sessions().to_string_lossy()),
-            one_line(&state.path().to_string_lossy())
+            output::one_line(&state.sessions().to_string_lossy()),
+            output::one_line(&state.path().to_string_lossy())
         ));
     }
     Ok(())
@@ -211,12 +202,10 @@ fn others(source: &Source, session: &Session, call: &Call) -> Vec<Name> {
 
 /// Who wants to leave is not told to log in.
 fn unreadable(session: &Session, error: Error) -> Fail {
+    let hint = "remove the file; its session ends by itself, or `cdse auth sessions end` ends it from another login";
     let damaged = error.kind() == ErrorKind::StoreDamaged;
-    let fail = explain(session, error);
-    if !damaged {
-        return fail;
-    }
-    fail.hint("remove the file; its session ends by itself, or `cdse auth sessions end` ends it from another login")
+    let fail = explain::of(session, error);
+    if damaged { fail.hint(hint) } else { fail }
 }
 
 /// The profile as it was when the command began.

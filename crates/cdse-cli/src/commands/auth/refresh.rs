@@ -2,7 +2,6 @@
 
 use crate::args::call::Call;
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
 use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Mode, Name, Source};
@@ -30,21 +29,18 @@ pub(crate) fn run(call: &Call) -> Result<()> {
     let renewed = session.manager().force_refresh();
     // Also one that takes longer than this caller waits is finished: its answer may be the only one.
     let settled = session.manager().settle();
-    renewed.and(settled).map_err(|error| explain(&session, error))?;
+    renewed.and(settled).map_err(|error| explain::of(&session, error))?;
     drop(told);
     let status = session.manager().status();
     let end = status.access_expires_at.map(time::for_people).unwrap_or_default();
     output::note(&format!("renewed ({}): the access token is valid until {end}", session.source()));
     explain::news(&session).iter().for_each(|problem| output::warn(&problem.to_string()));
-    if !output::is_json() {
-        return Ok(());
-    }
-    Ok(output::stdout(&output::json(&Report {
+    output::answer(&Report {
         source: session.source().to_string(),
         profile: session.source().profile().map(Name::as_str),
         username: session.username(),
         access_expires_at: status.access_expires_at.and_then(time::rfc3339),
         session_expires_at: status.session_expires_at.and_then(time::rfc3339),
         warnings: output::warnings(),
-    }))?)
+    })
 }

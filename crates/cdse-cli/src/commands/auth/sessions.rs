@@ -3,9 +3,8 @@
 use crate::args::call::Call;
 use crate::args::{candidates, duration};
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
-use crate::report::{output, progress, table, time};
+use crate::report::{explain, output, progress, table, time};
 use cdse_credentials::{Mode, Session};
 use std::time::{Duration, SystemTime};
 
@@ -79,16 +78,13 @@ impl Command {
         let session = call.open(Mode::OneShot)?;
         signals::protect(session.manager());
         let told = progress::show(session.manager());
-        let open = session.manager().sessions().map_err(|error| explain(&session, error))?;
+        let open = session.manager().sessions().map_err(|error| explain::of(&session, error))?;
         drop(told);
         let done = match &self.action {
-            None | Some(Action::List) => list(&open, output::is_json()),
-            Some(Action::End { ids }) => {
-                choose(&open, ids).and_then(|chosen| end(&session, &chosen, output::is_json()))
-            }
+            None | Some(Action::List) => list(&open),
+            Some(Action::End { ids }) => choose(&open, ids).and_then(|chosen| end(&session, &chosen)),
             Some(Action::Prune { older_than, .. }) => {
-                let own = stored_here(call);
-                own.and_then(|own| end(&session, &stale(&open, *older_than, &own), output::is_json()))
+                stored_here(call).and_then(|own| end(&session, &stale(&open, *older_than, &own)))
             }
         };
         // A renewal that could not be stored is tried once more: with this process it would be lost.
@@ -99,9 +95,9 @@ impl Command {
     }
 }
 
-fn list(sessions: &[AccountSession], json: bool) -> Result<()> {
-    if json {
-        return Ok(output::stdout(&output::json(&sessions.iter().map(Shown::from).collect::<Vec<_>>()))?);
+fn list(sessions: &[AccountSession]) -> Result<()> {
+    if output::is_json() {
+        return output::answer(&sessions.iter().map(Shown::from).collect::<Vec<_>>());
     }
     let moment = |at: Option<SystemTime>| at.map_or_else(|| "-".to_owned(), time::from_now);
     let row = |session: &AccountSession| {
@@ -117,7 +113,7 @@ fn list(sessions: &[AccountSession], json: bool) -> Result<()> {
         ]
     };
     let heading = ["", "ID", "OPENED", "LAST USED", "ENDS", "CLIENTS", "IP"];
-    Ok(output::stdout(&table::of(heading, sessions.iter().map(row)))?)
+    output::stdout(&table::of(heading, sessions.iter().map(row)))
 }
 
 /// The sessions of these ids, all of them or none.
@@ -142,10 +138,8 @@ fn choose<'a>(open: &'a [AccountSession], ids: &[String]) -> Result<Vec<&'a Acco
 /// What holds a place for nothing, and what was not used for so long; never what is stored here.
 fn stale<'a>(open: &'a [AccountSession], older_than: Option<Duration>, own: &[String]) -> Vec<&'a AccountSession> {
     let idle = |session: &AccountSession| {
-        let unused = session.last_access_at.map(|at| time::seconds_until(at).saturating_neg());
-        older_than
-            .zip(unused)
-            .is_some_and(|(limit, unused)| i64::try_from(limit.as_secs()).is_ok_and(|limit| unused >= limit))
+        let unused = session.last_access_at.and_then(|at| u64::try_from(time::seconds_until(at).saturating_neg()).ok());
+        older_than.zip(unused).is_some_and(|(limit, unused)| unused >= limit.as_secs())
     };
     let is_stale = |session: &&AccountSession| {
         !session.current && (session.clients.is_empty() || (idle(session) && !own.contains(&session.id)))
@@ -161,21 +155,19 @@ fn stored_here(call: &Call) -> Result<Vec<String>> {
     Ok(sessions.filter_map(|tokens| tokens.session_id().map(str::to_owned)).collect())
 }
 
-fn end(session: &Session, chosen: &[&AccountSession], json: bool) -> Result<()> {
+fn end(session: &Session, chosen: &[&AccountSession]) -> Result<()> {
     let mut ended = Vec::new();
     let mut failed = None;
     for one in chosen {
         match session.manager().end_session(&one.id) {
             Ok(()) => ended.push(Shown::from(*one)),
             Err(error) => {
-                failed = Some(explain(session, error));
+                failed = Some(explain::of(session, error));
                 break;
             }
         }
     }
-    if json {
-        output::stdout(&output::json(&ended))?;
-    }
+    output::answer(&ended)?;
     if chosen.is_empty() {
         output::note("there is nothing to end");
         return Ok(());
@@ -184,7 +176,7 @@ fn end(session: &Session, chosen: &[&AccountSession], json: bool) -> Result<()> 
     match failed {
         Some(fail) if ended.is_empty() => return Err(fail),
         Some(fail) => {
-            let why = format!("{count} of {} ended, then: {}", chosen.len(), fail.text());
+            let why = format!("{count} of {} ended, then: {}", chosen.len(), fail.message);
             return Err(fail.message(why));
         }
         None => output::note(&format!("ended {count}")),

@@ -2,10 +2,8 @@
 
 use crate::args::call::Call;
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
-use crate::report::text::one_line;
-use crate::report::{output, progress, time};
+use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Mode, Session, Source, Stored, winner};
 use std::process::ExitCode;
 
@@ -14,7 +12,7 @@ use cdse_auth::{Error, ErrorKind, Grant, SessionState, Status, Verdict};
 use serde::Serialize;
 
 /// The JSON shape; it is part of the interface.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, Default, Debug)]
 pub(super) struct Report {
     pub(super) profile: Option<String>,
     logged_in: bool,
@@ -43,9 +41,15 @@ struct Hold {
 }
 
 #[derive(Serialize, Debug)]
-struct Store {
+pub(super) struct Store {
     kind: &'static str,
     path: Option<String>,
+}
+
+impl From<&StoreDescription> for Store {
+    fn from(store: &StoreDescription) -> Self {
+        Self { kind: store.kind, path: store.path.as_ref().map(|path| path.to_string_lossy().into_owned()) }
+    }
 }
 
 #[derive(clap::Args, Debug)]
@@ -60,10 +64,7 @@ pub(crate) struct Command {
 
 impl Command {
     pub(crate) fn run(&self, call: &Call) -> Result<ExitCode> {
-        // Said before the command it is not seen by the parser's own rule.
-        if self.all && call.selection.profile.is_some() {
-            return Err(Fail::usage("--all and --profile cannot be used together"));
-        }
+        call.check_all(self.all)?;
         let found = if self.all {
             examine_all(call)?
         } else {
@@ -76,9 +77,8 @@ impl Command {
             vec![(examined, session)]
         };
         if self.check {
-            signals::protect_all(
-                found.iter().flat_map(|(_, session)| session).map(|session| session.manager().clone()).collect(),
-            );
+            let sessions = found.iter().flat_map(|(_, session)| session);
+            signals::protect_all(sessions.map(|session| session.manager().clone()).collect());
         }
         let examined = found.into_iter().map(|(examined, session)| match session {
             Some(session) if self.check => examined.checked(&session),
@@ -98,11 +98,7 @@ fn examine_all(call: &Call) -> Result<Vec<(Examined, Option<Session>)>> {
         found.push((Examined::of(source, session.as_ref()), session));
     }
     for Stored { source, session, .. } in call.stored()? {
-        let entry = match session {
-            Ok(session) => (Examined::of(source, session.as_ref()), session),
-            Err(error) => (Examined::unusable(source, &error.into()), None),
-        };
-        found.push(entry);
+        found.push((Examined::stored(source, &session), session.ok().flatten()));
     }
     Ok(found)
 }
@@ -125,7 +121,7 @@ impl Examined {
         let trouble = session.trouble();
         let report = report(session, &status, trouble.as_ref());
         let exit = match trouble {
-            Some(error) => Fail::from(error).exit(),
+            Some(error) => Fail::from(error).exit,
             None if can_be_used(&source, &status) => 0,
             // `cdse auth token` tries it all the same.
             None if status.ended_by_clock => 5,
@@ -134,15 +130,15 @@ impl Examined {
         Self { report, status: Some(status), source, exit }
     }
 
-    /// Where not even the way to the session can be understood.
-    pub(super) fn unusable(source: Source, fail: &Fail) -> Self {
-        let problems = vec![one_line(fail.text())];
-        Self {
-            report: Report { state: "unknown", problems, ..missing(&source) },
-            status: None,
-            exit: fail.exit(),
-            source,
-        }
+    /// Where not even the way to the session can be understood, that is its problem.
+    pub(super) fn stored(source: Source, session: &Result<Option<Session>, cdse_credentials::Error>) -> Self {
+        let fail = match session {
+            Ok(session) => return Self::of(source, session.as_ref()),
+            Err(error) => Fail::from(error.clone()),
+        };
+        let problems = vec![output::one_line(&fail.message)];
+        let report = Report { state: "unknown", problems, ..missing(&source) };
+        Self { report, status: None, exit: fail.exit, source }
     }
 
     /// After the service was asked. A session that is not open is not opened for it.
@@ -161,15 +157,15 @@ impl Examined {
             Ok(_) => now.unsure("the service does not tell whether it takes this token".to_owned(), 5),
             Err(error) if error.kind() == ErrorKind::ShutDown => signals::wait_for_the_end(),
             Err(error) => {
-                let fail = explain(session, error);
-                match fail.exit() {
+                let fail = explain::of(session, error);
+                match fail.exit {
                     4 => {
                         now.report.logged_in = false;
                         now.report.state = "expired";
-                        now.report.problems.push(one_line(fail.text()));
+                        now.report.problems.push(output::one_line(&fail.message));
                         now.exit = 4;
                     }
-                    exit => now.unsure(one_line(fail.text()), exit),
+                    exit => now.unsure(output::one_line(&fail.message), exit),
                 }
             }
         }
@@ -197,25 +193,8 @@ fn is_unused(source: &Source, status: &Status) -> bool {
 }
 
 fn missing(source: &Source) -> Report {
-    Report {
-        profile: source.profile().map(|name| name.as_str().to_owned()),
-        logged_in: false,
-        state: "missing",
-        username: None,
-        client_id: None,
-        credential: None,
-        source: source.to_string(),
-        reach: Vec::new(),
-        access_expires_at: None,
-        session_expires_at: None,
-        login_needed_by: None,
-        generation: None,
-        last_renewal_at: None,
-        hold: None,
-        open_sessions: None,
-        store: None,
-        problems: Vec::new(),
-    }
+    let profile = source.profile().map(ToString::to_string);
+    Report { profile, state: "missing", source: source.to_string(), ..Report::default() }
 }
 
 fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report {
@@ -224,12 +203,10 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
         Grant::AccessToken => "access_token",
         _ => "user",
     };
-    let StoreDescription { kind, path, .. } = &status.store;
     Report {
         logged_in: status.logged_in,
         state: match status.state {
-            _ if trouble.is_some() => "unknown",
-            _ if status.ended_by_clock => "unknown",
+            _ if trouble.is_some() || status.ended_by_clock => "unknown",
             SessionState::Fresh => "fresh",
             SessionState::Usable => "usable",
             SessionState::Expired => "expired",
@@ -247,8 +224,8 @@ fn report(session: &Session, status: &Status, trouble: Option<&Error>) -> Report
         hold: status
             .hold
             .as_ref()
-            .map(|(until, error)| Hold { until: time::rfc3339(*until), reason: one_line(error.message()) }),
-        store: Some(Store { kind, path: path.as_ref().map(|path| path.to_string_lossy().into_owned()) }),
+            .map(|(until, error)| Hold { until: time::rfc3339(*until), reason: output::one_line(error.message()) }),
+        store: Some(Store::from(&status.store)),
         problems: problems(status),
         ..missing(session.source())
     }
@@ -258,7 +235,7 @@ fn problems(status: &Status) -> Vec<String> {
     let by_clock = status.ended_by_clock.then(|| {
         "the session has ended by this machine's clock, which may be wrong; the service has not said so".to_owned()
     });
-    status.problems.iter().map(|problem| one_line(&problem.to_string())).chain(by_clock).collect()
+    status.problems.iter().map(|problem| output::one_line(&problem.to_string())).chain(by_clock).collect()
 }
 
 fn show(examined: &[Examined], all: bool) -> Result<ExitCode> {
@@ -281,7 +258,7 @@ fn show(examined: &[Examined], all: bool) -> Result<ExitCode> {
 
 fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> String {
     let who = match (&report.username, report.credential) {
-        (Some(name), _) => one_line(name),
+        (Some(name), _) => output::one_line(name),
         (None, Some("client")) => format!("client {}", report.client_id.as_deref().unwrap_or_default()),
         (None, Some("access_token")) => "an access token".to_owned(),
         (None, Some(_)) => "a session that was opened elsewhere".to_owned(),
@@ -313,27 +290,20 @@ fn for_people(report: &Report, status: Option<&Status>, source: &Source) -> Stri
     };
     line("source", Some(report.source.clone()));
     if status.is_none() {
-        line("looked in", report.store.as_ref().and_then(|store| store.path.as_deref()).map(one_line));
+        line("looked in", report.store.as_ref().and_then(|store| store.path.as_deref()).map(output::one_line));
     }
     if let Some(status) = status {
         line("client", report.client_id.clone());
         line("reaches", (!report.reach.is_empty()).then(|| report.reach.join(", ")));
         line("access token", status.access_expires_at.map(|at| format!("until {}", time::for_people(at))));
-        line(
-            "session",
-            status.session_expires_at.map(|at| format!("until {}, unless it is renewed", time::for_people(at))),
-        );
+        let end = status.session_expires_at.map(time::for_people);
+        line("session", end.map(|end| format!("until {end}, unless it is renewed")));
         line("login needed", status.login_needed_by.map(|at| format!("by {}", time::for_people(at))));
         line("open sessions", report.open_sessions.map(|open| format!("{open} in this account")));
         line("last renewal", report.last_renewal_at.as_ref().and(status.last_renewal_at).map(time::for_people));
-        line(
-            "on hold",
-            status
-                .hold
-                .as_ref()
-                .map(|(until, error)| format!("until {}: {}", time::for_people(*until), one_line(error.message()))),
-        );
-        let place = report.store.as_ref().and_then(|store| store.path.clone()).map(|path| one_line(&path));
+        let hold = status.hold.as_ref().map(|(until, _)| time::for_people(*until)).zip(report.hold.as_ref());
+        line("on hold", hold.map(|(until, hold)| format!("until {until}: {}", hold.reason)));
+        let place = report.store.as_ref().and_then(|store| store.path.clone()).map(|path| output::one_line(&path));
         let shared = if status.store.shared { "" } else { " (not shared with other processes)" };
         let store = format!("{}{shared}", place.unwrap_or_else(|| status.store.kind.to_owned()));
         line("store", Some(store).filter(|_| *source != Source::AccessToken));

@@ -4,7 +4,6 @@ use crate::args::call::Call;
 use crate::args::candidates;
 use crate::report::fail::{Fail, Result};
 use crate::report::output;
-use crate::report::text::one_line;
 use cdse_credentials::{Active, Name, Profile, Source, winner};
 use clap_complete::ArgValueCandidates;
 use serde::Serialize;
@@ -38,7 +37,7 @@ impl Command {
         };
         Active::of(&state).save(&self.name)?;
         let who = profile.username.as_ref().unwrap_or(&profile.client_id);
-        output::note(&format!("switched to profile {} ({})", self.name, one_line(who)));
+        output::note(&format!("switched to profile {} ({})", self.name, output::one_line(who)));
         let winner = winner(&call.selection, &call.environment);
         match &winner {
             Ok(Source::Profile(name)) if *name == self.name => {}
@@ -46,15 +45,12 @@ impl Command {
             Ok(other) => output::remark(&format!("{other} is set and takes precedence; unset it")),
             Err(_) => {}
         }
-        if !output::is_json() {
-            return Ok(());
-        }
-        Ok(output::stdout(&output::json(&Report {
+        output::answer(&Report {
             profile: self.name.as_str(),
             username: profile.username.as_deref(),
             client_id: &profile.client_id,
             source: winner.ok().map(|winner| winner.to_string()),
             warnings: output::warnings(),
-        }))?)
+        })
     }
 }

@@ -3,7 +3,6 @@
 use crate::args::call::Call;
 use crate::args::{duration, service};
 use crate::process::signals;
-use crate::report::explain::explain;
 use crate::report::fail::{Fail, Result};
 use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Mode, Name, Session, Source};
@@ -71,51 +70,40 @@ impl Token {
             return Err(Fail::usage("CDSE_ACCESS_TOKEN is used as it is and cannot be renewed")
                 .hint("unset CDSE_ACCESS_TOKEN, or leave --force-refresh out"));
         }
-        let tokens = self.tokens(&session, fixed).map_err(|error| explain(&session, error))?;
+        let tokens = self.tokens(&session, fixed).map_err(|error| explain::of(&session, error))?;
         // A fixed token may not say when it ends.
         let end = if fixed { session.manager().status().access_expires_at } else { Some(tokens.access_expires_at()) };
         let expires_in = end.map(time::seconds_until);
         if let (Some(wanted), Some(left)) = (self.min_validity, expires_in)
             && i64::try_from(wanted.as_secs()).is_ok_and(|wanted| left < wanted)
         {
-            let why = if fixed {
-                "a token in CDSE_ACCESS_TOKEN is not renewed"
-            } else {
-                "the service issues none that is valid for longer"
+            let why = match fixed {
+                true => "a token in CDSE_ACCESS_TOKEN is not renewed",
+                false => "the service issues none that is valid for longer",
             };
-            output::warn(&format!(
-                "this token is valid for {left} s, not for the requested {} s: {why}",
-                wanted.as_secs()
-            ));
+            let wanted = wanted.as_secs();
+            output::warn(&format!("this token is valid for {left} s, not for the requested {wanted} s: {why}"));
         }
-        Ok(output::stdout(&line(&session, &tokens, format, end))?)
+        output::stdout(&line(&session, &tokens, format, end))
     }
 
     fn tokens(&self, session: &Session, fixed: bool) -> Result<TokenSet, Error> {
         let wanted = self.min_validity.filter(|_| !fixed).unwrap_or_default();
         // Reads the store. A token that is fresh is printed without anything that could be interrupted.
         explain::say_what_was_mended(session);
-        let may_exchange =
-            self.force_refresh || !wanted.is_zero() || session.manager().as_async().fresh_header().is_none();
-        if !may_exchange {
+        if !self.force_refresh && wanted.is_zero() && session.manager().as_async().fresh_header().is_some() {
             log::info!("the token is fresh");
             return session.manager().tokens(wanted);
         }
         signals::protect(session.manager());
         let _told = progress::show(session.manager());
         let forced = if self.force_refresh { session.manager().force_refresh().map(drop) } else { Ok(()) };
-        let tokens = match forced.and_then(|()| session.manager().tokens(wanted)) {
-            Ok(tokens) => tokens,
-            Err(error) => {
-                // A renewal that takes longer than this caller waits is finished all the same: its answer may be the only one.
-                let _ = session.manager().settle();
-                return Err(error);
-            }
-        };
-        if let Err(error) = session.manager().settle() {
+        let tokens = forced.and_then(|()| session.manager().tokens(wanted));
+        // A renewal that takes longer than this caller waits is finished all the same: its answer may be the only one.
+        if let (Ok(_), Err(error)) = (&tokens, session.manager().settle()) {
             output::warn(&format!("the token is good, but the session could not be stored: {error}"));
         }
-        Ok(tokens)
+        tokens
     }
 }
 

@@ -28,12 +28,14 @@ impl Code {
         if !is_here {
             return Err(Fail::usage("CDSE_IDENTITY_URL does not name a sandbox on this machine").hint(hint));
         }
-        let answer = ask(authority, &self.user)
+        // In the address each byte stands by its number: a name may hold anything.
+        let user: String = self.user.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let answer = get(authority, &format!("sandbox/totp/{user}"), "")
             .map_err(|error| Fail::other(format!("no sandbox answers at {authority}: {error}")).exit_with(5))?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
         let body: serde_json::Value = serde_json::from_str(body.trim()).unwrap_or_default();
         match body["code"].as_str().filter(|_| head.starts_with("HTTP/1.1 200")) {
-            Some(_) if output::is_json() => output::stdout(&output::json(&body))?,
+            Some(_) if output::is_json() => output::answer(&body)?,
             Some(code) => output::stdout(&format!("{code}\n"))?,
             None => return Err(Fail::usage("the sandbox has no such user with a second factor")),
         }
@@ -41,12 +43,11 @@ impl Code {
     }
 }
 
-fn ask(authority: &str, user: &str) -> std::io::Result<String> {
+/// What a sandbox answers. Each header is a line of its own.
+pub(super) fn get(authority: &str, path: &str, headers: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(authority)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    // In the address each byte stands by its number: a name may hold anything.
-    let user: String = user.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    write!(stream, "GET /sandbox/totp/{user} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {authority}\r\n{headers}Connection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

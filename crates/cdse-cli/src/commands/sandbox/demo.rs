@@ -3,8 +3,6 @@
 //! Every step is done by processes of this very program, as a user would start them, with an environment of their own:
 //! nothing that the caller has set reaches them.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::Duration;
@@ -12,6 +10,7 @@ use std::time::Duration;
 use cdse_sandbox::{Action, Config, Counters, Fault, Lifetimes, Rotation, Sandbox};
 use clap::Args;
 
+use super::code::get;
 use super::ending::clear_away;
 use super::service::{start, throw_away_folder};
 use crate::report::fail::{Fail, Result};
@@ -82,13 +81,8 @@ struct Journey {
     kept: bool,
 }
 
-/// What a step may have cost.
-struct Promise {
-    requests: u64,
-    logins: u64,
-    renewals: u64,
-    logouts: u64,
-    open: u64,
+fn not_started(error: &std::io::Error) -> Fail {
+    Fail::other(format!("a process could not be started: {error}"))
 }
 
 impl Journey {
@@ -100,11 +94,7 @@ impl Journey {
             .env("CDSE_PASSWORD", &self.password)
             .output();
         let done = self.succeeded(login)?.is_some();
-        self.report(
-            "log in with a second factor",
-            done,
-            &Promise { requests: 1, logins: 1, renewals: 0, logouts: 0, open: 1 },
-        )
+        self.report("log in with a second factor", done, [1, 1, 0, 0, 0, 1])
     }
 
     fn meet_an_expired_token(&mut self) -> Result<()> {
@@ -112,10 +102,8 @@ impl Journey {
         self.lifetime(USUAL);
         // Long enough for all of them to be there while the one renewal is under way.
         self.sandbox.script(Fault::token(Action::Delay(Duration::from_millis(300))));
-        let children: Vec<Child> = (0..PROCESSES)
-            .map(|_| self.cdse(&["auth", "token"]).spawn())
-            .collect::<std::io::Result<_>>()
-            .map_err(|error| Fail::other(format!("a process could not be started: {error}")))?;
+        let children = (0..PROCESSES).map(|_| self.cdse(&["auth", "token"]).spawn());
+        let children: Vec<Child> = children.collect::<std::io::Result<_>>().map_err(|error| not_started(&error))?;
         let mut tokens = Vec::new();
         for child in children {
             tokens.extend(self.succeeded(child.wait_with_output())?);
@@ -127,7 +115,7 @@ impl Journey {
         self.report(
             &format!("{PROCESSES} processes meet one expired token"),
             served == PROCESSES && tokens.len() == 1 && accepted == 1,
-            &Promise { requests: 1, logins: 0, renewals: 1, logouts: 0, open: 1 },
+            [1, 0, 1, 0, 0, 1],
         )
     }
 
@@ -138,27 +126,19 @@ impl Journey {
         self.sandbox.script(Fault::token(Action::Torn { processed: false, body_bytes: 100 }));
         let token = self.succeeded(self.cdse(&["auth", "token"]).output())?;
         let good = token.is_some_and(|token| self.is_accepted(&token));
-        self.report(
-            "a 503 and a torn answer, then a token",
-            good,
-            &Promise { requests: 3, logins: 0, renewals: 1, logouts: 0, open: 1 },
-        )
+        self.report("a 503 and a torn answer, then a token", good, [3, 0, 1, 0, 0, 1])
     }
 
     fn log_out(&mut self) -> Result<()> {
         let done = self.succeeded(self.cdse(&["auth", "logout"]).output())?.is_some();
-        self.report("log out", done, &Promise { requests: 0, logins: 0, renewals: 0, logouts: 1, open: 0 })
+        self.report("log out", done, [0, 0, 0, 0, 1, 0])
     }
 
     /// A token that ends soon, to have an expired one for the next step.
     fn shorten(&mut self) -> Result<()> {
         self.lifetime(SHORT);
         let done = self.succeeded(self.cdse(&["auth", "refresh"]).output())?.is_some();
-        self.report(
-            &format!("renew at will, for a token of {} s", SHORT.as_secs()),
-            done,
-            &Promise { requests: 1, logins: 0, renewals: 1, logouts: 0, open: 1 },
-        )
+        self.report(&format!("renew at will, for a token of {} s", SHORT.as_secs()), done, [1, 0, 1, 0, 0, 1])
     }
 
     fn lifetime(&self, access: Duration) {
@@ -171,9 +151,7 @@ impl Journey {
         let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_default();
         let end = status["access_expires_at"].as_str().and_then(|end| humantime::parse_rfc3339(end).ok());
         // The report has whole seconds.
-        if let Some(end) = end {
-            time::wait_until(end + Duration::from_millis(550));
-        }
+        end.into_iter().for_each(|end| time::wait_until(end + Duration::from_millis(550)));
         Ok(())
     }
 
@@ -193,7 +171,7 @@ impl Journey {
 
     /// What a process printed; why it failed goes to stderr.
     fn succeeded(&mut self, output: std::io::Result<Output>) -> Result<Option<String>> {
-        let output = output.map_err(|error| Fail::other(format!("a process could not be started: {error}")))?;
+        let output = output.map_err(|error| not_started(&error))?;
         if output.status.success() {
             return Ok(Some(String::from_utf8_lossy(&output.stdout).trim_end().to_owned()));
         }
@@ -206,40 +184,29 @@ impl Journey {
     fn is_accepted(&self, token: &str) -> bool {
         let url = self.sandbox.resource_url();
         let path = url.splitn(4, '/').nth(3).unwrap_or_default();
-        let ask = || {
-            let mut stream = TcpStream::connect(self.sandbox.address())?;
-            let request = format!(
-                "GET /{path} HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
-            );
-            stream.write_all(request.as_bytes())?;
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer)?;
-            Ok::<_, std::io::Error>(answer.starts_with(b"HTTP/1.1 200"))
-        };
-        ask().unwrap_or(false)
+        let answer = get(&self.sandbox.address().to_string(), path, &format!("Authorization: Bearer {token}\r\n"));
+        answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
-    /// What the service counted since the last step, and whether that is what was promised.
-    fn report(&mut self, step: &str, done: bool, promise: &Promise) -> Result<()> {
+    /// What the service counted since the last step, and whether that is what was promised: requests, logins, renewals, reuse,
+    /// logouts, and the sessions that are open.
+    fn report(&mut self, step: &str, done: bool, promise: [u64; 6]) -> Result<()> {
         let now = self.sandbox.counters();
         let before = std::mem::replace(&mut self.before, now.clone());
-        let requests = now.token_requests - before.token_requests;
-        let logins = now.password_grants - before.password_grants;
-        let renewals = now.refreshes_ok - before.refreshes_ok;
-        let reuse = now.reuse_detected - before.reuse_detected;
-        let logouts = now.logouts - before.logouts;
-        let open = now.sessions_open;
-        let kept = done
-            && requests == promise.requests
-            && logins == promise.logins
-            && renewals == promise.renewals
-            && reuse == 0
-            && logouts == promise.logouts
-            && open == promise.open;
+        let counted = [
+            now.token_requests - before.token_requests,
+            now.password_grants - before.password_grants,
+            now.refreshes_ok - before.refreshes_ok,
+            now.reuse_detected - before.reuse_detected,
+            now.logouts - before.logouts,
+            now.sessions_open,
+        ];
+        let kept = done && counted == promise;
         self.kept &= kept;
         let verdict = if kept { "" } else { "  NOT KEPT" };
-        Ok(output::stdout(&format!(
+        let [requests, logins, renewals, reuse, logouts, open] = counted;
+        output::stdout(&format!(
             "{step:<46}{requests:>10}{logins:>8}{renewals:>10}{reuse:>10}{logouts:>9}{open:>6}{verdict}\n"
-        ))?)
+        ))
     }
 }

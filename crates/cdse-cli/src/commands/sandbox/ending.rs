@@ -1,46 +1,28 @@
 //! The signals that end a sandbox: what it leaves in the file system is cleared away first.
 
+use crate::process::signals;
 use crate::report::fail::{Fail, Result};
 
+/// Catches them from now on. What it returns waits for one, and tells its number.
 #[cfg(unix)]
-pub(super) struct Ending(signal_hook::iterator::Signals);
+pub(super) fn catch() -> Result<impl FnOnce() -> i32 + Send> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-#[cfg(unix)]
-impl Ending {
-    pub(super) fn catch() -> Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let heeded =
-            [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !crate::process::signals::is_ignored(*signal));
-        signal_hook::iterator::Signals::new(heeded)
-            .map(Self)
-            .map_err(|error| Fail::other(format!("signals cannot be caught: {error}")))
-    }
-
-    /// The number of the signal that came.
-    pub(super) fn wait(mut self) -> i32 {
-        self.0.forever().next().unwrap_or(0)
-    }
+    let signals = signal_hook::iterator::Signals::new(signals::heeded([SIGHUP, SIGINT, SIGTERM]));
+    let mut signals = signals.map_err(|error| Fail::other(format!("signals cannot be caught: {error}")))?;
+    Ok(move || signals.forever().next().unwrap_or(0))
 }
 
 #[cfg(not(unix))]
-pub(super) struct Ending;
-
-#[cfg(not(unix))]
-impl Ending {
-    pub(super) fn catch() -> Result<Self> {
-        Ok(Self)
-    }
-
-    pub(super) fn wait(self) -> i32 {
-        crate::process::signals::wait_for_the_end()
-    }
+pub(super) fn catch() -> Result<impl FnOnce() -> i32 + Send> {
+    Ok(|| -> i32 { signals::wait_for_the_end() })
 }
 
 /// When a signal comes, the folder is removed and the process ends.
 pub(super) fn clear_away(folder: std::path::PathBuf) -> Result<()> {
-    let ending = Ending::catch()?;
+    let wait = catch()?;
     std::thread::spawn(move || {
-        let signal = ending.wait();
+        let signal = wait();
         let _ = std::fs::remove_dir_all(folder);
         std::process::exit(128 + signal);
     });

@@ -29,9 +29,8 @@ impl Run {
         let mut command = Command::new(program);
         command.args(arguments);
         // What the caller has set would win over what is set here.
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CDSE_") && name != "CDSE_LOG")
-        {
+        let ours = |name: &OsString| name.to_string_lossy().starts_with("CDSE_") && name != "CDSE_LOG";
+        for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
         command.envs(environment(&sandbox, state.path()));

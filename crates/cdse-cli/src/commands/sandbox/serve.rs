@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::ending::Ending;
+use super::ending;
 use super::service::{Behaviour, environment, throw_away_folder};
 use crate::report::fail::{Fail, Result};
 use crate::report::output;
@@ -38,7 +38,7 @@ impl Serve {
         let (sandbox, config) = self.behaviour.start()?;
         let state = throw_away_folder()?;
         // Caught before anybody can know that the service is there.
-        let ending = Ending::catch()?;
+        let wait = ending::catch()?;
         let mut lines = String::new();
         for (name, value) in environment(&sandbox, state.path()) {
             let value = shlex::try_quote(&value).map_err(|error| Fail::other(error.to_string()))?.into_owned();
@@ -61,7 +61,7 @@ impl Serve {
         output::note(&format!(
             "misbehave:       curl -d '{{\"action\": {{\"kind\": \"answer\", \"status\": 503}}}}' {origin}/sandbox/faults"
         ));
-        let signal = ending.wait();
+        let signal = wait();
         drop(sandbox);
         Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(1)))
     }

@@ -1,99 +1,60 @@
 //! `…/account/sessions` and below.
 
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::answer::Answer;
 use super::super::received::Received;
-use super::method::method_not_allowed;
+use super::super::route::Route;
 use crate::config::KeycloakVersion;
-use crate::realm::AccountSession;
+use crate::realm::{AccountSession, Seconds};
 use crate::state::Core;
 
-/// Why the account API does nothing.
-enum Refused {
-    /// The token does not open the account.
-    Token,
-    Method,
-}
-
-pub(super) fn sessions(core: &mut Core, origin: &str, request: &Received) -> Answer {
+/// For those who ask for JSON.
+pub(super) fn answer(core: &mut Core, route: Route<'_>, request: &Received) -> Answer {
     let now = core.seconds();
-    let list_type = match core.realm.version {
-        KeycloakVersion::V26 => "application/json;charset=UTF-8",
-        KeycloakVersion::V21 => "application/json",
-    };
-    answer(core, origin, request, |core, token| match *request.method() {
-        Method::GET => {
-            let sessions = core.realm.account_sessions(now, token).ok_or(Refused::Token)?;
-            Ok(Answer::json(200, &sessions).content_type(list_type))
+    let token = request.bearer().unwrap_or_default();
+    let realm = &mut core.realm;
+    let is_26 = realm.version == KeycloakVersion::V26;
+    let done = match route {
+        Route::Devices => {
+            realm.account_devices_sessions(now, token).map(|sessions| Answer::json(200, &devices(now, &sessions)))
         }
-        Method::DELETE => {
+        Route::Session(id) => realm.account_end_session(now, token, id).map(|()| Answer::empty(204)),
+        _ if request.method() == Method::DELETE => {
             let current = request.query().get("current") == Some("true");
-            core.realm.account_end_sessions(now, token, current).ok_or(Refused::Token)?;
-            Ok(Answer::empty(204))
+            realm.account_end_sessions(now, token, current).map(|()| Answer::empty(204))
         }
-        _ => Err(Refused::Method),
-    })
+        _ => realm.account_sessions(now, token).map(|sessions| {
+            let list = Answer::json(200, &sessions);
+            if is_26 { list.content_type("application/json;charset=UTF-8") } else { list }
+        }),
+    };
+    match done {
+        Some(answer) if is_26 || answer.status == 200 => answer.header("cache-control", "no-cache"),
+        Some(answer) => answer,
+        // The token does not open the account.
+        None => Answer::prose(401, "HTTP 401 Unauthorized"),
+    }
 }
 
 /// The sessions by device; programs have none that is known.
-pub(super) fn devices(core: &mut Core, origin: &str, request: &Received) -> Answer {
-    let now = core.seconds();
-    answer(core, origin, request, |core, token| match *request.method() {
-        Method::GET => {
-            let sessions = core.realm.account_devices_sessions(now, token).ok_or(Refused::Token)?;
-            if sessions.is_empty() {
-                return Ok(Answer::json(200, &json!([])));
-            }
-            let devices = json!([{
-                "os": "Other",
-                "osVersion": "Unknown",
-                "device": "Other",
-                "lastAccess": now,
-                "current": sessions.iter().any(AccountSession::is_current),
-                "sessions": sessions,
-                "mobile": false,
-            }]);
-            Ok(Answer::json(200, &devices))
-        }
-        _ => Err(Refused::Method),
-    })
-}
-
-pub(super) fn session(core: &mut Core, origin: &str, request: &Received, id: &str) -> Answer {
-    let now = core.seconds();
-    answer(core, origin, request, |core, token| match *request.method() {
-        Method::DELETE => {
-            core.realm.account_end_session(now, token, id).ok_or(Refused::Token)?;
-            Ok(Answer::empty(204))
-        }
-        _ => Err(Refused::Method),
-    })
-}
-
-/// What all of the account API shares: it is there only for those who ask for JSON.
-fn answer(
-    core: &mut Core,
-    origin: &str,
-    request: &Received,
-    act: impl FnOnce(&mut Core, &str) -> Result<Answer, Refused>,
-) -> Answer {
-    let version = core.realm.version;
-    if !request.accepts_json() {
-        return not_asked_for_json(version, origin, request);
+fn devices(now: Seconds, sessions: &[AccountSession]) -> Value {
+    if sessions.is_empty() {
+        return json!([]);
     }
-    match act(core, request.bearer().unwrap_or_default()) {
-        Ok(answer) if version == KeycloakVersion::V26 || answer.status == 200 => {
-            answer.header("cache-control", "no-cache")
-        }
-        Ok(answer) => answer,
-        Err(Refused::Token) => Answer::prose(401, "HTTP 401 Unauthorized"),
-        Err(Refused::Method) => method_not_allowed(version, request),
-    }
+    json!([{
+        "os": "Other",
+        "osVersion": "Unknown",
+        "device": "Other",
+        "lastAccess": now,
+        "current": sessions.iter().any(|session| session.current.is_some()),
+        "sessions": sessions,
+        "mobile": false,
+    }])
 }
 
-fn not_asked_for_json(version: KeycloakVersion, origin: &str, request: &Received) -> Answer {
+pub(super) fn not_asked_for_json(version: KeycloakVersion, origin: &str, request: &Received) -> Answer {
     match version {
         KeycloakVersion::V26 => Answer::page(200, "Account Management", "Account Management")
             .content_type("text/html; charset=utf-8")

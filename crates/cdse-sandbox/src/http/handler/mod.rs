@@ -1,36 +1,65 @@
-//! One module per endpoint.
+//! What each endpoint answers.
 
 mod account;
-mod device;
 mod discovery;
-mod logout;
-mod method;
+mod ending;
 pub(crate) mod resource;
-mod revoke;
 mod token;
 mod userinfo;
 
+use hyper::Method;
+
 use super::answer::Answer;
 use super::received::Received;
+use super::refusal;
 use super::route::Route;
+use crate::config::KeycloakVersion;
+use crate::endpoint::Endpoint;
+use crate::realm::Refusal;
 use crate::state::Core;
 
 /// The service's own answer to a request.
 pub(super) fn answer(core: &mut Core, route: Route<'_>, origin: &str, request: &Received) -> Answer {
     let version = core.realm.version;
+    let is_account = route.endpoint() == Endpoint::Account;
     let answer = match route {
-        Route::Token => token::answer(core, request),
-        Route::Logout => logout::answer(core, request),
-        Route::Revoke => revoke::answer(core, request),
-        Route::Userinfo => userinfo::answer(core, request),
-        Route::Sessions => account::sessions(core, origin, request),
-        Route::Session(id) => account::session(core, origin, request, id),
-        Route::Devices => account::devices(core, origin, request),
-        Route::DeviceFlow => device::answer(core, request),
-        Route::Discovery => discovery::answer(core, request),
-        Route::Resource => return resource::answer(core, request),
-        Route::UnknownRealm => Answer::prose(404, "Realm does not exist"),
-        Route::Unknown | Route::Control(_) => Answer::prose(404, "Unable to find matching target resource method"),
+        _ if is_account && !request.accepts_json() => Ok(account::not_asked_for_json(version, origin, request)),
+        _ if !has_method(route, request.method()) => Ok(method_not_allowed(version, request)),
+        Route::Token => Ok(token::answer(core, request)),
+        Route::Logout => ending::logout(core, request),
+        Route::Revoke => ending::revoke(core, request),
+        Route::Userinfo => Ok(userinfo::answer(core, request)),
+        Route::Sessions | Route::Session(_) | Route::Devices => Ok(account::answer(core, route, request)),
+        // No client may use it.
+        Route::DeviceFlow => request.client(&core.realm).and(Err(Refusal::DeviceFlowDisabled)),
+        Route::Discovery => Ok(discovery::answer(core)),
+        Route::Resource => Ok(resource::answer(core, request)),
+        Route::UnknownRealm => Ok(Answer::prose(404, "Realm does not exist")),
+        Route::Unknown | Route::Control(_) => Ok(Answer::prose(404, "Unable to find matching target resource method")),
     };
-    answer.guarded(version)
+    let answer = answer.unwrap_or_else(|refusal| refusal::answer(&refusal, version, request.accepts_json()));
+    if route == Route::Resource { answer } else { answer.guarded(version) }
+}
+
+fn has_method(route: Route<'_>, method: &Method) -> bool {
+    match route {
+        Route::Token | Route::Revoke | Route::DeviceFlow => method == Method::POST,
+        Route::Logout | Route::Userinfo => [Method::GET, Method::POST].contains(method),
+        Route::Discovery | Route::Resource => [Method::GET, Method::HEAD].contains(method),
+        Route::Sessions => [Method::GET, Method::DELETE].contains(method),
+        Route::Session(_) => method == Method::DELETE,
+        Route::Devices => method == Method::GET,
+        Route::UnknownRealm | Route::Unknown | Route::Control(_) => true,
+    }
+}
+
+fn method_not_allowed(version: KeycloakVersion, request: &Received) -> Answer {
+    let method = request.method();
+    let why = match version {
+        KeycloakVersion::V26 => "HTTP 405 Method Not Allowed".to_owned(),
+        KeycloakVersion::V21 => {
+            format!("RESTEASY003650: No resource method found for {method}, return 405 with Allow header")
+        }
+    };
+    Answer::prose(405, &why)
 }

@@ -1,12 +1,10 @@
 //! The protected resource: a product as the download host serves it.
 
-use hyper::Method;
 use hyper::header::WWW_AUTHENTICATE;
 use serde_json::json;
 
 use super::super::answer::Answer;
 use super::super::received::Received;
-use super::method::method_not_allowed;
 use crate::random;
 use crate::realm::BearerRefusal;
 use crate::state::Core;
@@ -17,14 +15,7 @@ pub(crate) const PATH: &str = "/odata/v1/Products(a5ab498a-7b2f-4043-ae2a-f95f45
 /// The beginning of a ZIP archive, which is what products are.
 const CONTENT: &[u8] = b"PK\x03\x04sandbox\n";
 
-pub(in crate::http) fn is_at(path: &str) -> bool {
-    path.strip_prefix("/odata/v1/Products(").is_some_and(|rest| rest.ends_with(")/$value"))
-}
-
 pub(super) fn answer(core: &mut Core, request: &Received) -> Answer {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        return method_not_allowed(core.realm.version, request);
-    }
     let now = core.seconds();
     let refusal = match request.bearer() {
         None => Some(("DAT-ZIP-604", "Token not found")),

@@ -1,14 +1,11 @@
 //! `…/protocol/openid-connect/token`
 
-use hyper::Method;
-
 use super::super::answer::Answer;
 use super::super::received::Received;
 use super::super::refusal;
-use super::method::method_not_allowed;
 use crate::config::KeycloakVersion;
 use crate::endpoint::Grant;
-use crate::realm::{PasswordGrant, Refusal, TokenAnswer};
+use crate::realm::{Object, PasswordGrant, Refusal};
 use crate::state::Core;
 
 /// Fields longer than this are too much for 26.7.3: 100 kB are fine there, 2 MB are not.
@@ -16,9 +13,6 @@ const LONGEST_FIELD: usize = 1024 * 1024;
 
 pub(super) fn answer(core: &mut Core, request: &Received) -> Answer {
     let version = core.realm.version;
-    if request.method() != Method::POST {
-        return method_not_allowed(version, request);
-    }
     match version {
         KeycloakVersion::V21 if request.has_content_type() && !request.is_form() => {
             return Answer::prose(415, "RESTEASY003065: Cannot consume content type");
@@ -53,38 +47,40 @@ fn clear_cookies(answer: Answer, grant: Grant) -> Answer {
     })
 }
 
-fn grant(core: &mut Core, request: &Received) -> Result<(Grant, TokenAnswer), Refusal> {
+fn grant(core: &mut Core, request: &Received) -> Result<(Grant, Object), Refusal> {
     let grant_type = request.form.get("grant_type").ok_or(Refusal::MissingGrantType)?;
     let grant = Grant::from_type(grant_type).ok_or(Refusal::UnsupportedGrantType)?;
     let result = grant_of(core, grant, request);
     let counters = &mut core.record.counters;
-    let (processed, ok) = match grant {
-        Grant::Password => (&mut counters.password_grants, &mut counters.logins_ok),
-        Grant::RefreshToken => (&mut counters.refresh_grants, &mut counters.refreshes_ok),
-        Grant::ClientCredentials => (&mut counters.client_credentials_grants, &mut counters.client_credentials_ok),
-    };
-    *processed += 1;
-    match &result {
-        Ok(_) => *ok += 1,
-        Err(refusal) => {
-            match grant {
-                Grant::Password => counters.login_failures += 1,
-                Grant::RefreshToken => counters.refresh_failures += 1,
-                Grant::ClientCredentials => {}
-            }
-            counters.reuse_detected += u64::from(refusal.is_reuse());
-            counters.totp_reused += u64::from(*refusal == Refusal::UsedCode);
+    let is_ok = u64::from(result.is_ok());
+    match grant {
+        Grant::Password => {
+            counters.password_grants += 1;
+            counters.logins_ok += is_ok;
+            counters.login_failures += 1 - is_ok;
         }
+        Grant::RefreshToken => {
+            counters.refresh_grants += 1;
+            counters.refreshes_ok += is_ok;
+            counters.refresh_failures += 1 - is_ok;
+        }
+        Grant::ClientCredentials => {
+            counters.client_credentials_grants += 1;
+            counters.client_credentials_ok += is_ok;
+        }
+    }
+    if let Err(refusal) = &result {
+        counters.reuse_detected += u64::from(refusal.is_reuse());
+        counters.totp_reused += u64::from(*refusal == Refusal::UsedCode);
     }
     result.map(|tokens| (grant, tokens))
 }
 
-fn grant_of(core: &mut Core, grant: Grant, request: &Received) -> Result<TokenAnswer, Refusal> {
+fn grant_of(core: &mut Core, grant: Grant, request: &Received) -> Result<Object, Refusal> {
     let now = core.seconds();
     let realm = &mut core.realm;
     let form = &request.form;
-    let (id, secret) = request.client_credentials();
-    let client = realm.authenticate_client(id.as_deref(), secret.as_deref())?;
+    let client = request.client(realm)?;
     if form.has_duplicate() {
         return Err(Refusal::DuplicatedParameter);
     }

@@ -1,20 +1,15 @@
 //! `…/protocol/openid-connect/userinfo`
 
-use hyper::Method;
 use hyper::header::WWW_AUTHENTICATE;
 
 use super::super::answer::Answer;
 use super::super::received::Received;
-use super::method::method_not_allowed;
 use crate::config::KeycloakVersion;
 use crate::realm::{BearerRefusal, Realm};
 use crate::state::Core;
 
 pub(super) fn answer(core: &mut Core, request: &Received) -> Answer {
     let version = core.realm.version;
-    if request.method() != Method::GET && request.method() != Method::POST {
-        return method_not_allowed(version, request);
-    }
     let answer = match request.bearer() {
         None => challenge(version, 401, None),
         Some(token) => match core.realm.userinfo(core.seconds(), token) {

@@ -6,12 +6,11 @@ use cdse_credentials::input as check;
 use crate::process::terminal::Terminal;
 use crate::report::fail::Result;
 use crate::report::output;
-use crate::report::text::one_line;
 
 pub(super) fn username(terminal: &Terminal, known: Option<&str>) -> Result<String> {
     loop {
-        let question =
-            known.map_or_else(|| "User name: ".to_owned(), |known| format!("User name [{}]: ", one_line(known)));
+        let question = known
+            .map_or_else(|| "User name: ".to_owned(), |known| format!("User name [{}]: ", output::one_line(known)));
         let answer = terminal.ask(&question)?;
         match (answer.trim(), known) {
             ("", Some(known)) => return Ok(known.to_owned()),
@@ -25,7 +24,7 @@ pub(super) fn username(terminal: &Terminal, known: Option<&str>) -> Result<Strin
 
 pub(super) fn password(terminal: &Terminal, username: &str) -> Result<Secret> {
     loop {
-        let password = terminal.ask_hidden(&format!("Password of {}: ", one_line(username)))?;
+        let password = terminal.ask_hidden(&format!("Password of {}: ", output::one_line(username)))?;
         if !password.expose().is_empty() {
             return Ok(password);
         }

@@ -67,15 +67,6 @@ enum Kept {
     Keyring,
 }
 
-impl From<Kept> for StoreKind {
-    fn from(kept: Kept) -> Self {
-        match kept {
-            Kept::File => Self::File,
-            Kept::Keyring => Self::Keyring,
-        }
-    }
-}
-
 fn parse_name(text: &str) -> Result<String, String> {
     check::check_name(text).map(|()| text.to_owned())
 }
@@ -94,11 +85,11 @@ impl Login {
         let state = call.state()?;
         let name = profile_in_use(&call.selection, &call.environment)?;
         let before = Profile::load(&state, &name)?;
-        let kind = self
-            .store
-            .map(StoreKind::from)
-            .or_else(|| before.as_ref().map(|profile| profile.store))
-            .unwrap_or_default();
+        let kind = match self.store {
+            Some(Kept::File) => StoreKind::File,
+            Some(Kept::Keyring) => StoreKind::Keyring,
+            None => before.as_ref().map(|profile| profile.store).unwrap_or_default(),
+        };
         let somebody = call.terminal().is_some();
         let target = Target { state, name, before, kind, somebody, call, timeout, warned: Cell::default() };
         if self.refresh_token_stdin {
@@ -107,16 +98,17 @@ impl Login {
                 .map_err(|why| Fail::usage(format!("--refresh-token-stdin: standard input {why}")))?;
             let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
             let provider = RefreshTokenAuth::new(token).with_client_id(client);
-            let found = target.look(client, Grant::RefreshToken, provider.subject(), self.force)?;
+            let profile = target.profile(client, Grant::RefreshToken, None, provider.subject());
+            let found = target.look(profile, self.force)?;
             return target.open(provider, self.force, &found);
         }
         if self.client_secret_stdin {
             let Some(client) = self.client_id.clone().or_else(|| call.environment.client_id.clone()) else {
                 return Err(Fail::usage("--client-secret-stdin needs --client-id"));
             };
-            let found = target.look(&client, Grant::ClientCredentials, None, self.force)?;
+            let found = target.look(target.profile(&client, Grant::ClientCredentials, None, None), self.force)?;
             if found.status.refreshable && !self.force {
-                return target.already(&client, Grant::ClientCredentials, None, None, &found);
+                return target.already(&found);
             }
             let provider = ClientCredentialsAuth::new(client, input::stdin("--client-secret-stdin")?);
             return target.open(provider, self.force, &found);
@@ -128,11 +120,11 @@ impl Login {
         let environment = &target.call.environment;
         let client = self.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
         // Bad values are said before anything is asked.
-        let password_command =
-            self.password_command.as_deref().map(|text| SecretCommand::new("--password-command", text));
-        let password_command = password_command.transpose()?.map(|command| command.within(target.timeout));
-        let totp_command = self.totp_command.as_deref().map(|text| SecretCommand::new("--totp-command", text));
-        let totp_command = totp_command.transpose()?;
+        let command =
+            |name, text: &Option<String>| text.as_ref().map(|text| SecretCommand::new(name, text)).transpose();
+        let password_command = command("--password-command", &self.password_command)?;
+        let password_command = password_command.map(|command| command.within(target.timeout));
+        let totp_command = command("--totp-command", &self.totp_command)?;
         let terminal = target.call.terminal();
 
         let given = self.username.clone().or_else(|| environment.username.clone());
@@ -141,10 +133,10 @@ impl Login {
         let same_client = |known: &Profile| self.client_id.as_ref().is_none_or(|client| *client == known.client_id);
         if let (None, Some(known), false) = (&given, known.filter(|known| same_client(known)), self.force) {
             // Nobody is named, and somebody is logged in: that is who is meant.
-            let found = target.look(&known.client_id, known.grant, known.subject.clone(), false)?;
+            let (username, subject) = (known.username.clone(), known.subject.clone());
+            let found = target.look(target.profile(&known.client_id, known.grant, username, subject), false)?;
             if found.status.refreshable {
-                let (username, subject) = (known.username.clone(), known.subject.clone());
-                return target.already(&known.client_id, known.grant, username, subject, &found);
+                return target.already(&found);
             }
         }
         let known = known.and_then(|profile| profile.username.as_deref());
@@ -153,44 +145,40 @@ impl Login {
             (None, Some(terminal), _) => ask::username(terminal, known)?,
             (None, None, Some(known)) => known.to_owned(),
             (None, None, None) => {
-                return Err(Fail::usage(
-                    "no user name, and no terminal to ask on: pass --username, and --password-stdin \
-                                        or --password-command",
-                )
-                .hint("or set CDSE_USERNAME and CDSE_PASSWORD"));
+                let pass = "--username, and --password-stdin or --password-command";
+                return Err(nobody_to_ask("no user name, and", pass, "CDSE_USERNAME and CDSE_PASSWORD"));
             }
         };
-        let subject = Some(username.to_lowercase());
-        let found = target.look(client, Grant::Password, subject.clone(), self.force)?;
+        let (name, subject) = (Some(username.clone()), Some(username.to_lowercase()));
+        let found = target.look(target.profile(client, Grant::Password, name, subject), self.force)?;
         if found.status.refreshable && !self.force {
-            return target.already(client, Grant::Password, Some(username), subject, &found);
+            return target.already(&found);
         }
         // Nobody types a password for a request that cannot be made.
         found.manager.prepare()?;
         // The environment's password and codes are those of its own user.
         let theirs = environment.username.as_ref().is_none_or(|name| name.to_lowercase() == username.to_lowercase());
-        let password = match (&password_command, environment.password.as_ref().filter(|_| theirs), &terminal) {
-            _ if self.password_stdin => input::stdin("--password-stdin")?,
-            (Some(command), _, _) => command.secret()?,
-            (None, Some(password), _) => password.clone(),
-            (None, None, _) if theirs && environment.password_command.is_some() => {
-                environment.password_command.as_ref().map_or_else(|| Ok(Secret::new("")), SecretCommand::secret)?
-            }
-            (None, None, Some(terminal)) => ask::password(terminal, &username)?,
-            (None, None, None) => {
-                return Err(Fail::usage(
-                    "no password, and no terminal to ask on: pass --password-stdin or \
-                                        --password-command",
-                )
-                .hint("or set CDSE_PASSWORD"));
-            }
+        let password = if self.password_stdin {
+            input::stdin("--password-stdin")?
+        } else if let Some(command) = &password_command {
+            command.secret()?
+        } else if let Some(password) = environment.password.as_ref().filter(|_| theirs) {
+            password.clone()
+        } else if let Some(command) = environment.password_command.as_ref().filter(|_| theirs) {
+            command.secret()?
+        } else if let Some(terminal) = &terminal {
+            ask::password(terminal, &username)?
+        } else {
+            let pass = "--password-stdin or --password-command";
+            return Err(nobody_to_ask("no password, and", pass, "CDSE_PASSWORD"));
         };
         let user = || PasswordAuth::new(username.clone(), password.clone()).with_client_id(client);
-        let environment_code = environment.has_one_time_code();
         let (provider, with) = match (self.totp, totp_command) {
             (Some(code), _) => (user().with_code(code), With::Code),
             (None, Some(command)) => (command.as_code_source(user()), With::Code),
-            (None, None) if environment_code && theirs => (environment.with_one_time_code(user())?, With::Code),
+            (None, None) if theirs && environment.has_one_time_code() => {
+                (environment.with_one_time_code(user())?, With::Code)
+            }
             (None, None) => match (found.status.uses_one_time_code, &terminal) {
                 (Some(false), _) | (None, None) => (user(), With::NoCode),
                 (_, Some(terminal)) => match ask::code(terminal)? {
@@ -198,11 +186,9 @@ impl Login {
                     None => (user(), With::NoCode),
                 },
                 (Some(true), None) => {
-                    return Err(Fail::usage(
-                        "this account needs a one-time code, and there is no terminal to ask on: pass --totp or \
-                                            --totp-command",
-                    )
-                    .hint("or set CDSE_TOTP, CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND"));
+                    let lacking = "this account needs a one-time code, and there is";
+                    let set = "CDSE_TOTP, CDSE_TOTP_SECRET or CDSE_TOTP_COMMAND";
+                    return Err(nobody_to_ask(lacking, "--totp or --totp-command", set));
                 }
             },
         };
@@ -210,9 +196,8 @@ impl Login {
             Err(fail) if fail.is(ErrorKind::CredentialsRefused) => fail,
             done => return done,
         };
-        let meant = check::suspicion(&password).map(|what| format!("the password {what}"));
-        let hinted = |refused: Fail| match &meant {
-            Some(meant) => refused.hint_first(meant),
+        let hinted = |refused: Fail| match check::suspicion(&password) {
+            Some(what) => refused.hint_first(&format!("the password {what}")),
             None => refused,
         };
         match with {
@@ -231,6 +216,10 @@ impl Login {
             }
         }
     }
+}
+
+fn nobody_to_ask(lacking: &str, pass: &str, set: &str) -> Fail {
+    Fail::usage(format!("{lacking} no terminal to ask on: pass {pass}")).hint(format!("or set {set}"))
 }
 
 /// Whether a login has a code with it, and whether it was typed a moment ago.

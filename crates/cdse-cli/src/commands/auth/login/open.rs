@@ -2,8 +2,7 @@
 
 use crate::process::signals;
 use crate::report::fail::Result;
-use crate::report::text::one_line;
-use crate::report::{output, progress, time};
+use crate::report::{explain, output, progress, time};
 use cdse_credentials::{Profile, Selection, Source, winner};
 use cdse_files::PrivateFile;
 
@@ -12,6 +11,7 @@ use cdse_auth::{AuthProvider, Error, ErrorKind, Grant, Login as Done, Record, St
 
 use serde::Serialize;
 
+use super::super::status::Store;
 use super::target::Target;
 use super::transfer::{Fate, Other};
 
@@ -20,23 +20,18 @@ use super::transfer::{Fate, Other};
 struct Report<'a> {
     profile: &'a str,
     opened: bool,
-    username: Option<String>,
+    username: Option<&'a str>,
     client_id: &'a str,
-    store: Kept,
+    store: Store,
     access_expires_at: Option<String>,
     session_expires_at: Option<String>,
     login_needed_by: Option<String>,
     warnings: Vec<String>,
 }
 
-#[derive(Serialize, Debug)]
-struct Kept {
-    kind: &'static str,
-    path: Option<String>,
-}
-
 /// What a login finds stored for a slot.
 pub(super) struct Found {
+    profile: Profile,
     pub(super) status: Status,
     /// Of what is stored alone: it cannot log in.
     pub(super) manager: TokenManager,
@@ -46,12 +41,11 @@ pub(super) struct Found {
 
 impl Target<'_> {
     /// What is stored for a slot, brought to where it was asked for. A damaged record is no obstacle: the login sets it aside.
-    pub(super) fn look(&self, client: &str, grant: Grant, subject: Option<String>, force: bool) -> Result<Found> {
-        let wanted = Profile::new(self.realm(), client, grant, None, subject, self.kind);
-        let (manager, store) = self.manager(wanted.pointer(), self.kind)?;
+    pub(super) fn look(&self, profile: Profile, force: bool) -> Result<Found> {
+        let (manager, store) = self.manager(profile.pointer(), self.kind)?;
         let here = read(&*store, &manager)?;
-        let mut found = Found { status: manager.status(), manager: manager.clone(), left: None };
-        let Some(other) = Other::find(self, &wanted)? else { return Ok(found) };
+        let mut found = Found { profile, status: manager.status(), manager: manager.clone(), left: None };
+        let Some(other) = Other::find(self, &found.profile)? else { return Ok(found) };
         match other.fate(here.as_ref(), found.status.refreshable, force) {
             Fate::Stays => {}
             Fate::Forgotten => other.forget(),
@@ -64,52 +58,38 @@ impl Target<'_> {
         Ok(found)
     }
 
-    pub(super) fn already(
-        &self,
-        client: &str,
-        grant: Grant,
-        username: Option<String>,
-        subject: Option<String>,
-        found: &Found,
-    ) -> Result<()> {
-        let who = username.clone().unwrap_or_else(|| {
-            if grant == Grant::ClientCredentials { format!("client {client}") } else { "the given session".to_owned() }
-        });
-        self.point_to(&Profile::new(self.realm(), client, grant, username.clone(), subject, self.kind))?;
-        output::note(&format!("already logged in as {} (profile {})", one_line(&who), self.name));
+    pub(super) fn already(&self, found: &Found) -> Result<()> {
+        self.point_to(&found.profile)?;
+        let Profile { username, client_id, grant, .. } = &found.profile;
+        let who = explain::who(username.as_deref(), *grant, client_id, "the given session");
+        output::note(&format!("already logged in as {who} (profile {})", self.name));
         self.end_left(found)?;
         self.note_other_winner();
-        self.answer(false, username, client, &found.status)
+        self.answer(false, found, &found.status)
     }
 
-    fn answer(&self, opened: bool, username: Option<String>, client: &str, status: &Status) -> Result<()> {
-        if !output::is_json() {
-            return Ok(());
-        }
-        let path = status.store.path.as_ref().map(|path| path.to_string_lossy().into_owned());
-        Ok(output::stdout(&output::json(&Report {
+    fn answer(&self, opened: bool, found: &Found, status: &Status) -> Result<()> {
+        output::answer(&Report {
             profile: self.name.as_str(),
             opened,
-            username,
-            client_id: client,
-            store: Kept { kind: status.store.kind, path },
+            username: found.profile.username.as_deref(),
+            client_id: &found.profile.client_id,
+            store: Store::from(&status.store),
             access_expires_at: status.access_expires_at.and_then(time::rfc3339),
             session_expires_at: status.session_expires_at.and_then(time::rfc3339),
             login_needed_by: status.login_needed_by.and_then(time::rfc3339),
             warnings: output::warnings(),
-        }))?)
+        })
     }
 
     pub(super) fn open(&self, provider: impl AuthProvider + 'static, force: bool, found: &Found) -> Result<()> {
-        let (client, grant) = (provider.client_id().to_owned(), provider.grant());
-        let (username, subject) = (provider.username().map(str::to_owned), provider.subject());
+        let profile = &found.profile;
         let (manager, store) = self.manager(provider, self.kind)?;
         read(&*store, &manager)?;
         Profile::file(&self.state, &self.name).check_replaceable()?;
         signals::protect(&manager);
         let told = progress::show(&manager);
         let unfinished = signals::hold_the_end();
-        let profile = Profile::new(self.realm(), &client, grant, username.clone(), subject.clone(), self.kind);
         let id = || store.load().ok().flatten().and_then(|tokens| tokens.session_id().map(str::to_owned));
         let before = id();
         let mut done = if force { manager.force_login().map(|()| Done::Opened) } else { manager.login() };
@@ -117,7 +97,7 @@ impl Target<'_> {
             // A signal has come: a login that was under way is finished, and found again.
             let _ = manager.settle();
             if manager.status().refreshable {
-                self.point_to(&profile)?;
+                self.point_to(profile)?;
             }
             drop(unfinished);
             signals::wait_for_the_end();
@@ -130,7 +110,7 @@ impl Target<'_> {
             }
         }
         if done? == Done::AlreadyOpen {
-            return self.already(&client, grant, username, subject, found);
+            return self.already(found);
         }
         if let Err(error) = manager.settle() {
             // A session that could not be stored is of no use to the next command: it is given back.
@@ -138,27 +118,24 @@ impl Target<'_> {
             return Err(error.into());
         }
         drop(told);
-        self.point_to(&profile)?;
+        self.point_to(profile)?;
         self.end_left(found)?;
         drop(unfinished);
-        let who = match (&username, grant) {
-            (Some(name), _) => one_line(name),
-            (None, Grant::ClientCredentials) => format!("client {client}"),
-            (None, _) => "the session of the given refresh token".to_owned(),
-        };
+        let unnamed = "the session of the given refresh token";
+        let who = explain::who(profile.username.as_deref(), profile.grant, &profile.client_id, unnamed);
         output::note(&format!("logged in as {who} (profile {})", self.name));
         let status = manager.status();
         output::note(&match &status.store.path {
             Some(path) => {
                 let alone = if PrivateFile::new(path).is_open_to_others() { "" } else { ", readable by you alone" };
-                format!("stored in {}{alone}", one_line(&path.to_string_lossy()))
+                format!("stored in {}{alone}", output::one_line(&path.to_string_lossy()))
             }
             None => format!("stored in {}", self.kind.describe()),
         });
         output::note(&until(&status));
         status.problems.iter().for_each(|problem| output::warn(&problem.to_string()));
         self.note_other_winner();
-        self.answer(true, username, &client, &status)
+        self.answer(true, found, &status)
     }
 
     fn end_left(&self, found: &Found) -> Result<()> {
@@ -174,7 +151,11 @@ impl Target<'_> {
         }
         if let Some(before) = present.filter(|before| !before.is_same_session(profile)) {
             let who = before.username.as_ref().unwrap_or(&before.client_id);
-            output::remark(&format!("profile {} was {} before; that session was not ended", self.name, one_line(who)));
+            output::remark(&format!(
+                "profile {} was {} before; that session was not ended",
+                self.name,
+                output::one_line(who)
+            ));
         }
         Ok(())
     }
@@ -184,8 +165,8 @@ impl Target<'_> {
             Ok(Source::Profile(name)) if name == self.name => {}
             Ok(Source::Profile(_)) => output::remark(&format!("pass --profile {} to use it", self.name)),
             Ok(other) => output::remark(&format!(
-                "{} is set and takes precedence over this login; unset it, or pass --profile {}",
-                other, self.name
+                "{other} is set and takes precedence over this login; unset it, or pass --profile {}",
+                self.name
             )),
             Err(_) => {}
         }

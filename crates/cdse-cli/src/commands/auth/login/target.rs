@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cdse_auth::blocking::TokenManager;
-use cdse_auth::{AuthProvider, TokenStore};
+use cdse_auth::{AuthProvider, Grant, TokenStore};
 use cdse_credentials::{Name, Profile, StateFolder, StoreKind, for_login};
 
 use crate::args::call::Call;
@@ -27,8 +27,15 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
-    pub(super) fn realm(&self) -> &str {
-        self.call.environment.realm()
+    /// A profile of a session here.
+    pub(super) fn profile(
+        &self,
+        client: &str,
+        grant: Grant,
+        username: Option<String>,
+        subject: Option<String>,
+    ) -> Profile {
+        Profile::new(self.call.environment.realm(), client, grant, username, subject, self.kind)
     }
 
     pub(super) fn manager(

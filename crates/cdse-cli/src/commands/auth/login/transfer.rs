@@ -12,7 +12,6 @@ use cdse_auth::{Error, ErrorKind, Record, Slot, TokenStore, Version};
 use super::target::Target;
 use crate::process::signals;
 use crate::report::fail::Result;
-use crate::report::text::one_line;
 use crate::report::{output, time};
 
 /// How long a move waits for an exchange of another process, unless the caller has said.
@@ -121,7 +120,7 @@ impl Other {
             let profile = Profile::load(&target.state, name)?.filter(|profile| profile.store == self.kind);
             profile.map_or(Ok(()), |profile| profile.stored_in(target.kind).save(&target.state, name))?;
             if *name != target.name {
-                output::note(&format!("the profile {} follows it", one_line(name.as_str())));
+                output::note(&format!("the profile {} follows it", output::one_line(name.as_str())));
             }
         }
         Ok(())
@@ -163,13 +162,11 @@ fn both_guards(
 
 fn guard(records: &dyn RecordStore, slot: &Slot, begun: Instant, patience: Duration) -> Result<Box<dyn Guard>, Error> {
     loop {
-        if let Some(guard) = records.try_guard(slot)? {
-            return Ok(guard);
+        match records.try_guard(slot)? {
+            Some(guard) => return Ok(guard),
+            None if begun.elapsed() >= patience => break,
+            None => std::thread::park_timeout(PAUSE),
         }
-        if begun.elapsed() >= patience {
-            break;
-        }
-        std::thread::park_timeout(PAUSE);
     }
     let holder = records.guard_holder(slot).map_or_else(String::new, |holder| format!(" ({holder})"));
     let why = format!("another process{holder} holds the session's lock; try again when it is done");
