@@ -11,5 +11,5 @@ fn e3_without_any_the_error_says_which_feature_is_missing() {
         .unwrap();
     let error = blocking::TokenManager::from(manager).authorization_header().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
-    assert!(error.message().contains("feature `ring` of cdse-auth"), "{error}");
+    assert!(error.to_string().contains("feature `ring` of cdse-auth"), "{error}");
 }
