@@ -1,0 +1,87 @@
+"""The embedded identity service, and what several tests do."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+USER = "user@example.com"
+MFA = "mfa@example.com"
+PASSWORD = "s3cret!"
+TOTP_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+
+
+class Sandbox:
+    """A running ``cdse sandbox serve``."""
+
+    def __init__(self, program: str, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [program, "sandbox", "serve", "--rotation", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.environment: dict[str, str] = {}
+        for line in self.process.stdout:
+            name, value = re.fullmatch(r"export (\w+)=(.*)\n", line).groups()  # type: ignore[union-attr]
+            self.environment[name] = value.strip("'")
+            if name == "CDSE_STATE_DIR":
+                break
+        self.realm_url = self.environment["CDSE_IDENTITY_URL"]
+        self.token_url = f"{self.realm_url}/protocol/openid-connect/token"
+        self.address = self.realm_url.removesuffix("/auth/realms/CDSE")
+
+    def ask(self, path: str, body: Any = None, method: str | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.address}/sandbox/{path}", data=data, method=method)
+        with urllib.request.urlopen(request) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    @property
+    def counters(self) -> dict[str, int]:
+        return self.ask("counters")
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        return self.ask("requests")
+
+    def misbehave(self, action: dict[str, Any], **more: Any) -> None:
+        self.ask("faults", {"action": action, **more})
+
+    def accepts(self, header: str) -> bool:
+        """Whether the service takes the token."""
+        url = f"{self.address}"
+        return httpx.get(url, headers={"Authorization": header}).status_code == 200
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def together(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """What ``count`` threads that begin at once return."""
+    results: list[Any] = [None] * count
+    barrier = threading.Barrier(count)
+
+    def run(nth: int) -> None:
+        barrier.wait()
+        results[nth] = work(nth)
+
+    threads = [threading.Thread(target=run, args=(nth,)) for nth in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
