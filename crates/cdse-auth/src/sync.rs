@@ -7,7 +7,7 @@ mod modelled;
 mod system;
 
 pub(crate) use std::sync::atomic::Ordering;
-pub(crate) use std::sync::{Arc, PoisonError};
+pub(crate) use std::sync::{Arc, OnceLock, PoisonError};
 
 #[cfg(cdse_model)]
 pub use modelled::is_releasing;

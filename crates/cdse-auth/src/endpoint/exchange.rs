@@ -31,6 +31,8 @@ pub(crate) const FAREWELL: Millis = 5_000;
 pub(crate) struct Service {
     pub(super) endpoints: Endpoints,
     sender: Arc<dyn HttpSend>,
+    /// Of the library's own client, if that is the sender.
+    own: Option<TransportConfig>,
     timeout: Millis,
     clock: Clock,
 }
@@ -44,8 +46,19 @@ impl Service {
         clock: Clock,
     ) -> Self {
         let timeout = transport.timeout();
+        let own = sender.is_none().then_some(transport.clone());
         let sender = sender.unwrap_or_else(|| Arc::new(OwnClient::new(endpoints.token.clone(), transport)));
-        Self { endpoints, sender, timeout, clock }
+        Self { endpoints, sender, own, timeout, clock }
+    }
+
+    /// The same, with a client of the library's own that is made anew.
+    pub(crate) fn anew(&self) -> Self {
+        let (endpoints, own, clock) = (self.endpoints.clone(), self.own.clone(), self.clock.clone());
+        let sender: Arc<dyn HttpSend> = match &own {
+            Some(config) => Arc::new(OwnClient::new(endpoints.token.clone(), config.clone())),
+            None => Arc::clone(&self.sender),
+        };
+        Self { endpoints, sender, own, timeout: self.timeout, clock }
     }
 
     /// One POST to the token endpoint, classified once. Nothing is repeated here.

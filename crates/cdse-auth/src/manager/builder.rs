@@ -17,13 +17,13 @@ use crate::random::Random;
 use crate::record::{Grant, Record, Slot};
 use crate::secret::Fingerprint;
 use crate::store::{MemoryTokenStore, TokenStore};
-use crate::sync::{Arc, Condvar, Mutex};
+use crate::sync::{Arc, Condvar, Mutex, OnceLock};
 use crate::token::TokenSet;
 
 /// Settings of a [`TokenManager`].
 #[derive(Debug)]
 pub struct TokenManagerBuilder {
-    provider: Box<dyn AuthProvider>,
+    provider: Arc<dyn AuthProvider>,
     endpoints: Result<Endpoints>,
     transport: TransportConfig,
     sender: Option<Arc<dyn HttpSend>>,
@@ -117,7 +117,10 @@ impl TokenManagerBuilder {
         };
         let fixed = fixed_token(self.provider.as_ref(), &slot, &self.clock, &self.random)?;
         let store = if fixed.is_some() { Arc::new(MemoryTokenStore::new()) } else { self.store };
+        let process = std::process::id();
         let core = Arc::new(Core {
+            process,
+            child: OnceLock::new(),
             store: Store::new(store, &self.random),
             service: Service::new(endpoints, self.transport, self.sender, self.clock.clone()),
             given: given(self.provider.as_ref())?,
@@ -134,7 +137,7 @@ impl TokenManagerBuilder {
             shared: Mutex::new(Shared::default()),
             changed: Arc::new(Condvar::new()),
             section: Mutex::new(()),
-            me: format!("{}@{}", std::process::id(), cdse_files::host_name()),
+            me: Core::name(process),
         });
         if let Some(record) = fixed {
             let _ = core.store.records().commit(&core.slot, None, &record)?;
@@ -162,7 +165,12 @@ fn given(provider: &dyn AuthProvider) -> Result<Option<Fingerprint>> {
 const ENDLESS: Millis = 100 * 365 * 24 * 3600 * 1000;
 
 /// The record of a fixed access token.
-fn fixed_token(provider: &dyn AuthProvider, slot: &Slot, clock: &Clock, random: &Random) -> Result<Option<Record>> {
+pub(super) fn fixed_token(
+    provider: &dyn AuthProvider,
+    slot: &Slot,
+    clock: &Clock,
+    random: &Random,
+) -> Result<Option<Record>> {
     if provider.grant() != Grant::AccessToken {
         return Ok(None);
     }
@@ -186,7 +194,7 @@ impl TokenManager {
     /// A manager with other settings.
     pub fn builder(provider: impl AuthProvider + 'static) -> TokenManagerBuilder {
         TokenManagerBuilder {
-            provider: Box::new(provider),
+            provider: Arc::new(provider),
             endpoints: Endpoints::of_realm(DEFAULT_REALM_URL),
             transport: TransportConfig::default(),
             sender: None,

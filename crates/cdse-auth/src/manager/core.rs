@@ -12,12 +12,16 @@ use crate::provider::{Ability, AuthProvider, CodeSource, GIVEN_LIFE, GrantData};
 use crate::random::Random;
 use crate::record::{Record, Slot, UsedCode};
 use crate::secret::{Fingerprint, Secret};
-use crate::store::{Commit, Holder, RecordStore, SimpleStore, TokenStore};
-use crate::sync::{Arc, Condvar, Mutex, lock};
+use crate::store::{Commit, Holder, MemoryTokenStore, RecordStore, SimpleStore, TokenStore};
+use crate::sync::{Arc, Condvar, Mutex, OnceLock, lock};
 use crate::token::moment;
 
 pub(super) struct Core {
-    pub(super) provider: Box<dyn AuthProvider>,
+    /// The process that it belongs to.
+    pub(super) process: u32,
+    /// That of a process which this one has forked, in that process.
+    pub(super) child: OnceLock<Arc<Self>>,
+    pub(super) provider: Arc<dyn AuthProvider>,
     /// The refresh token that the provider was given.
     pub(super) given: Option<Fingerprint>,
     pub(super) service: Service,
@@ -51,6 +55,18 @@ impl Store {
     pub(super) fn new(tokens: Arc<dyn TokenStore>, random: &Random) -> Self {
         let simple = tokens.records().is_none().then(|| SimpleStore::new(Arc::clone(&tokens), random.clone()));
         Self { tokens, simple }
+    }
+
+    /// For a forked process: what only its parent knows is left to it.
+    pub(super) fn anew(&self, random: &Random) -> Self {
+        let tokens = Arc::clone(&self.tokens);
+        if self.simple.is_some() {
+            return Self { simple: Some(SimpleStore::in_forked_process(Arc::clone(&tokens), random.clone())), tokens };
+        }
+        if self.records().description().shared {
+            return Self { tokens, simple: None };
+        }
+        Self::new(Arc::new(MemoryTokenStore::new()), random)
     }
 
     pub(super) fn records(&self) -> &dyn RecordStore {

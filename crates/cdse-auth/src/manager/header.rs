@@ -12,17 +12,20 @@ use http::HeaderValue;
 
 use crate::clock::{Clock, Millis};
 use crate::plan::View;
-use crate::sync::{AtomicBool, Ordering, TryLock, rest, thread_number};
+use crate::sync::{AtomicU8, Ordering, TryLock, rest, thread_number};
 use crate::token::TokenSet;
 
 /// A model checker finds with two what there is to find.
 const COPIES: usize = if cfg!(cdse_model) { 2 } else { 8 };
 
+const NONE: u8 = 2;
+
 /// The published header. A new one is laid beside the old one in every copy, then one store makes all threads take it, then
 /// the old one is removed: nobody who was told of a new one, or of none, gets the old one any more.
 #[derive(Default)]
 pub(super) struct HeaderCell {
-    takes_second: AtomicBool,
+    /// The first of each copy (0), the second (1), or none any more ([`NONE`]).
+    taken: AtomicU8,
     copies: [Copied; COPIES],
 }
 
@@ -49,8 +52,8 @@ impl HeaderCell {
         for next in 0..COPIES {
             if let Some(held) = self.copies[(own + next) % COPIES].0.try_lock() {
                 // While it is held, the one that is to be taken is not removed.
-                match &held[usize::from(self.takes_second.load(Ordering::Acquire))] {
-                    Some(ready) if ready.is_fresh(wall, mono) => return fresh(ready.header.clone()),
+                match held.get(usize::from(self.taken.load(Ordering::Acquire))) {
+                    Some(Some(ready)) if ready.is_fresh(wall, mono) => return fresh(ready.header.clone()),
                     _ => break,
                 }
             }
@@ -77,12 +80,17 @@ impl HeaderCell {
         self.publish(|| None);
     }
 
+    /// From now on it has no header, also where a copy is locked for ever.
+    pub(super) fn give_up(&self) {
+        self.taken.store(NONE, Ordering::Release);
+    }
+
     fn publish(&self, ready: impl Fn() -> Option<Ready>) {
-        let second = !self.takes_second.load(Ordering::Relaxed);
+        let second = self.taken.load(Ordering::Relaxed) == 0;
         for copied in &self.copies {
             copied.put(second, ready());
         }
-        self.takes_second.store(second, Ordering::Release);
+        self.taken.store(second.into(), Ordering::Release);
         for copied in &self.copies {
             copied.put(!second, None);
         }

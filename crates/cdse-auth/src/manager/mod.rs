@@ -8,6 +8,7 @@ mod core;
 mod exchange;
 mod explain;
 mod flight;
+mod fork;
 mod header;
 mod keep_alive;
 mod logout;
@@ -42,6 +43,8 @@ use crate::token::TokenSet;
 /// session back at logout. Clones are handles of the same session.
 ///
 /// * Thread-safe, and free of any runtime: its futures may be polled anywhere. Renewals run on a thread of its own.
+/// * Fork-safe: a forked process begins anew with the same settings. It shares a session that is stored for several processes;
+///   one that only its parent knows stays its parent's, whose refresh token it never sends. It keeps no session alive.
 /// * Cancel-safe: dropping any of its futures loses nothing; a renewal that has begun goes on and is saved.
 /// * Dropping the last handle ends nothing: a session that only this process knows is ended by
 ///   [`shutdown`](Self::shutdown) or [`logout`](Self::logout).
@@ -75,12 +78,20 @@ struct Handle(Arc<Core>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        let mut shared = self.0.shared();
-        (shared.abandoned, shared.changed) = (true, true);
+        if let Some(core) = self.0.begun_here() {
+            let mut shared = core.shared();
+            (shared.abandoned, shared.changed) = (true, true);
+        }
     }
 }
 
 impl TokenManager {
+    /// What this process works with. The header is looked for in `core` itself, because asking which process this is costs more
+    /// than it does.
+    fn core(&self) -> &Arc<Core> {
+        self.core.here()
+    }
+
     /// A valid `Authorization` header value, marked sensitive.
     ///
     /// While the token is fresh this costs some 10 ns: no wait, no I/O, no allocation. A token that is due is served at
@@ -94,13 +105,13 @@ impl TokenManager {
         if let Some(header) = self.fresh_header() {
             return Ok(header);
         }
-        Box::pin(self.core.obtain(Want::Fresh, None)).await
+        Box::pin(self.core().obtain(Want::Fresh, None)).await
     }
 
     /// The header if the token is fresh, else whatever `stale` gives.
     #[inline(always)]
     pub(crate) fn fresh_header_or(&self, stale: impl FnOnce() -> Result<HeaderValue>) -> Result<HeaderValue> {
-        self.core.header.get(&self.core.clock, Ok, stale)
+        self.core.header.get(&self.core.clock, Ok, || self.core.fresh_in_fork().map_or_else(stale, Ok))
     }
 
     /// The header if the token is fresh: what [`authorization_header`](Self::authorization_header) tries first.
@@ -110,7 +121,7 @@ impl TokenManager {
     #[inline(always)]
     #[must_use]
     pub fn fresh_header(&self) -> Option<HeaderValue> {
-        self.core.header.get(&self.core.clock, Some, || None)
+        self.core.header.get(&self.core.clock, Some, || self.core.fresh_in_fork())
     }
 
     /// A header whose token is valid for at least `min_validity` from now.
@@ -123,7 +134,7 @@ impl TokenManager {
     /// When the token is valid for less and its renewal fails: [`Error`] says what to do, and `is_transient()` whether
     /// waiting helps. [`ErrorKind::ReauthRequired`] when nothing here can renew it or log in.
     pub async fn header_for(&self, min_validity: Duration) -> Result<HeaderValue> {
-        Box::pin(self.core.obtain(Want::Validity(span(min_validity)), None)).await
+        Box::pin(self.core().obtain(Want::Validity(span(min_validity)), None)).await
     }
 
     /// The tokens behind the header, valid for at least `min_validity`.
@@ -135,7 +146,7 @@ impl TokenManager {
     /// meanwhile.
     pub async fn tokens(&self, min_validity: Duration) -> Result<TokenSet> {
         let want = if min_validity.is_zero() { Want::Fresh } else { Want::Validity(span(min_validity)) };
-        let record = Box::pin(self.core.reach(want, None)).await?;
+        let record = Box::pin(self.core().reach(want, None)).await?;
         record.tokens.clone().ok_or_else(logged_out)
     }
 
@@ -146,8 +157,8 @@ impl TokenManager {
     /// When the renewal fails: [`Error`] says what to do, and `is_transient()` whether waiting helps. A token that is still
     /// valid stays in use.
     pub async fn force_refresh(&self) -> Result<HeaderValue> {
-        let want = Want::Renewal { since: self.core.clock.now().wall, not: None, after: None };
-        Box::pin(self.core.obtain(want, None)).await
+        let want = Want::Renewal { since: self.core().clock.now().wall, not: None, after: None };
+        Box::pin(self.core().obtain(want, None)).await
     }
 
     /// After a service refused a request with 401: another token than the one in `refused`, the header that was sent.
@@ -162,7 +173,7 @@ impl TokenManager {
         let text = refused.to_str().unwrap_or_default();
         let parts = text.split_at_checked("Bearer ".len()).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer "));
         let token = parts.map_or(text, |(_, token)| token);
-        Box::pin(self.core.obtain(Want::Not(Fingerprint::of(token)), None)).await
+        Box::pin(self.core().obtain(Want::Not(Fingerprint::of(token)), None)).await
     }
 
     /// Logs in, unless the store has a live session.
@@ -172,9 +183,9 @@ impl TokenManager {
     /// When the login fails; what was stored before is then still there. [`ErrorKind::Configuration`] for a fixed access
     /// token, which cannot log in.
     pub async fn login(&self) -> Result<Login> {
-        let before = self.core.shared().last_login;
-        self.log_in(Want::Session { since: self.core.clock.now().wall }).await?;
-        Ok(if self.core.shared().last_login > before { Login::Opened } else { Login::AlreadyOpen })
+        let before = self.core().shared().last_login;
+        self.log_in(Want::Session { since: self.core().clock.now().wall }).await?;
+        Ok(if self.core().shared().last_login > before { Login::Opened } else { Login::AlreadyOpen })
     }
 
     /// Logs in even if the store has a live session, and then ends that one.
@@ -184,16 +195,16 @@ impl TokenManager {
     /// When the login fails; the stored session then stays open. [`ErrorKind::Configuration`] for a fixed access token, which
     /// cannot log in.
     pub async fn force_login(&self) -> Result<()> {
-        self.log_in(Want::NewSession { since: self.core.clock.now().wall }).await
+        self.log_in(Want::NewSession { since: self.core().clock.now().wall }).await
     }
 
     async fn log_in(&self, want: Want) -> Result<()> {
-        if self.core.slot.grant == Grant::AccessToken {
+        if self.core().slot.grant == Grant::AccessToken {
             let why = "a fixed access token is used as it is, and cannot log in";
             return Err(Error::new(ErrorKind::Configuration, why));
         }
-        self.core.be_open();
-        Box::pin(self.core.reach(want, None)).await.map(drop)
+        self.core().be_open();
+        Box::pin(self.core().reach(want, None)).await.map(drop)
     }
 
     /// Ends the session at the identity service and removes it from the store. A running renewal, of this process or another,
@@ -227,9 +238,9 @@ impl TokenManager {
     /// could not be saved.
     pub async fn shutdown(&self) -> Result<()> {
         let settled = self.settle().await;
-        let unknown = self.core.shared().unsaved.as_ref().is_some_and(|unsaved| unsaved.opened_here);
-        let private = logout::is_private(&self.core) || unknown;
-        if private && self.core.slot.grant != Grant::AccessToken {
+        let unknown = self.core().shared().unsaved.as_ref().is_some_and(|unsaved| unsaved.opened_here);
+        let private = logout::is_private(self.core()) || unknown;
+        if private && self.core().slot.grant != Grant::AccessToken {
             self.on_own_thread(logout::logout_what_is_seen).await?;
         }
         settled
@@ -243,19 +254,19 @@ impl TokenManager {
     /// When the token of the last renewal could not be saved: it is lost with this process.
     pub async fn settle(&self) -> Result<()> {
         {
-            let mut shared = self.core.shared();
+            let mut shared = self.core().shared();
             (shared.closing, shared.changed) = (true, true);
-            self.core.header.clear();
+            self.core().header.clear();
         }
         let at_rest = |shared: &Shared| shared.flight.as_ref().is_none_or(|flight| flight.asking);
-        Changed::new(&self.core, at_rest).await;
+        Changed::new(self.core(), at_rest).await;
         self.on_own_thread(exchange::save_what_is_unsaved).await
     }
 
     /// Runs `action` while no exchange is running here: for stopping the process (Ctrl-Z), which must not happen between
     /// sending a one-time token and saving its successor. Blocks for as long as an exchange takes.
     pub fn between_exchanges<T>(&self, action: impl FnOnce() -> T) -> T {
-        let _section = lock(&self.core.section);
+        let _section = lock(&self.core().section);
         action()
     }
 
@@ -267,19 +278,19 @@ impl TokenManager {
     /// [`ErrorKind::Transport`] for a configured proxy or certificate authorities that cannot be used;
     /// [`ErrorKind::Configuration`] where there are no authorities at all.
     pub fn prepare(&self) -> Result<()> {
-        self.core.service.prepare()
+        self.core().service.prepare()
     }
 
     /// A snapshot without secrets. Reads the store.
     #[must_use]
     pub fn status(&self) -> Status {
-        status::status(&self.core)
+        status::status(self.core())
     }
 
     /// What this manager waits for, if it waits, for progress messages. Returns at once and does not read the store.
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
-        self.core.shared().waiting.clone()
+        self.core().shared().waiting.clone()
     }
 
     /// Waits until the record is no longer the one of `generation` (see [`Status::generation`]), or the manager is shut down.
@@ -288,7 +299,7 @@ impl TokenManager {
         let other = move |shared: &Shared| {
             shared.closing || shared.seen.as_ref().map_or(0, |seen| seen.record.generation) != generation
         };
-        Changed::new(&self.core, other).await;
+        Changed::new(self.core(), other).await;
         self.status()
     }
 
@@ -303,7 +314,7 @@ impl TokenManager {
         &self,
         work: impl FnOnce(&Core) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let core = Arc::clone(&self.core);
+        let core = Arc::clone(self.core());
         let result: Arc<Mutex<Option<Result<T>>>> = Arc::default();
         let theirs = Arc::clone(&result);
         let work = Arc::new(Mutex::new(Some(work)));
@@ -320,9 +331,9 @@ impl TokenManager {
         if started.is_err()
             && let Some(work) = lock(&mine).take()
         {
-            return work(&self.core);
+            return work(self.core());
         }
-        Changed::new(&self.core, |_: &Shared| lock(&result).is_some()).await;
+        Changed::new(self.core(), |_: &Shared| lock(&result).is_some()).await;
         let done = lock(&result).take();
         done.unwrap_or_else(|| Err(logged_out()))
     }

@@ -7,7 +7,7 @@ use std::sync::{LockResult, PoisonError};
 use std::time::Duration;
 
 pub(crate) use shuttle::future::block_on;
-pub(crate) use shuttle::sync::atomic::AtomicBool;
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8};
 use shuttle::thread::yield_now;
 
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 pub(crate) use pollster::block_on;
-pub(crate) use std::sync::atomic::AtomicBool;
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8};
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use try_lock::TryLock;
 
