@@ -9,6 +9,10 @@ use std::process::ExitCode;
 const CHOSEN: &[&str] = &[
     // The header that every HTTP library takes.
     "http::header::value::HeaderValue",
+    // Requests and answers, as every HTTP client has them or can make them.
+    "bytes::bytes::Bytes",
+    "http::request::Request",
+    "http::response::Response",
     // What is wrong with a file.
     "cdse_files::error::Error",
     // Records and tokens are written by stores of others.
