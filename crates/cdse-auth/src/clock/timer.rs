@@ -9,7 +9,6 @@ use crate::sync::{Arc, Condvar, Mutex, lock, spawn, wait_for};
 /// One thread that wakes waiting callers at their deadlines; it exists only while somebody waits.
 ///
 /// Each manager has one of its own. A process that was forked has none of its threads, and begins with a new manager.
-#[derive(Default)]
 pub(crate) struct Timer {
     state: Mutex<TimerState>,
     changed: Condvar,
@@ -21,6 +20,12 @@ struct TimerState {
     due: BTreeMap<(Millis, u64), Waker>,
     asked: u64,
     running: bool,
+}
+
+impl Default for Timer {
+    fn default() -> Self {
+        Self { state: Mutex::new(TimerState::default()), changed: Condvar::new() }
+    }
 }
 
 impl Timer {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method};
 use url::Url;
+#[cfg(not(cdse_model))]
 use zeroize::Zeroizing;
 
 use super::address::Endpoints;

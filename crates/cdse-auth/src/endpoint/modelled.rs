@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use crate::error::{Error, ErrorKind};
@@ -31,10 +30,7 @@ pub(super) fn answer(url: &Url, form: &GrantData) -> Result<Answer, Failure> {
     let form: Vec<_> = form.iter().map(|(name, value)| (name.as_ref(), value.expose())).collect();
     let service = SERVICE.with_borrow(Clone::clone);
     match service.and_then(|service| service.answer(endpoint, &form)) {
-        Some((status, body)) => {
-            let body = Zeroizing::new(body.into_bytes());
-            Ok(Answer { status, retry_after: None, body, whole: true })
-        }
+        Some((status, body)) => Ok(Answer { status, retry_after: None, body: body.as_bytes().into(), whole: true }),
         None => Err(Failure::new(Class::Lost, Error::new(ErrorKind::Network, "the answer is lost"))),
     }
 }
