@@ -40,11 +40,12 @@ class Face:
 
     def _admits(self, scheme: str, host: str | None, port: int | None) -> bool:
         """Return whether a request to this address may carry a token."""
-        host = (host or "").lower()
-        default = _PORTS.get(scheme)
-        is_named = bool(self._hosts & ({(host, None), (host, port)} if port in (None, default) else {(host, port)}))
+        host, default = (host or "").lower(), _PORTS.get(scheme)
+        is_default = port in (None, default)
+        names = {(host, None), (host, default)} if is_default else {(host, port)}
+        is_named = not names.isdisjoint(self._hosts)
         if scheme == "https":
-            return is_named or (port in (None, default) and f".{host}".endswith(f".{_DOMAIN}"))
+            return is_named or (is_default and f".{host}".endswith(f".{_DOMAIN}"))
         return scheme == "http" and is_named and _is_loopback(host)
 
     def _header(self, refused: str | None) -> str | None:
@@ -75,10 +76,15 @@ def _is_final(error: AuthError) -> bool:
 
 
 def _host(name: str) -> tuple[str, int | None]:
-    parts = urlsplit(f"//{name}")
-    if not parts.hostname or parts.netloc != name or "@" in name:
-        raise ValueError(f"{name!r} is not a host; name one as in 'proxy.example.org' or '127.0.0.1:8080'")
-    return parts.hostname, parts.port
+    error = ValueError(f"{name!r} is not a host; name one as in 'proxy.example.org' or '127.0.0.1:8080'")
+    try:
+        parts = urlsplit(f"//{name}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise error from None
+    if not host or parts.netloc != name or "@" in name:
+        raise error
+    return host, port
 
 
 def _is_loopback(host: str) -> bool:
