@@ -27,11 +27,11 @@ class CdseAuth(Face):
             return await handler(request)
         request.headers[AUTHORIZATION] = header
         response = await handler(request)
-        # The body of a generator is gone.
-        if response.status != HTTPStatus.UNAUTHORIZED or getattr(request.body, "consumed", False):
+        if response.status != HTTPStatus.UNAUTHORIZED:
             return response
         other = await self._header_async(header)
-        if other is None:
+        # The body of a generator is gone once it is sent.
+        if other is None or getattr(request.body, "consumed", False):
             return response
         response.release()
         request.headers[AUTHORIZATION] = other

@@ -21,9 +21,10 @@ class CdseAuth(Face, httpx.Auth):
             _put(request, self._header(None))
         response = yield request
         # A redirect has left the token behind if it leads to another host: that may be one of CDSE, too.
-        while self._may_repeat(response):
+        while self._is_refusal(response):
             refused = response.request.headers.get("Authorization")
-            if not _put(response.request, self._header(refused)):
+            header = self._header(refused)
+            if not _put(response.request, header) or not _is_whole(response.request):
                 return
             response = yield response.request
             if refused is not None:
@@ -34,9 +35,10 @@ class CdseAuth(Face, httpx.Auth):
         if self._admits_request(request):
             _put(request, await self._header_async(None))
         response = yield request
-        while self._may_repeat(response):
+        while self._is_refusal(response):
             refused = response.request.headers.get("Authorization")
-            if not _put(response.request, await self._header_async(refused)):
+            header = await self._header_async(refused)
+            if not _put(response.request, header) or not _is_whole(response.request):
                 return
             response = yield response.request
             if refused is not None:
@@ -45,10 +47,13 @@ class CdseAuth(Face, httpx.Auth):
     def _admits_request(self, request: httpx.Request) -> bool:
         return self._admits(request.url.scheme, request.url.host, request.url.port)
 
-    def _may_repeat(self, response: httpx.Response) -> bool:
-        # The body of a generator or a file is gone.
-        is_whole = isinstance(response.request.stream, httpx.ByteStream)
-        return response.status_code == HTTPStatus.UNAUTHORIZED and is_whole and self._admits_request(response.request)
+    def _is_refusal(self, response: httpx.Response) -> bool:
+        return response.status_code == HTTPStatus.UNAUTHORIZED and self._admits_request(response.request)
+
+
+def _is_whole(request: httpx.Request) -> bool:
+    # The body of a generator or a file is gone once it is sent.
+    return isinstance(request.stream, httpx.ByteStream)
 
 
 def _put(request: httpx.Request, header: str | None) -> bool:

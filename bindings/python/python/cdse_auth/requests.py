@@ -38,7 +38,7 @@ class CdseAuth(Face, AuthBase):
                 break
             refused = self._token_of(response.request)
             request = response.request.copy()
-            if not _rewind(request) or not self._put(request, self._header(refused)):
+            if not self._put(request, self._header(refused)) or not _rewind(request):
                 break
             # Takes the connection back into the pool.
             _ = response.content

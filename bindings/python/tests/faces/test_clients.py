@@ -132,9 +132,7 @@ def test_py7_a_host_that_nobody_named_gets_no_token(
     assert sandbox.counters["token_requests"] == 0
 
 
-def test_py7_a_login_that_fails_says_what_to_do(
-    fetch: Fetch, service: Service, sandbox: Sandbox
-) -> None:
+def test_py7_a_login_that_fails_says_what_to_do(fetch: Fetch, service: Service, sandbox: Sandbox) -> None:
     wrong = PasswordAuth(USER, "wrong")
     manager = TokenManager(wrong, http=None, token_url=sandbox.token_url)  # type: ignore[arg-type]
     with pytest.raises(Exception) as raised:  # noqa: PT011
