@@ -20,8 +20,9 @@ _PORTS = {"https": 443, "http": 80}
 class Face:
     """Give the requests of another library a token.
 
-    A token goes to the hosts of CDSE (``*.dataspace.copernicus.eu``) and to those in ``hosts``, over https; over http only
-    to this machine, and only if it is named. Any other request goes without one. After a redirect the rule holds anew.
+    A token goes to the hosts of CDSE (``*.dataspace.copernicus.eu``) and to those in ``hosts``, over https; over http
+    only to this machine, and only if it is named. Any other request goes without one, and so does a redirect to
+    such a host.
 
     As safe in threads, tasks and forked processes as its manager.
 

@@ -21,7 +21,7 @@ _log = logging.getLogger("cdse_auth")
 
 _START = "Authorization: Bearer "
 # Seconds from one look at the manager to the next. It has a new header in good time, whoever asked it for one.
-_LOOK = 1.0
+_LOOK = 0.25
 _LONGEST_PAUSE = 30.0
 # How long the end of the program waits for the thread, which may wait for the service.
 _PATIENCE = 2.0
@@ -29,10 +29,10 @@ _PATIENCE = 2.0
 
 @contextmanager
 def header_file(manager: TokenManager, path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Keep ``Authorization: Bearer ...`` in a file for as long as the ``with`` block lasts; for GDAL and rasterio.
+    """Keep ``Authorization: Bearer ...`` in a file while a ``with`` block lasts; for GDAL and rasterio.
 
-    Only you can read the file. A thread replaces it atomically by ``expiry_skew`` seconds before the token ends, and within
-    a second of any other renewal in this process. It is removed at the end, and while no valid token can be had. A forked
+    Only you can read the file. A thread replaces it atomically: ``expiry_skew`` seconds before the token ends, and soon
+    after any other renewal in this process. It is removed at the end, and while no valid token can be had. A forked
     process can read it, and leaves it alone.
 
     GDAL sends the header to every address that it opens, not only to CDSE: set the option for what needs it, in

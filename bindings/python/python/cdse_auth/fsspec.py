@@ -16,8 +16,8 @@ __all__ = ["options"]
 def options(manager: TokenManager, *, hosts: Iterable[str] = ()) -> dict[str, Any]:
     """Return the options with which fsspec's HTTP file system gives its requests a token.
 
-    A token goes to the hosts of CDSE and to ``hosts``; see :class:`cdse_auth.aiohttp.CdseAuth`. fsspec keeps a file system
-    for as long as the process runs, one for each call of this: call it once.
+    A token goes to the hosts of CDSE and to ``hosts``; see :class:`cdse_auth.aiohttp.CdseAuth`. fsspec keeps a file
+    system for as long as the process runs, one for each call of this: call it once.
 
     Parameters:
         manager: Where the token comes from.

@@ -1,4 +1,4 @@
-"""For sentinelhub: ``authenticate(SentinelHubRequest(...), manager)``, or a catalogue, or a :class:`CdseDownloadClient`."""
+"""For sentinelhub: ``authenticate(SentinelHubRequest(...), manager)``, or a catalogue in place of the request."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _Target = TypeVar("_Target", DataRequest, SentinelHubService)
 class CdseDownloadClient(SentinelHubDownloadClient):
     """Download with tokens of a manager in place of a session of ``sh_client_id`` and ``sh_client_secret``.
 
-    A token goes to the hosts of CDSE and to ``hosts``; see :class:`cdse_auth.requests.CdseAuth`. A session of sentinelhub's
-    own would send it wherever a data collection has its service, to other companies, too.
+    A token goes to the hosts of CDSE and to ``hosts``; see :class:`cdse_auth.requests.CdseAuth`. A session of
+    sentinelhub's own would send it wherever a data collection has its service, to other companies, too.
 
     Parameters:
         manager: Where the token comes from.
