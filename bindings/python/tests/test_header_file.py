@@ -197,11 +197,13 @@ assert path.exists() is (child == 0)
 @pytest.mark.parametrize("end", ["exit", "interrupt"])
 def test_py7_the_file_goes_with_the_program(manager: TokenManager, path: Path, end: str) -> None:
     code = """
-import sys, threading, cdse_auth
+import ctypes, sys, cdse_auth
 provider = cdse_auth.PasswordAuth(*sys.argv[3:])
 manager = cdse_auth.TokenManager(provider, http=None, token_url=sys.argv[2])
 file = cdse_auth.header_file(manager, sys.argv[1])
 file.__enter__()
+# Whatever the interpreter collects at its end, this is not among it.
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(file))
 print(open(sys.argv[1]).read(), flush=True)
 sys.stdin.read()
 """
