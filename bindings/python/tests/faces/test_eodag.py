@@ -32,9 +32,6 @@ def gateway(
     service: Service, sandbox: Sandbox, home: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     """eodag, where this package is installed and the user has chosen the plugin."""
-    import cdse_auth.eodag
-
-    monkeypatch.setattr(cdse_auth.eodag, "_managers", {})
     installed = home / "site"
     (installed / "cdse_auth-0.dist-info").mkdir(parents=True)
     [group, entry] = re.search(r'\[project\.entry-points\."(.+)"\]\n(.+)\n', PROJECT.read_text()).groups()  # type: ignore[union-attr]
@@ -44,11 +41,15 @@ def gateway(
         "Metadata-Version: 2.1\nName: cdse-auth\nVersion: 0\n"
     )
     monkeypatch.setattr(sys, "path", [str(installed), *sys.path])
-    monkeypatch.setenv("EODAG_PROVIDERS_WHITELIST", '["cop_dataspace"]')
 
     def start(**settings: str) -> Any:
         from eodag import EODataAccessGateway
+        from eodag.plugins.authentication.base import Authentication
 
+        # Only eodag imports it, by its entry point, and with no session of another test.
+        sys.modules.pop("cdse_auth.eodag", None)
+        others = [plugin for plugin in Authentication.plugins if plugin.__name__ != "CdseAuth"]
+        monkeypatch.setattr(Authentication, "plugins", others)
         more = "".join(f"        {name}: {value}\n" for name, value in settings.items())
         (home / "eodag.yml").write_text(
             f"cop_dataspace:\n    auth:\n        type: CdseAuth\n        matching_url: {service.url}\n{more}"
@@ -64,7 +65,9 @@ def product(gateway: Any, url: str) -> Any:
 
     properties = {"id": "a", "title": "a", "geometry": "POINT (0 0)", "eodag:download_link": url}
     found = EOProduct("cop_dataspace", properties, collection="S2_MSI_L2A")
-    found._register_downloader_from_manager(gateway._plugins_manager)
+    plugins = gateway._plugins_manager
+    download = plugins.get_download_plugin(found)
+    found.register_downloader(download, plugins.get_auth_plugin(download, found))
     return found
 
 
@@ -76,13 +79,11 @@ def test_py7_a_product_is_downloaded_though_the_token_is_refused(
     archive: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from cdse_auth.eodag import _manager
-
     monkeypatch.setenv("CDSE_USERNAME", USER)
     monkeypatch.setenv("CDSE_PASSWORD", PASSWORD)
     service.answers["/product"] = archive
-    service.refused.add(_manager(None).authorization_header())
     found = product(gateway(hosts=f"[{service.host!r}]"), f"{service.url}/product")
+    service.refused.add(found.downloader_auth.authenticate()._manager.authorization_header())
     path = found.download(output_dir=str(home), extract=False)
     assert Path(path).read_bytes() == archive
     assert len(set(service.tokens("/product"))) == 2
