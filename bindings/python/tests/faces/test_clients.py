@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import pickle
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from service import Redirect, Service, needs
-from support import USER, Sandbox
+from support import PASSWORD, USER, Sandbox
 
-from cdse_auth import PasswordAuth, TokenManager
+from cdse_auth import FileTokenStore, PasswordAuth, TokenManager
 
 from .clients import CLIENTS, Fetch
 
@@ -141,3 +144,17 @@ def test_py7_a_login_that_fails_says_what_to_do(fetch: Fetch, service: Service, 
     said = f"{raised.value} {raised.value.__cause__}"
     assert "wrong user name, password or one-time code" in said
     assert service.tokens("/product") == []
+
+
+@pytest.mark.parametrize("module", ["httpx", "requests", "aiohttp", "openeo"])
+def test_py7_what_has_a_stored_session_can_be_sent_to_a_worker(module: str, sandbox: Sandbox, home: Path) -> None:
+    needs(module, whole_module=False)
+    kind = importlib.import_module(f"cdse_auth.{module}").CdseAuth
+    store = FileTokenStore(home / "session.json")
+    provider = PasswordAuth(USER, PASSWORD)
+    manager = TokenManager(provider, http=None, token_url=sandbox.token_url, store=store)  # type: ignore[arg-type]
+    auth = kind(manager, hosts=["127.0.0.1:1"])
+    sent = pickle.loads(pickle.dumps(auth))
+    assert sent._header(None) == auth._header(None)
+    assert sent._admits("http", "127.0.0.1", 1)
+    assert sandbox.counters["token_requests"] == 1
