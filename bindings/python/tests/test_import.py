@@ -10,7 +10,8 @@ import pytest
 #: What takes longer to import than all that the package needs.
 _SLOW = {
     *("aiohttp", "eodag", "fsspec", "httpx", "openeo", "pydantic", "pystac_client", "requests", "sentinelhub"),
-    *("asyncio", "dataclasses", "inspect", "logging", "multiprocessing", "socket", "ssl", "subprocess", "tempfile"),
+    *("asyncio", "dataclasses", "inspect", "logging", "multiprocessing", "pathlib"),
+    *("socket", "ssl", "subprocess", "tempfile"),
 }
 
 
