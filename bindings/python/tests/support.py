@@ -15,6 +15,8 @@ import httpx
 USER = "user@example.com"
 MFA = "mfa@example.com"
 PASSWORD = "s3cret!"
+#: Where the sandbox serves a product.
+RESOURCE_PATH = "/odata/v1/Products(a5ab498a-7b2f-4043-ae2a-f95f457e7b3b)/$value"
 TOTP_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 
@@ -60,8 +62,7 @@ class Sandbox:
 
     def accepts(self, header: str) -> bool:
         """Whether the service takes the token."""
-        url = f"{self.address}"
-        return httpx.get(url, headers={"Authorization": header}).status_code == 200
+        return httpx.get(f"{self.address}{RESOURCE_PATH}", headers={"Authorization": header}).status_code == 200
 
     def stop(self) -> None:
         self.process.terminate()

@@ -14,11 +14,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import _lifetime as _lifetime
-from .manager import Status, TokenManager, default_manager
+from .manager import TokenManager, default_manager
 from .providers import AuthProvider, ClientCredentialsAuth, PasswordAuth, RefreshTokenAuth, TotpSecret
 from .store import FileTokenStore, MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
+    from ._header_file import header_file
+    from .manager import Status
     from .store import TokenSet
 
 __all__ = [
@@ -34,15 +36,19 @@ __all__ = [
     "TokenStore",
     "TotpSecret",
     "default_manager",
+    "header_file",
 ]
 
 # What brings other packages with it is imported when it is asked for (PEP 562).
-_LATER = {"TokenSet": "store"}
+_LATER = {"Status": "manager", "TokenSet": "store", "header_file": "_header_file"}
+_FACES = {"aiohttp", "eodag", "fsspec", "httpx", "openeo", "pystac_client", "requests", "sentinelhub"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+    if name in _FACES:
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

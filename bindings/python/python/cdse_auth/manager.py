@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ._native import Core, Pending
 from .store import MemoryTokenStore
 
 if TYPE_CHECKING:
+    import asyncio
+
     from httpx import Client
 
+    from ._status import Status
     from .providers import AuthProvider
     from .store import TokenStore
 
 __all__ = ["Status", "TokenManager", "default_manager"]
 
 
-@dataclass(frozen=True)
-class Status:
-    """A snapshot of a session, without secrets."""
+def __getattr__(name: str) -> Any:
+    # Of the standard library, dataclasses take longest to import.
+    if name == "Status":
+        from ._status import Status
 
-    #: The user name, as given; ``None`` for an OAuth client.
-    username: str | None
-    #: The OAuth client id.
-    client_id: str
-    #: How the session is obtained: ``password``, ``client_credentials``, ``refresh_token`` or ``access_token``.
-    grant: str
-    #: Whether a caller gets a token without a login.
-    logged_in: bool
-    #: Whether the session can be renewed, as far as is known here.
-    refreshable: bool
-    #: Whether the token is being renewed.
-    renewing: bool
-    #: When the access token ends.
-    access_expiry: datetime | None
-    #: When the session ends, unless it is renewed; ``None`` where no end is known.
-    session_expiry: datetime | None
-    #: Why the last renewal failed, if it did.
-    last_error: str | None
-    #: What was noticed and is no reason to fail.
-    problems: list[str]
+        globals()[name] = Status
+        return Status
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class TokenManager:
@@ -138,6 +122,9 @@ class TokenManager:
 
     def status(self) -> Status:
         """Return what is known of the session, without a request."""
+        from datetime import datetime, timezone
+
+        from ._status import Status
 
         def moment(seconds: float | None) -> datetime | None:
             return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
@@ -182,11 +169,11 @@ def _rebuilt(
     return kind(provider, http=None, token_url=token_url, store=store, expiry_skew=skew)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
 class _DefaultManager:
     """Makes the manager of a profile; it can be sent to another process."""
 
-    profile: str | None
+    def __init__(self, profile: str | None) -> None:
+        self.profile = profile
 
     def __call__(self) -> TokenManager:
         manager = TokenManager.__new__(TokenManager)
@@ -213,6 +200,9 @@ def default_manager(profile: str | None = None) -> TokenManager:
 
 
 async def _result(pending: Pending) -> Any:
+    # Whoever is here has imported it; it takes longer to import than all the rest.
+    import asyncio
+
     loop = asyncio.get_running_loop()
     while True:
         woken: asyncio.Future[None] = loop.create_future()
