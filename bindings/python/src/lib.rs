@@ -1,12 +1,13 @@
 //! The native half of the Python package `cdse-auth`: the library behind the names of the package's interface page.
 //!
 //! Two rules hold everywhere. The interpreter is never held while the library may wait for a lock or poll a future; and no
-//! lock of this crate is held while Python code runs.
+//! lock of this crate is held while Python code runs, which any allocation of a container may do: it may collect garbage.
 
 mod errors;
 mod fork;
 mod form;
 mod http_client;
+mod inside;
 mod manager;
 mod pending;
 mod store;

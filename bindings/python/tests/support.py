@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import select
+import signal
 import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable
@@ -15,6 +19,8 @@ import httpx
 USER = "user@example.com"
 MFA = "mfa@example.com"
 PASSWORD = "s3cret!"
+#: Where the sandbox serves a product.
+RESOURCE_PATH = "/odata/v1/Products(a5ab498a-7b2f-4043-ae2a-f95f457e7b3b)/$value"
 TOTP_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 
@@ -60,8 +66,11 @@ class Sandbox:
 
     def accepts(self, header: str) -> bool:
         """Whether the service takes the token."""
-        url = f"{self.address}"
-        return httpx.get(url, headers={"Authorization": header}).status_code == 200
+        return httpx.get(f"{self.address}{RESOURCE_PATH}", headers={"Authorization": header}).status_code == 200
+
+    def wait_for_request(self) -> None:
+        """Return once a request for a token is there, answered or not."""
+        wait_until(lambda: bool(self.requests))
 
     def stop(self) -> None:
         self.process.terminate()
@@ -85,3 +94,49 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
     for thread in threads:
         thread.join()
     return results
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once it holds. The limit of the test ends the wait."""
+    while not condition():
+        threading.Event().wait(0.005)
+
+
+def forked(work: Callable[[], Any]) -> Any:
+    """What ``work`` returns in a forked child, as JSON; an exception comes as its text. A child that hangs is killed."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            result = work()
+        except BaseException as error:
+            result = f"{type(error).__name__}: {error}"
+        os.write(writing, json.dumps(result).encode())
+        os._exit(0)
+    os.close(writing)
+    try:
+        if not select.select([reading], [], [], 15)[0]:
+            os.kill(child, signal.SIGKILL)
+            return "the child hangs"
+        with os.fdopen(reading, closefd=False) as pipe:
+            return json.loads(pipe.read() or '"the child has died"')
+    finally:
+        os.close(reading)
+        os.waitpid(child, 0)
+
+
+def script(text: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start an interpreter that runs ``text`` and then ends as any program does."""
+    command = [sys.executable, "-X", "faulthandler", "-c", text, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def ended(process: subprocess.Popen[str], within: float = 20) -> tuple[int, str, str]:
+    """Exit code, output and errors of a process, which is killed if it hangs."""
+    try:
+        out, err = process.communicate(timeout=within)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"it hangs: {out}{err}") from None
+    return process.returncode, out, err
