@@ -128,15 +128,17 @@ def forked(work: Callable[[], Any]) -> Any:
 def script(text: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """Start an interpreter that runs ``text`` and then ends as any program does."""
     command = [sys.executable, "-X", "faulthandler", "-c", text, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    pipe = subprocess.PIPE
+    # In a group of its own, with which its children can be killed.
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, **options)
 
 
-def ended(process: subprocess.Popen[str], within: float = 20) -> tuple[int, str, str]:
+def ended(process: subprocess.Popen[str], within: float = 25) -> tuple[int, str, str]:
     """Exit code, output and errors of a process, which is killed if it hangs."""
     try:
         out, err = process.communicate(timeout=within)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
         raise AssertionError(f"it hangs: {out}{err}") from None
     return process.returncode, out, err
