@@ -323,13 +323,7 @@ fn by_default(py: Python<'_>, profile: Option<&str>) -> PyResult<Arc<Made>> {
 #[pymethods]
 impl Core {
     #[new]
-    fn of(
-        provider: Py<PyAny>,
-        http: Option<Py<PyAny>>,
-        token_url: String,
-        store: Py<PyAny>,
-        expiry_skew: f64,
-    ) -> Self {
+    fn of(provider: Py<PyAny>, http: Option<Py<PyAny>>, token_url: String, store: Py<PyAny>, expiry_skew: f64) -> Self {
         let source = Source::Given { provider, http, token_url, store, expiry_skew };
         Self::new(source)
     }

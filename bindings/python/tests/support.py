@@ -55,11 +55,13 @@ class Sandbox:
 
     @property
     def counters(self) -> dict[str, int]:
-        return self.ask("counters")
+        counters: dict[str, int] = self.ask("counters")
+        return counters
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        return self.ask("requests")
+        requests: list[dict[str, Any]] = self.ask("requests")
+        return requests
 
     def misbehave(self, action: dict[str, Any], **more: Any) -> None:
         self.ask("faults", {"action": action, **more})

@@ -11,13 +11,12 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import cdse_auth
 import httpx
 import pytest
 import workers
-from support import PASSWORD, USER, Sandbox, together, wait_until
-
-import cdse_auth
 from cdse_auth import AuthProvider, FileTokenStore, MemoryTokenStore, PasswordAuth, TokenManager
+from support import PASSWORD, USER, Sandbox, together, wait_until
 
 MANY = 64
 
@@ -179,7 +178,9 @@ def test_py9_a_pickled_manager_works_in_a_worker(sandbox: Sandbox, tmp_path: Pat
 
 
 def test_py9_a_manager_over_memory_is_not_pickled(manager: TokenManager) -> None:
-    with pytest.raises(TypeError, match="belongs to its process and cannot be sent to another one; use a FileTokenStore"):
+    with pytest.raises(
+        TypeError, match="belongs to its process and cannot be sent to another one; use a FileTokenStore"
+    ):
         pickle.dumps(manager)
     with pytest.raises(TypeError, match="FileTokenStore"):
         pickle.dumps(MemoryTokenStore())

@@ -7,9 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import PASSWORD, USER, Sandbox, ended, script
-
 from cdse_auth import FileTokenStore
+from support import Sandbox, ended, script
 
 BEGIN = """
 import asyncio, atexit, contextlib, sys, threading
@@ -26,14 +25,21 @@ def say(*what):
 """
 
 
-def start(sandbox: Sandbox, path: Path, text: str, kind: str = "own"):  # type: ignore[no-untyped-def]
+def start(sandbox: Sandbox, path: Path, text: str, kind: str = "own") -> subprocess.Popen[str]:
     return script(BEGIN + text, sandbox.token_url, str(path), kind)
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 def saved(sandbox: Sandbox, path: Path) -> bool:
     """Whether the one exchange is in the file, and is good."""
     tokens = FileTokenStore(path).load()
-    return tokens is not None and sandbox.accepts(tokens.authorization_header) and sandbox.counters["token_requests"] == 1
+    return (
+        tokens is not None and sandbox.accepts(tokens.authorization_header) and sandbox.counters["token_requests"] == 1
+    )
 
 
 @pytest.fixture
@@ -73,7 +79,7 @@ say("interrupted", FileTokenStore(path).load())
     process = start(late, path, text, kind)
     late.wait_for_request()
     process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "interrupted None\n"
+    assert line(process) == "interrupted None\n"
     assert late.requests[0]["finished"] is None, "the answer was there already"
     code, out, err = ended(process)
     assert (code, out, err) == (0, "", "")
@@ -102,7 +108,7 @@ except KeyboardInterrupt:
     process = start(sandbox, path, text)
     sandbox.wait_for_request()
     process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "ending\n"
+    assert line(process) == "ending\n"
     process.send_signal(signal.SIGINT)
     # Without it the service would be waited for, for 20 s.
     assert ended(process, within=10)[0] == 0
@@ -144,9 +150,7 @@ raise SystemExit
     ids=["thread", "task"],
 )
 def test_py4_the_end_of_the_interpreter_waits_for_an_exchange(late: Sandbox, path: Path, ask: str, kind: str) -> None:
-    process = script(
-        BEGIN + ask + "\nsys.stdin.readline()\n", late.token_url, str(path), kind, stdin=subprocess.PIPE
-    )
+    process = script(BEGIN + ask + "\nsys.stdin.readline()\n", late.token_url, str(path), kind, stdin=subprocess.PIPE)
     late.wait_for_request()
     assert process.stdin is not None
     process.stdin.write("\n")
