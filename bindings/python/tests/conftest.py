@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cdse_auth
 import httpx
 import pytest
 from support import PASSWORD, USER, Sandbox
+
+import cdse_auth
 
 
 @pytest.fixture(scope="session")

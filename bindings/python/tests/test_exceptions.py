@@ -12,9 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+from support import PASSWORD, USER, Sandbox
+
 from cdse_auth import AuthProvider, ClientCredentialsAuth, PasswordAuth, RefreshTokenAuth, TokenManager
 from cdse_auth import exceptions as ours
-from support import PASSWORD, USER, Sandbox
 
 SECRETS = (PASSWORD, "s3cret%21", "a-wrong-secret", "a-refresh-token")
 

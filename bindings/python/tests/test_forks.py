@@ -15,9 +15,10 @@ from typing import Any
 import httpx
 import pytest
 import workers
+from support import PASSWORD, USER, Sandbox, ended, forked, script
+
 from cdse_auth import FileTokenStore, MemoryTokenStore, PasswordAuth, RefreshTokenAuth, TokenManager, TokenStore
 from cdse_auth.store import TokenSet
-from support import PASSWORD, USER, Sandbox, ended, forked, script
 
 # Python warns where a process with threads is forked; that it works is what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -45,7 +46,7 @@ def of(sandbox: Sandbox, store: TokenStore, http: httpx.Client | None = None) ->
 
 def begin(sandbox: Sandbox, work: Callable[[], Any]) -> threading.Thread:
     """Start an exchange whose answer is late, on a thread, and return once the service has done it."""
-    sandbox.misbehave({"kind": "delay_answer", "milliseconds": 1500})
+    sandbox.misbehave({"kind": "delay_answer", "milliseconds": 1000})
     thread = threading.Thread(target=work)
     thread.start()
     sandbox.wait_for_request()
@@ -148,7 +149,7 @@ else:
     os.waitpid(children[0], 0)
     print("parent", flush=True)
 """
-    sandbox.misbehave({"kind": "delay_answer", "milliseconds": 1500})
+    sandbox.misbehave({"kind": "delay_answer", "milliseconds": 1000})
     process = script(text, sandbox.token_url, USER, PASSWORD)
     sandbox.wait_for_request()
     process.send_signal(signal.SIGUSR1)

@@ -12,10 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
+from support import PASSWORD, USER, Sandbox, together
+
 from cdse_auth import AuthProvider, MemoryTokenStore, PasswordAuth, TokenManager, TokenStore
 from cdse_auth.exceptions import AuthError, TokenRefreshError
 from cdse_auth.store import TokenSet
-from support import PASSWORD, USER, Sandbox, together
 
 FORM = PasswordAuth(USER, PASSWORD).grant_data()
 
@@ -224,7 +225,7 @@ def test_py6_tokens_that_cannot_be_are_an_exception_or_replaced(
     try:
         header = manager.authorization_header()
     except (AuthError, ValueError, OverflowError) as error:
-        assert str(error)
+        assert str(error)  # noqa: PT017
     else:
         assert header == f"Bearer {access}" or sandbox.accepts(header)
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import httpx
 import pydantic
 import pytest
+from support import MFA, PASSWORD, TOTP_SECRET, USER, Sandbox
+
 from cdse_auth import TotpSecret
 from cdse_auth.exceptions import AuthError, ReauthRequiredError, TokenRefreshError
 from cdse_auth.manager import TokenManager
 from cdse_auth.providers import AuthProvider, ClientCredentialsAuth, PasswordAuth, RefreshTokenAuth
 from cdse_auth.store import FileTokenStore, MemoryTokenStore, TokenSet, TokenStore
-from support import MFA, PASSWORD, TOTP_SECRET, USER, Sandbox
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import cdse_auth
 import httpx
 import pytest
 import workers
-from cdse_auth import AuthProvider, FileTokenStore, MemoryTokenStore, PasswordAuth, TokenManager
 from support import PASSWORD, USER, Sandbox, together, wait_until
+
+import cdse_auth
+from cdse_auth import AuthProvider, FileTokenStore, MemoryTokenStore, PasswordAuth, TokenManager
 
 MANY = 64
 

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cdse_auth import FileTokenStore
 from support import Sandbox, ended, script
+
+from cdse_auth import FileTokenStore
 
 BEGIN = """
 import asyncio, atexit, contextlib, sys, threading
@@ -49,20 +50,20 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def late(sandbox: Sandbox) -> Sandbox:
-    sandbox.misbehave({"kind": "delay_answer", "milliseconds": 2000})
+    sandbox.misbehave({"kind": "delay_answer", "milliseconds": 1000})
     return sandbox
 
 
-@pytest.mark.parametrize("kind", ["own", "httpx"])
+KEPT = "manager = make(); manager.authorization_header()"
+# The manager is gone when the interpreter ends.
+DROPPED = "make().authorization_header()"
+TASK = "asyncio.run(make().authorization_header_async())"
+
+
 @pytest.mark.parametrize(
-    "ask",
-    [
-        "manager = make(); manager.authorization_header()",
-        # The manager is gone when the interpreter ends.
-        "make().authorization_header()",
-        "asyncio.run(make().authorization_header_async())",
-    ],
-    ids=["kept", "dropped", "asyncio"],
+    ("ask", "kind"),
+    [(KEPT, "own"), (KEPT, "httpx"), (DROPPED, "own"), (TASK, "httpx")],
+    ids=["kept", "kept-httpx", "dropped", "task-httpx"],
 )
 def test_py4_ctrl_c_ends_the_wait_and_the_exchange_is_saved(late: Sandbox, path: Path, ask: str, kind: str) -> None:
     text = f"""
@@ -129,28 +130,28 @@ make().authorization_header()
     assert saved(late, path)
 
 
-@pytest.mark.parametrize("kind", ["own", "httpx"])
-@pytest.mark.parametrize(
-    "ask",
-    [
-        """
+THREAD = """
 def quietly(manager):
     with contextlib.suppress(AuthError):
         manager.authorization_header()
 threading.Thread(target=quietly, args=(make(),), daemon=True).start()
-""",
-        """
+sys.stdin.readline()
+"""
+CANCELLED = """
 async def soon():
     task = asyncio.ensure_future(make().authorization_header_async())
     await asyncio.to_thread(sys.stdin.readline)
 asyncio.run(soon())
-raise SystemExit
-""",
-    ],
-    ids=["thread", "task"],
+"""
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind"),
+    [(THREAD, "own"), (THREAD, "httpx"), (CANCELLED, "own")],
+    ids=["thread", "thread-httpx", "cancelled"],
 )
 def test_py4_the_end_of_the_interpreter_waits_for_an_exchange(late: Sandbox, path: Path, ask: str, kind: str) -> None:
-    process = script(BEGIN + ask + "\nsys.stdin.readline()\n", late.token_url, str(path), kind, stdin=subprocess.PIPE)
+    process = script(BEGIN + ask, late.token_url, str(path), kind, stdin=subprocess.PIPE)
     late.wait_for_request()
     assert process.stdin is not None
     process.stdin.write("\n")
