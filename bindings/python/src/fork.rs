@@ -29,13 +29,21 @@ pub(crate) fn remember(made: Weak<Made>) {
 }
 
 /// Python is done with a manager of this process: what it has begun is waited for at the end all the same.
-pub(crate) fn leave(manager: TokenManager) {
-    if !manager.status().renewing {
+pub(crate) fn leave(manager: TokenManager, gave_up: bool) {
+    let renewing = |manager: &TokenManager| {
+        // It looks into the store, which may be one of Python's.
+        let ask = || manager.status().renewing;
+        // None: the interpreter is ending, and does not hold anything up.
+        Python::try_attach(|py| py.detach(ask)).unwrap_or(false)
+    };
+    if !(gave_up || manager.waiting().is_some()) || !renewing(&manager) {
         return;
     }
-    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-    left.retain(|(of, known)| *of != epoch() || known.status().renewing);
+    let before = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
+    // Not under the lock: what they are made of may run Python code when they go.
+    let mut left: Vec<_> = before.into_iter().filter(|(of, known)| *of != epoch() || renewing(known)).collect();
     left.push((epoch(), manager));
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner).append(&mut left);
 }
 
 /// For `os.register_at_fork`.
@@ -49,9 +57,10 @@ pub(crate) fn after_fork_in_child() {
 pub(crate) fn settle_all(py: Python<'_>) {
     let live: Vec<_> = LIVE.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
     let live = live.iter().filter(|made| made.is_of_this_process()).map(|made| made.manager().clone());
-    let left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-    let left: Vec<_> = left.iter().filter(|(of, _)| *of == epoch()).map(|(_, manager)| manager.clone()).collect();
-    for manager in live.chain(left) {
+    let left = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
+    let (left, inherited): (Vec<_>, Vec<_>) = left.into_iter().partition(|(of, _)| *of == epoch());
+    std::mem::forget(inherited);
+    for manager in live.chain(left.into_iter().map(|(_, manager)| manager)) {
         // A second Ctrl-C ends the wait; an error is told to nobody here.
         if wait(py, manager.settle()).is_err() {
             return;

@@ -1,7 +1,7 @@
 //! What stands behind a `TokenManager` of Python.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) struct Made {
     manager: Option<TokenManager>,
     texts: Texts,
     can_log_in: bool,
+    /// Whether a caller has gone before it had its answer.
+    gave_up: AtomicBool,
     warnings: Arc<Mutex<Vec<String>>>,
 }
 
@@ -41,7 +43,15 @@ fn next_id() -> u64 {
 impl Made {
     fn new(manager: TokenManager, can_log_in: bool, warnings: Arc<Mutex<Vec<String>>>) -> Arc<Self> {
         let (id, texts) = (next_id(), Texts::default());
-        Arc::new(Self { id, epoch: fork::epoch(), manager: Some(manager), texts, can_log_in, warnings })
+        Arc::new(Self {
+            id,
+            epoch: fork::epoch(),
+            manager: Some(manager),
+            texts,
+            can_log_in,
+            gave_up: AtomicBool::new(false),
+            warnings,
+        })
     }
 
     pub(crate) fn manager(&self) -> &TokenManager {
@@ -50,6 +60,10 @@ impl Made {
 
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.epoch == fork::epoch()
+    }
+
+    pub(crate) fn gives_up(&self) {
+        self.gave_up.store(true, Ordering::Relaxed);
     }
 
     /// The header as a string, which this context has from now on.
@@ -82,7 +96,7 @@ impl Drop for Made {
     fn drop(&mut self) {
         let Some(manager) = self.manager.take() else { return };
         if self.is_of_this_process() {
-            fork::leave(manager);
+            fork::leave(manager, self.gave_up.load(Ordering::Relaxed));
         } else {
             // Its locks may be held for ever here.
             std::mem::forget(manager);
@@ -237,7 +251,7 @@ impl Core {
     }
 
     fn wait<'py>(&self, py: Python<'py>, made: &Made, want: Want) -> PyResult<Bound<'py, PyAny>> {
-        let answer = wait(py, obtain(made.manager().clone(), want))?;
+        let answer = wait(py, obtain(made.manager().clone(), want)).inspect_err(|_| made.gives_up())?;
         made.conclude(py, answer)
     }
 

@@ -29,9 +29,11 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
+        let Some(future) = self.future.get_mut().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        self.made.gives_up();
         if !self.made.is_of_this_process() {
             // The library's locks may be held for ever here.
-            std::mem::forget(self.future.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(future);
         }
     }
 }

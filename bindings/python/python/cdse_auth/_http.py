@@ -34,6 +34,11 @@ def send(client: Any, method: str, url: str, headers: dict[str, str], body: byte
         finally:
             response.close()
         return response.status_code, list(response.headers.items()), content, None, True
+    except httpx.HTTPStatusError as error:
+        # An event hook of the program's has raised for an answer that came.
+        response = error.response
+        content = response.content if response.is_closed and hasattr(response, "_content") else b""
+        return response.status_code, list(response.headers.items()), content, None, True
     except BaseException as error:
         return 0, [], b"", error, not isinstance(error, _unsent(httpx))
 
