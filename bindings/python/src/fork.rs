@@ -30,18 +30,14 @@ pub(crate) fn remember(made: Weak<Made>) {
 
 /// Python is done with a manager of this process: what it has begun is waited for at the end all the same.
 pub(crate) fn leave(manager: TokenManager, gave_up: bool) {
-    let renewing = |manager: &TokenManager| {
-        // It looks into the store, which may be one of Python's.
-        let ask = || manager.status().renewing;
-        // None: the interpreter is ending, and does not hold anything up.
-        Python::try_attach(|py| py.detach(ask)).unwrap_or(false)
-    };
-    if !(gave_up || manager.waiting().is_some()) || !renewing(&manager) {
+    // Not `status()`, which looks into the store and may wait for it.
+    if !gave_up && manager.waiting().is_none() {
         return;
     }
     let before = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
     // Not under the lock: what they are made of may run Python code when they go.
-    let mut left: Vec<_> = before.into_iter().filter(|(of, known)| *of != epoch() || renewing(known)).collect();
+    let is_over = |of: u64, known: &TokenManager| of == epoch() && known.waiting().is_none();
+    let mut left: Vec<_> = before.into_iter().filter(|(of, known)| !is_over(*of, known)).collect();
     left.push((epoch(), manager));
     LEFT.lock().unwrap_or_else(PoisonError::into_inner).append(&mut left);
 }
