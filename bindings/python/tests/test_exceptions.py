@@ -186,7 +186,7 @@ def test_py5_where_cdse_was_imported_anew_its_new_classes_count(sandbox: Sandbox
     del sys.modules["cdse.exceptions"]
     anew = importlib.import_module("cdse.exceptions")
     assert anew.TokenRefreshError is not theirs.TokenRefreshError
-    assert isinstance(raised(of(sandbox, RefreshTokenAuth("a-refresh-token"))), anew.TokenRefreshError)
+    assert isinstance(raised(of(sandbox, PasswordAuth(USER, "a-wrong-secret"))), anew.TokenRefreshError)
 
 
 def test_py5_another_package_of_that_name_hides_no_error(sandbox: Sandbox, theirs: Any) -> None:

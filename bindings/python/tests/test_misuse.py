@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import gzip
 import threading
+import zlib
 from collections.abc import Callable, Generator, Iterator
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +28,7 @@ def of(
     return TokenManager(provider, http=http, token_url=url or sandbox.token_url, store=store)
 
 
-def told(manager: TokenManager, kind: type[BaseException], says: str) -> BaseException:
+def told(manager: TokenManager, kind: type[BaseException], says: str | None = None) -> BaseException:
     """What is raised. It says what is wrong, and tells no secret."""
     with pytest.raises(kind, match=says) as info:
         manager.authorization_header()
@@ -95,7 +95,7 @@ def test_py6_a_function_for_codes_that_fails_is_told(sandbox: Sandbox) -> None:
     provider = PasswordAuth("mfa@example.com", PASSWORD, totp=code)  # type: ignore[arg-type]
     told(of(sandbox, provider), LookupError, "no telephone here")
     other = PasswordAuth("mfa@example.com", PASSWORD, totp=lambda: 5)  # type: ignore[arg-type]
-    told(of(sandbox, other), TypeError, "")
+    told(of(sandbox, other), TypeError)
     third = PasswordAuth("mfa@example.com", PASSWORD, totp=5)  # type: ignore[arg-type]
     told(of(sandbox, third), TypeError, "totp must be a str of digits, a TotpSecret, or a function")
 
@@ -359,17 +359,16 @@ def test_py6_an_answer_that_is_packed_is_not_unpacked_to_its_end(sandbox: Sandbo
     class Bomb(httpx.SyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
             nonlocal unpacked
-            chunk = gzip.compress(bytes(1 << 20))
-            yield chunk[:-8]
-            for _ in range(1000):
+            packer = zlib.compressobj(wbits=31)
+            for _ in range(100):
                 unpacked += 1
-                yield chunk
+                yield packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_SYNC_FLUSH)
 
     def handler(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Bomb())
 
     with httpx.Client(transport=httpx.MockTransport(handler)) as http:
-        told(of(sandbox, http=http), AuthError, "")
+        told(of(sandbox, http=http), AuthError)
     assert unpacked < 10
 
 
@@ -392,7 +391,7 @@ def test_py6_a_status_that_does_not_exist_is_told(sandbox: Sandbox, status: Any)
             return response
 
     with Odd() as http:
-        told(of(sandbox, http=http), AuthError, "")
+        told(of(sandbox, http=http), AuthError)
 
 
 def test_py6_a_client_of_a_program_may_have_raised_for_the_status(sandbox: Sandbox) -> None:
