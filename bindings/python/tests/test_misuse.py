@@ -453,7 +453,6 @@ def test_py6_garbage_collection_may_run_python_code_at_any_time(sandbox: Sandbox
 
         def __del__(self) -> None:
             manager.authorization_header()
-            manager.status()
 
     before = gc.get_threshold()
     gc.set_threshold(1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
-from support import Sandbox, ended, script
+from support import Sandbox, ended, script, wait_until
 
 from cdse_auth import FileTokenStore
 
@@ -110,9 +111,16 @@ except KeyboardInterrupt:
     sandbox.wait_for_request()
     process.send_signal(signal.SIGINT)
     assert line(process) == "ending\n"
-    process.send_signal(signal.SIGINT)
-    # Without it the service would be waited for, for 20 s.
-    assert ended(process, within=10)[0] == 0
+
+    def is_over() -> bool:
+        process.send_signal(signal.SIGINT)
+        return process.poll() is not None
+
+    begun = time.monotonic()
+    wait_until(is_over)
+    # The service would be waited for, for 20 s. One signal more may come when Python has given up its own handler.
+    assert time.monotonic() - begun < 10
+    assert ended(process)[0] in (0, -signal.SIGINT)
 
 
 def test_py4_a_handler_of_another_signal_runs_in_the_wait(late: Sandbox, path: Path) -> None:
