@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from typing import Any
 
 import httpx
@@ -65,26 +66,26 @@ class Provider(AuthProvider):
         ({}, ValueError, "must name a grant_type"),
     ],
 )
-def test_py6_a_form_that_is_none_is_refused(sandbox: Sandbox, form: Any, kind: type[Exception], says: str) -> None:
-    manager = of(sandbox, Provider(form))
+def test_py6_a_form_that_is_none_is_refused(untouched: Sandbox, form: Any, kind: type[Exception], says: str) -> None:
+    manager = of(untouched, Provider(form))
     # The failed reading must not keep another one from it.
     told(manager, kind, says)
     told(manager, kind, says)
-    assert sandbox.counters["token_requests"] == 0
+    assert untouched.counters["token_requests"] == 0
 
 
 @pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt, MemoryError])
-def test_py6_what_a_provider_raises_is_raised(sandbox: Sandbox, kind: type[BaseException]) -> None:
+def test_py6_what_a_provider_raises_is_raised(untouched: Sandbox, kind: type[BaseException]) -> None:
     def form() -> None:
         raise kind("the vault is locked")
 
-    told(of(sandbox, Provider(form)), kind, "the vault is locked")
+    told(of(untouched, Provider(form)), kind, "the vault is locked")
 
 
-def test_py6_a_provider_that_uses_its_own_manager_does_not_wait_for_itself(sandbox: Sandbox) -> None:
+def test_py6_a_provider_that_uses_its_own_manager_does_not_wait_for_itself(untouched: Sandbox) -> None:
     manager: TokenManager
     provider = Provider(lambda: {**FORM, "password": manager.authorization_header()})
-    manager = of(sandbox, provider)
+    manager = of(untouched, provider)
     told(manager, RuntimeError, "used by its own provider")
 
 
@@ -186,9 +187,9 @@ def fail(*_: object) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_py6_a_store_that_cannot_load_is_told(sandbox: Sandbox) -> None:
-    told(of(sandbox, store=Store(load=fail)), OSError, "No space left")
-    assert sandbox.counters["token_requests"] == 0
+def test_py6_a_store_that_cannot_load_is_told(untouched: Sandbox) -> None:
+    told(of(untouched, store=Store(load=fail)), OSError, "No space left")
+    assert untouched.counters["token_requests"] == 0
 
 
 def test_py6_a_store_that_cannot_save_costs_a_warning(sandbox: Sandbox) -> None:
@@ -208,25 +209,23 @@ def test_py6_a_store_that_cannot_clear_is_told(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("garbage", [{"access_token": "a"}, "a", 5, b"", object(), [], True])
-def test_py6_a_store_that_returns_garbage_is_told(sandbox: Sandbox, garbage: Any) -> None:
+def test_py6_a_store_that_returns_garbage_is_told(untouched: Sandbox, garbage: Any) -> None:
     name = type(garbage).__name__
     says = rf"the token store's load\(\) must return a TokenSet or None, not {name}"
-    told(of(sandbox, store=Store(load=lambda: garbage)), TypeError, says)
+    told(of(untouched, store=Store(load=lambda: garbage)), TypeError, says)
 
 
-@pytest.mark.parametrize("access", ["", "two words", "a\nb", "ü", "\x00", "a" * 100_000])
-@pytest.mark.parametrize("expiry", [datetime.min, datetime.max.replace(tzinfo=timezone.utc), datetime(1970, 1, 1)])
-def test_py6_tokens_that_cannot_be_are_an_exception_or_replaced(
-    sandbox: Sandbox, access: str, expiry: datetime
-) -> None:
-    tokens = TokenSet(access_token=access, access_expiry=expiry, refresh_token="", refresh_expiry=expiry)
-    manager = of(sandbox, store=Store(load=lambda: tokens))
-    try:
-        header = manager.authorization_header()
-    except (AuthError, ValueError, OverflowError) as error:
-        assert str(error)  # noqa: PT017
-    else:
-        assert header == f"Bearer {access}" or sandbox.accepts(header)
+def test_py6_tokens_that_cannot_be_are_an_exception_or_replaced(sandbox: Sandbox) -> None:
+    ends = (datetime.min, datetime.max.replace(tzinfo=timezone.utc), datetime(1970, 1, 1))
+    for access, end in product(["", "two words", "a\nb", "ü", "\x00", "a" * 100_000], ends):
+        tokens = TokenSet(access_token=access, access_expiry=end, refresh_token="", refresh_expiry=end)
+        manager = of(sandbox, store=Store(load=lambda tokens=tokens: tokens))
+        try:
+            header = manager.authorization_header()
+        except (AuthError, ValueError, OverflowError) as error:
+            assert str(error)  # noqa: PT017
+        else:
+            assert header == f"Bearer {access}" or sandbox.accepts(header)
 
 
 def test_py6_a_store_that_uses_its_own_manager_does_not_wait_for_itself(sandbox: Sandbox) -> None:
@@ -239,8 +238,8 @@ def test_py6_a_store_that_uses_its_own_manager_does_not_wait_for_itself(sandbox:
         assert sandbox.accepts(other.authorization_header())
 
 
-def test_py6_a_store_that_no_method_is_left_of_is_told(sandbox: Sandbox) -> None:
-    told(of(sandbox, store=object()), AttributeError, "load")
+def test_py6_a_store_that_no_method_is_left_of_is_told(untouched: Sandbox) -> None:
+    told(of(untouched, store=object()), AttributeError, "load")
 
 
 def test_py6_a_store_that_is_slow_holds_nobody_up(sandbox: Sandbox) -> None:
@@ -267,33 +266,33 @@ def test_py6_a_store_that_is_slow_holds_nobody_up(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("client", [42, "httpx", object(), httpx.AsyncClient(), httpx.Client])
-def test_py6_a_client_that_is_none_is_refused_at_once(sandbox: Sandbox, client: Any) -> None:
+def test_py6_a_client_that_is_none_is_refused_at_once(untouched: Sandbox, client: Any) -> None:
     name = type(client).__name__
-    told(of(sandbox, http=client), TypeError, f"http must be an httpx.Client or None, not {name}")
-    assert sandbox.counters["token_requests"] == 0
+    told(of(untouched, http=client), TypeError, f"http must be an httpx.Client or None, not {name}")
+    assert untouched.counters["token_requests"] == 0
 
 
-def test_py6_a_client_that_is_closed_is_refused_at_once(sandbox: Sandbox, http: httpx.Client) -> None:
+def test_py6_a_client_that_is_closed_is_refused_at_once(untouched: Sandbox, http: httpx.Client) -> None:
     http.close()
-    told(of(sandbox, http=http), RuntimeError, "httpx.Client of the token manager is closed; keep it open")
+    told(of(untouched, http=http), RuntimeError, "httpx.Client of the token manager is closed; keep it open")
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, SystemExit, KeyboardInterrupt, httpx.ReadTimeout, ValueError])
-def test_py6_what_a_client_raises_is_the_cause(sandbox: Sandbox, kind: type[BaseException]) -> None:
+def test_py6_what_a_client_raises_is_the_cause(untouched: Sandbox, kind: type[BaseException]) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         raise kind("the cable is cut")
 
     with httpx.Client(transport=httpx.MockTransport(handler)) as http:
-        error = told(of(sandbox, http=http), AuthError, f"did not come: {kind.__name__}: the cable is cut")
+        error = told(of(untouched, http=http), AuthError, f"did not come: {kind.__name__}: the cable is cut")
     assert isinstance(error.__cause__, kind)
 
 
-def test_py6_an_exception_that_quotes_the_request_is_told_by_its_name(sandbox: Sandbox) -> None:
+def test_py6_an_exception_that_quotes_the_request_is_told_by_its_name(untouched: Sandbox) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         raise RuntimeError(f"could not send {request.content!r}")
 
     with httpx.Client(transport=httpx.MockTransport(handler)) as http:
-        manager = of(sandbox, http=http)
+        manager = of(untouched, http=http)
         told(manager, AuthError, "did not come: RuntimeError;")
         assert "s3cret" not in repr(manager.status())
 
@@ -339,12 +338,12 @@ def test_py6_an_event_hook_that_asks_the_manager_does_not_wait_for_itself(sandbo
 @pytest.mark.parametrize(
     "body", [b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"access_token": 5}', b'{"access_token": "a b"}', b"[" * 100_000]
 )
-def test_py6_bytes_that_are_no_answer_are_told(sandbox: Sandbox, body: bytes) -> None:
+def test_py6_bytes_that_are_no_answer_are_told(untouched: Sandbox, body: bytes) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=body)
 
     with httpx.Client(transport=httpx.MockTransport(handler)) as http:
-        told(of(sandbox, http=http), TokenRefreshError, "invalid response")
+        told(of(untouched, http=http), TokenRefreshError, "invalid response")
 
 
 def test_py6_an_answer_that_never_ends_is_not_read_to_its_end(sandbox: Sandbox, http: httpx.Client) -> None:
@@ -353,7 +352,7 @@ def test_py6_an_answer_that_never_ends_is_not_read_to_its_end(sandbox: Sandbox, 
     told(of(sandbox, http=http), TokenRefreshError, "invalid response")
 
 
-def test_py6_an_answer_that_is_packed_is_not_unpacked_to_its_end(sandbox: Sandbox) -> None:
+def test_py6_an_answer_that_is_packed_is_not_unpacked_to_its_end(untouched: Sandbox) -> None:
     unpacked = 0
 
     class Bomb(httpx.SyncByteStream):
@@ -368,18 +367,18 @@ def test_py6_an_answer_that_is_packed_is_not_unpacked_to_its_end(sandbox: Sandbo
         return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Bomb())
 
     with httpx.Client(transport=httpx.MockTransport(handler)) as http:
-        told(of(sandbox, http=http), AuthError)
+        told(of(untouched, http=http), AuthError)
     assert unpacked < 10
 
 
 @pytest.mark.parametrize("answer", [None, "text", 5])
-def test_py6_a_client_that_returns_no_response_is_told(sandbox: Sandbox, answer: Any) -> None:
+def test_py6_a_client_that_returns_no_response_is_told(untouched: Sandbox, answer: Any) -> None:
     class Odd(httpx.Client):
         def send(self, *_: Any, **__: Any) -> Any:
             return answer
 
     with Odd() as http:
-        told(of(sandbox, http=http), AuthError, "AttributeError")
+        told(of(untouched, http=http), AuthError, "AttributeError")
 
 
 @pytest.mark.parametrize("status", [99, 1000, 70_000, "200"])
@@ -421,7 +420,7 @@ class Silent(BaseHTTPRequestHandler):
         pass
 
 
-def test_py6_an_answer_that_trickles_in_is_given_up(sandbox: Sandbox, http: httpx.Client) -> None:
+def test_py6_an_answer_that_trickles_in_is_given_up(untouched: Sandbox, http: httpx.Client) -> None:
     from cdse_auth import _http
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Silent)
@@ -486,7 +485,7 @@ def test_py6_a_time_that_is_none_is_refused(manager: TokenManager, seconds: floa
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "ftp://127.0.0.1/", "http://example.com/token", "http://[", "\x00"])
-def test_py6_an_address_that_is_none_is_refused(sandbox: Sandbox, url: str) -> None:
+def test_py6_an_address_that_is_none_is_refused(untouched: Sandbox, url: str) -> None:
     manager = TokenManager(PasswordAuth(USER, PASSWORD), http=None, token_url=url)  # type: ignore[arg-type]
     with pytest.raises(AuthError) as info:
         manager.authorization_header()
