@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::{ending, of_python};
+use crate::inside::Inside;
 
 /// The secret that generates one-time codes (RFC 6238): base32, as it is shown where the second factor is set up, or an
 /// ``otpauth://`` address.
@@ -99,17 +100,19 @@ fn read(form: &Bound<'_, PyAny>) -> PyResult<(GrantData, Option<Secret>)> {
 
 impl Provider {
     /// Reads the provider, once. Of the package's own it reads the form without asking for a code.
-    pub(crate) fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let (form, code) = match object.getattr("_parts").ok().filter(|parts| !parts.is_none()) {
+    pub(crate) fn of(object: &Bound<'_, PyAny>, inside: Inside) -> PyResult<Self> {
+        // Of its class: an object that stands for another one may hand out the other's.
+        let own = object.get_type().hasattr("_parts")?.then(|| object.getattr("_parts")).transpose()?;
+        let (form, code) = match own.filter(|parts| !parts.is_none()) {
             Some(parts) => {
                 let (form, code): (Bound<'_, PyAny>, Bound<'_, PyAny>) = parts.call0()?.extract()?;
-                (read(&form)?.0, Self::own_code(&code)?)
+                (read(&form)?.0, Self::own_code(&code, inside)?)
             }
             None => {
                 let (form, first) = read(&object.call_method0("grant_data")?)?;
                 let code = match first {
                     None => Code::None,
-                    Some(first) => Self::code_of_form(object.clone().unbind(), first),
+                    Some(first) => Self::code_of_form(object.clone().unbind(), first, inside),
                 };
                 (form, code)
             }
@@ -137,7 +140,7 @@ impl Provider {
         Ok(Self { grant, client_id, username: field("username"), can_log_in, form: Mutex::new(form), code })
     }
 
-    fn own_code(code: &Bound<'_, PyAny>) -> PyResult<Code> {
+    fn own_code(code: &Bound<'_, PyAny>, inside: Inside) -> PyResult<Code> {
         if code.is_none() {
             return Ok(Code::None);
         }
@@ -147,7 +150,8 @@ impl Provider {
         if code.is_callable() {
             let ask = code.clone().unbind();
             return Ok(Code::Asked(Box::new(move || {
-                ask_python("the function that asks for a one-time code failed", |py| ask.bind(py).call0()?.extract())
+                let what = "the function that asks for a one-time code failed";
+                ask_python(inside, what, |py| ask.bind(py).call0()?.extract())
             })));
         }
         let digits: String = code.extract().map_err(|_| {
@@ -157,13 +161,13 @@ impl Provider {
     }
 
     /// A subclass that puts codes into its form may make them: each login asks for the form again.
-    fn code_of_form(object: Py<PyAny>, first: Secret) -> Code {
+    fn code_of_form(object: Py<PyAny>, first: Secret, inside: Inside) -> Code {
         let first = Mutex::new(Some(first));
         Code::Asked(Box::new(move || {
             if let Some(first) = lock(&first).take() {
                 return Ok(first);
             }
-            ask_python("the provider's grant_data() failed", |py| {
+            ask_python(inside, "the provider's grant_data() failed", |py| {
                 let (_, code) = read(&object.bind(py).call_method0("grant_data")?)?;
                 Ok(code.map_or_else(String::new, |code| code.expose().to_owned()))
             })
@@ -175,14 +179,22 @@ impl Provider {
         self.grant == Grant::RefreshToken && !self.can_log_in
     }
 
+    pub(crate) fn has_refresh_token(&self) -> bool {
+        self.grant == Grant::RefreshToken
+    }
+
     pub(crate) fn can_log_in(&self) -> bool {
         self.can_log_in
     }
 }
 
-fn ask_python(what: &str, ask: impl FnOnce(Python<'_>) -> PyResult<String>) -> cdse_auth::Result<Secret> {
+fn ask_python(
+    inside: Inside,
+    what: &str,
+    ask: impl FnOnce(Python<'_>) -> PyResult<String>,
+) -> cdse_auth::Result<Secret> {
     let asked = Python::try_attach(|py| {
-        ask(py).map(Secret::new).map_err(|error| of_python(ErrorKind::Configuration, what, error))
+        inside.run(|| ask(py)).map(Secret::new).map_err(|error| of_python(ErrorKind::Configuration, what, error))
     });
     asked.unwrap_or_else(|| Err(ending()))
 }

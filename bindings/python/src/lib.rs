@@ -1,19 +1,36 @@
 //! The native half of the Python package `cdse-auth`: the library behind the names of the package's interface page.
 //!
 //! Two rules hold everywhere. The interpreter is never held while the library may wait for a lock or poll a future; and no
-//! lock of this crate is held while Python code runs.
+//! lock of this crate is held while Python code runs, which any allocation of a container may do: it may collect garbage.
 
 mod errors;
 mod fork;
 mod form;
 mod http_client;
+mod inside;
 mod manager;
 mod pending;
 mod store;
 mod texts;
 mod wait;
 
+use std::sync::OnceLock;
+
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+
+/// What this module keeps belongs to one interpreter: a second one in the process would be handed its objects.
+fn claim(py: Python<'_>) -> PyResult<()> {
+    static OWNER: OnceLock<usize> = OnceLock::new();
+    let this = py.import("sys")?.as_ptr().addr();
+    if *OWNER.get_or_init(|| this) != this {
+        return Err(PyImportError::new_err(
+            "cdse_auth is in use by another interpreter of this process and cannot be shared with a sub-interpreter; \
+             use threads or processes",
+        ));
+    }
+    Ok(())
+}
 
 #[pymodule(gil_used = true)]
 mod _native {
@@ -27,4 +44,10 @@ mod _native {
     use super::pending::Pending;
     #[pymodule_export]
     use super::store::{FileStore, MemoryStore};
+    use super::{Bound, PyModule, PyResult};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::claim(module.py())
+    }
 }

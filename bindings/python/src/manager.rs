@@ -1,7 +1,7 @@
 //! What stands behind a `TokenManager` of Python.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,10 +14,14 @@ use crate::errors::{make, raise};
 use crate::fork;
 use crate::form::Provider;
 use crate::http_client::PythonClient;
+use crate::inside::Inside;
 use crate::pending::Pending;
 use crate::store::{file_of, seconds, store_of};
 use crate::texts::{self, Texts};
 use crate::wait::wait;
+
+/// How long a thread waits before it looks again whether another one has read the provider.
+const BRIEF: Duration = Duration::from_millis(5);
 
 /// A manager of the library, made at the first use in this process.
 pub(crate) struct Made {
@@ -26,15 +30,28 @@ pub(crate) struct Made {
     manager: Option<TokenManager>,
     texts: Texts,
     can_log_in: bool,
+    /// Whether a caller has gone before it had its answer.
+    gave_up: AtomicBool,
     warnings: Arc<Mutex<Vec<String>>>,
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Made {
     fn new(manager: TokenManager, can_log_in: bool, warnings: Arc<Mutex<Vec<String>>>) -> Arc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let texts = Texts::default();
-        Arc::new(Self { id, epoch: fork::epoch(), manager: Some(manager), texts, can_log_in, warnings })
+        let (id, texts) = (next_id(), Texts::default());
+        Arc::new(Self {
+            id,
+            epoch: fork::epoch(),
+            manager: Some(manager),
+            texts,
+            can_log_in,
+            gave_up: AtomicBool::new(false),
+            warnings,
+        })
     }
 
     pub(crate) fn manager(&self) -> &TokenManager {
@@ -43,6 +60,10 @@ impl Made {
 
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.epoch == fork::epoch()
+    }
+
+    pub(crate) fn gives_up(&self) {
+        self.gave_up.store(true, Ordering::Relaxed);
     }
 
     /// The header as a string, which this context has from now on.
@@ -73,9 +94,12 @@ impl Made {
 
 impl Drop for Made {
     fn drop(&mut self) {
-        if !self.is_of_this_process() {
+        let Some(manager) = self.manager.take() else { return };
+        if self.is_of_this_process() {
+            fork::leave(manager, self.gave_up.load(Ordering::Relaxed));
+        } else {
             // Its locks may be held for ever here.
-            std::mem::forget(self.manager.take());
+            std::mem::forget(manager);
         }
     }
 }
@@ -127,7 +151,24 @@ enum Source {
 #[pyclass(frozen, module = "cdse_auth._native")]
 pub(crate) struct Core {
     source: Source,
+    inside: Inside,
+    /// Where it was made.
+    epoch: u64,
     made: Mutex<Option<Arc<Made>>>,
+    /// The epoch in which somebody is making it.
+    making: AtomicU64,
+}
+
+/// In no epoch.
+const NOBODY: u64 = u64::MAX;
+
+/// Ends the making, however it ends.
+struct Making<'a>(&'a AtomicU64);
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        self.0.store(NOBODY, Ordering::Relaxed);
+    }
 }
 
 impl Core {
@@ -136,32 +177,55 @@ impl Core {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn forget(&self) {
+        let before = self.slot().take();
+        // Not under the lock: what it was made of may run Python code when it goes.
+        drop(before);
+    }
+
     #[inline]
     fn present(&self) -> Option<Arc<Made>> {
         self.slot().as_ref().filter(|made| made.is_of_this_process()).cloned()
     }
 
-    /// The manager, made at the first use: a provider is read then, and not before.
+    fn new(source: Source) -> Self {
+        let (inside, epoch) = (Inside(next_id()), fork::epoch());
+        Self { source, inside, epoch, made: Mutex::default(), making: AtomicU64::new(NOBODY) }
+    }
+
+    /// The manager, made at the first use: a provider is read then, once, and not before.
     fn made(&self, py: Python<'_>) -> PyResult<Arc<Made>> {
+        self.inside.check()?;
         if let Some(made) = self.present() {
             return Ok(made);
         }
-        let forked = self.slot().is_some();
-        let made = match &self.source {
-            Source::Given { provider, http, token_url, store, expiry_skew } => {
-                let (provider, store) = (provider.bind(py), store.bind(py));
-                given(provider, http.as_ref().map(|http| http.bind(py)), token_url, store, *expiry_skew, forked)?
-            }
-            Source::Default { profile } => by_default(py, profile.as_deref())?,
-        };
-        // Python code has run meanwhile: another thread may have been first.
-        let mut slot = self.slot();
-        if let Some(other) = slot.as_ref().filter(|made| made.is_of_this_process()) {
-            return Ok(Arc::clone(other));
+        // Changed with the interpreter held. A thread that began it in the process which forked this one is not here.
+        while self.making.load(Ordering::Relaxed) == fork::epoch() {
+            py.detach(|| std::thread::sleep(BRIEF));
+            py.check_signals()?;
         }
-        *slot = Some(Arc::clone(&made));
+        if let Some(made) = self.present() {
+            return Ok(made);
+        }
+        self.making.store(fork::epoch(), Ordering::Relaxed);
+        let _making = Making(&self.making);
+        let made = self.inside.run(|| self.make(py))?;
+        let before = self.slot().replace(Arc::clone(&made));
+        drop(before);
         fork::remember(Arc::downgrade(&made));
+        py.import("cdse_auth._lifetime")?.call_method0("settle_in_worker")?;
         Ok(made)
+    }
+
+    fn make(&self, py: Python<'_>) -> PyResult<Arc<Made>> {
+        match &self.source {
+            Source::Given { provider, http, token_url, store, expiry_skew } => {
+                let forked = self.epoch != fork::epoch();
+                let http = http.as_ref().map(|http| PythonClient(http.clone_ref(py), self.inside));
+                given(provider.bind(py), http, token_url, (store.bind(py), *expiry_skew), self.inside, forked)
+            }
+            Source::Default { profile } => by_default(py, profile.as_deref()),
+        }
     }
 
     /// Nothing is sent where it is known that nothing helps.
@@ -170,7 +234,7 @@ impl Core {
         if made.can_log_in {
             return Ok(());
         }
-        let tokens = store.bind(py).call_method0("load")?;
+        let tokens = self.inside.run(|| store.bind(py).call_method0("load"))?;
         let is_over =
             |valid: &str, skew: f64| -> PyResult<bool> { Ok(!tokens.call_method1(valid, (skew,))?.is_truthy()?) };
         if tokens.is_none() || !is_over("access_valid", *expiry_skew)? || !is_over("refresh_valid", 0.0)? {
@@ -187,7 +251,7 @@ impl Core {
     }
 
     fn wait<'py>(&self, py: Python<'py>, made: &Made, want: Want) -> PyResult<Bound<'py, PyAny>> {
-        let answer = wait(py, obtain(made.manager().clone(), want))?;
+        let answer = wait(py, obtain(made.manager().clone(), want)).inspect_err(|_| made.gives_up())?;
         made.conclude(py, answer)
     }
 
@@ -208,14 +272,14 @@ fn length(seconds: f64, name: &str) -> PyResult<Duration> {
 
 fn given(
     provider: &Bound<'_, PyAny>,
-    http: Option<&Bound<'_, PyAny>>,
+    http: Option<PythonClient>,
     token_url: &str,
-    store: &Bound<'_, PyAny>,
-    expiry_skew: f64,
+    (store, expiry_skew): (&Bound<'_, PyAny>, f64),
+    inside: Inside,
     forked: bool,
 ) -> PyResult<Arc<Made>> {
     let py = store.py();
-    let provider = Provider::of(provider)?;
+    let provider = Provider::of(provider, inside)?;
     let can_log_in = provider.can_log_in();
     // A refresh token alone is how a stored session is resumed, whoever opened it.
     let stored = match file_of(store).filter(|_| provider.only_resumes()) {
@@ -223,6 +287,11 @@ fn given(
         None => None,
     };
     let stored = stored.filter(|slot| slot.client_id == provider.client_id() && slot.token_url == token_url);
+    if forked && provider.has_refresh_token() && file_of(store).is_none() {
+        let why = "the refresh token belongs to the process that forked this one, for it may work only once; use a \
+                   FileTokenStore, which processes share, or another session here";
+        return Err(make(py, "ReauthRequiredError", why, ErrorKind::ReauthRequired.code(), false));
+    }
     let builder = match stored {
         Some(slot) => TokenManager::builder(StoredSession::new(slot, None)),
         None => TokenManager::builder(provider),
@@ -233,9 +302,9 @@ fn given(
         .token_url(token_url)
         .transport(transport)
         .expiry_skew(length(expiry_skew.max(0.0), "expiry_skew")?)
-        .store(store_of(store, forked, &warnings)?);
+        .store(store_of(store, inside, forked, &warnings)?);
     if let Some(http) = http {
-        builder = builder.http(PythonClient(http.clone().unbind()));
+        builder = builder.http(http);
     }
     let manager = builder.build().map_err(|error| raise(py, &error))?;
     Ok(Made::new(manager, can_log_in, warnings))
@@ -268,31 +337,22 @@ fn by_default(py: Python<'_>, profile: Option<&str>) -> PyResult<Arc<Made>> {
 #[pymethods]
 impl Core {
     #[new]
-    fn new(
-        provider: Py<PyAny>,
-        http: Option<Py<PyAny>>,
-        token_url: String,
-        store: Py<PyAny>,
-        expiry_skew: f64,
-    ) -> Self {
+    fn of(provider: Py<PyAny>, http: Option<Py<PyAny>>, token_url: String, store: Py<PyAny>, expiry_skew: f64) -> Self {
         let source = Source::Given { provider, http, token_url, store, expiry_skew };
-        Self { source, made: Mutex::default() }
+        Self::new(source)
     }
 
     /// Of the login of the command line, or what the environment says.
     #[staticmethod]
     fn default(py: Python<'_>, profile: Option<String>) -> PyResult<Self> {
-        let core = Self { source: Source::Default { profile }, made: Mutex::default() };
+        let core = Self::new(Source::Default { profile });
         core.made(py)?;
         Ok(core)
     }
 
     fn header<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(made) = &*self.slot()
-            && made.is_of_this_process()
-            && let Some(header) = made.manager().fresh_header()
-        {
-            return Ok(made.give(py, header)?.into_any());
+        if let Some(text) = self.fresh(py)? {
+            return Ok(text.into_any());
         }
         let made = self.ready(py)?;
         self.wait(py, &made, Want::Header)
@@ -300,12 +360,16 @@ impl Core {
 
     /// The header if the token is fresh, else nothing.
     fn fresh<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyString>>> {
-        match &*self.slot() {
+        // The lock is given back before the context is changed, which may run any Python code.
+        let text = match &*self.slot() {
             Some(made) if made.is_of_this_process() => {
-                made.manager().fresh_header().map(|header| made.give(py, header)).transpose()
+                made.manager().fresh_header().map(|header| (made.id, made.texts.of(py, header)))
             }
-            _ => Ok(None),
-        }
+            _ => None,
+        };
+        let Some((id, text)) = text else { return Ok(None) };
+        texts::remember(py, id, &text)?;
+        Ok(Some(text))
     }
 
     fn header_for<'py>(&self, py: Python<'py>, min_validity: f64) -> PyResult<Bound<'py, PyAny>> {
@@ -327,13 +391,13 @@ impl Core {
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
         self.wait(py, &*self.made(py)?, Want::Clear)?;
         // Whoever asks next gets a new session, of the provider as it is then.
-        *self.slot() = None;
+        self.forget();
         Ok(())
     }
 
     fn logout(&self, py: Python<'_>) -> PyResult<()> {
         let done = self.wait(py, &*self.made(py)?, Want::Logout);
-        *self.slot() = None;
+        self.forget();
         done.map(drop)
     }
 

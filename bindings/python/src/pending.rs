@@ -9,6 +9,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::manager::Made;
+use crate::wait::forked;
 
 type Answer = Result<Option<HeaderValue>, Error>;
 type Future = Pin<Box<dyn std::future::Future<Output = Answer> + Send>>;
@@ -26,6 +27,17 @@ impl Pending {
     }
 }
 
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let Some(future) = self.future.get_mut().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        self.made.gives_up();
+        if !self.made.is_of_this_process() {
+            // The library's locks may be held for ever here.
+            std::mem::forget(future);
+        }
+    }
+}
+
 #[pymethods]
 impl Pending {
     /// `(value,)` once it is there; else `wake` is called, on any thread, when it is worth to poll again.
@@ -34,6 +46,10 @@ impl Pending {
         let Some(mut future) = future else {
             return Err(PyRuntimeError::new_err("this wait is over, or another task polls it"));
         };
+        if !self.made.is_of_this_process() {
+            std::mem::forget(future);
+            return Err(forked(py));
+        }
         let waker = Waker::from(Arc::new(Called(wake)));
         let polled = py.detach(|| future.as_mut().poll(&mut Context::from_waker(&waker)));
         match polled {

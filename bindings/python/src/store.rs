@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use cdse_auth::store::TokenStore;
 use cdse_auth::{ErrorKind, FileTokenStore, MemoryTokenStore, TokenSet};
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::errors::{ending, of_python};
+use crate::inside::Inside;
 
 /// Access token, its end, refresh token, its end: as Python's `TokenSet` has them, in seconds since 1970.
 pub(crate) type Fields = (String, f64, Option<String>, Option<f64>);
@@ -54,6 +55,20 @@ pub(crate) fn tokens_of((access, end, refresh, refresh_end): &Fields) -> cdse_au
 }
 
 fn read(tokens: &Bound<'_, PyAny>) -> PyResult<Fields> {
+    fields(tokens).map_err(|error| {
+        let py = tokens.py();
+        if !error.is_instance_of::<PyAttributeError>(py) && !error.is_instance_of::<PyTypeError>(py) {
+            return error;
+        }
+        let name = tokens.get_type().name().map_or_else(|_| "another object".to_owned(), |name| name.to_string());
+        let why = format!("the token store's load() must return a TokenSet or None, not {name}");
+        let exception = PyTypeError::new_err(why);
+        exception.set_cause(py, Some(error));
+        exception
+    })
+}
+
+fn fields(tokens: &Bound<'_, PyAny>) -> PyResult<Fields> {
     let time = |name: &str| -> PyResult<Option<f64>> {
         let value = tokens.getattr(name)?;
         if value.is_none() { Ok(None) } else { value.call_method0("timestamp")?.extract().map(Some) }
@@ -172,6 +187,7 @@ impl Native for MemoryTokenStore {
 /// A store in Python.
 pub(crate) struct PythonStore {
     object: Py<PyAny>,
+    inside: Inside,
     /// What was read or saved last. The library takes another `TokenSet` than the one it saved for somebody else's.
     last: Mutex<Option<(Fields, TokenSet)>>,
     /// The refresh token that the process which forked this one has too: it is its to send.
@@ -188,11 +204,12 @@ impl fmt::Debug for PythonStore {
 /// The store of a manager, in the library's form.
 pub(crate) fn store_of(
     object: &Bound<'_, PyAny>,
+    inside: Inside,
     forked: bool,
     warnings: &Arc<Mutex<Vec<String>>>,
 ) -> PyResult<Arc<dyn TokenStore>> {
     // The package's own stores are handed over as they are, unless a subclass overrides what they do.
-    let native = object.getattr("_native_store").ok();
+    let native = native_of(object);
     if let Some(native) = &native {
         if let Ok(file) = native.cast::<FileStore>() {
             return Ok(Arc::new(file.get().0.clone()));
@@ -208,19 +225,23 @@ pub(crate) fn store_of(
         None
     };
     let (object, last) = (object.clone().unbind(), Mutex::default());
-    Ok(Arc::new(PythonStore { object, last, parents, warnings: Arc::clone(warnings) }))
+    Ok(Arc::new(PythonStore { object, inside, last, parents, warnings: Arc::clone(warnings) }))
+}
+
+/// Of its class: an object that stands for another one may hand out the other's.
+fn native_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    if object.get_type().hasattr("_native_store").ok()? { object.getattr("_native_store").ok() } else { None }
 }
 
 /// The session file of a manager's store, if it has one.
 pub(crate) fn file_of(object: &Bound<'_, PyAny>) -> Option<FileTokenStore> {
-    let native = object.getattr("_native_store").ok()?;
-    native.cast::<FileStore>().ok().map(|file| file.get().0.clone())
+    native_of(object)?.cast::<FileStore>().ok().map(|file| file.get().0.clone())
 }
 
 impl PythonStore {
     fn with<T>(&self, what: &str, work: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> cdse_auth::Result<T> {
         let result = Python::try_attach(|py| {
-            work(self.object.bind(py)).map_err(|error| {
+            self.inside.run(|| work(self.object.bind(py))).map_err(|error| {
                 let why = format!("the token store's {what}() failed");
                 of_python(ErrorKind::StoreUnusable, &why, error)
             })

@@ -1,12 +1,15 @@
 //! Waiting for the library without the interpreter, and with ears for its signals.
 
 use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use cdse_auth::ErrorKind;
 use pyo3::prelude::*;
+
+use crate::errors::make;
+use crate::fork;
 
 /// How long a signal waits for its handler at most.
 const SLICE: Duration = Duration::from_millis(50);
@@ -37,7 +40,8 @@ impl Parker {
 /// The output of `future`, or what the handler of a signal raises. The library's futures may be dropped at any time: what was
 /// begun goes on and is saved.
 pub(crate) fn wait<T: Send>(py: Python<'_>, future: impl Future<Output = T> + Send) -> PyResult<T> {
-    let mut future = pin!(future);
+    let epoch = fork::epoch();
+    let mut future = Box::pin(future);
     let parker = Arc::new(Parker::default());
     let waker = Waker::from(Arc::clone(&parker));
     loop {
@@ -51,6 +55,18 @@ pub(crate) fn wait<T: Send>(py: Python<'_>, future: impl Future<Output = T> + Se
         if let Some(output) = polled {
             return Ok(output);
         }
-        py.check_signals()?;
+        let signalled = py.check_signals();
+        if epoch != fork::epoch() {
+            // The handler of a signal has forked, and this is the child.
+            std::mem::forget(future);
+            return Err(signalled.err().unwrap_or_else(|| forked(py)));
+        }
+        signalled?;
     }
+}
+
+/// What the child of a fork is told that has inherited a wait.
+pub(crate) fn forked(py: Python<'_>) -> PyErr {
+    let why = "this process was forked while it waited for a token; ask again";
+    make(py, "AuthError", why, ErrorKind::LockWait.code(), true)
 }

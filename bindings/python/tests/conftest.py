@@ -38,6 +38,14 @@ def sandbox(serve: Callable[..., Sandbox]) -> Sandbox:
     return serve()
 
 
+@pytest.fixture(scope="session")
+def untouched(program: str) -> Iterator[Sandbox]:
+    """One sandbox for all tests that send it nothing."""
+    sandbox = Sandbox(program)
+    yield sandbox
+    sandbox.stop()
+
+
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
     with httpx.Client() as client:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import select
+import signal
 import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable
@@ -51,11 +55,13 @@ class Sandbox:
 
     @property
     def counters(self) -> dict[str, int]:
-        return self.ask("counters")
+        counters: dict[str, int] = self.ask("counters")
+        return counters
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        return self.ask("requests")
+        requests: list[dict[str, Any]] = self.ask("requests")
+        return requests
 
     def misbehave(self, action: dict[str, Any], **more: Any) -> None:
         self.ask("faults", {"action": action, **more})
@@ -63,6 +69,10 @@ class Sandbox:
     def accepts(self, header: str) -> bool:
         """Whether the service takes the token."""
         return httpx.get(f"{self.address}{RESOURCE_PATH}", headers={"Authorization": header}).status_code == 200
+
+    def wait_for_request(self) -> None:
+        """Return once a request for a token is there, answered or not."""
+        wait_until(lambda: bool(self.requests))
 
     def stop(self) -> None:
         self.process.terminate()
@@ -86,3 +96,51 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
     for thread in threads:
         thread.join()
     return results
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once it holds. The limit of the test ends the wait."""
+    while not condition():
+        threading.Event().wait(0.005)
+
+
+def forked(work: Callable[[], Any]) -> Any:
+    """What ``work`` returns in a forked child, as JSON; an exception comes as its text. A child that hangs is killed."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            result = work()
+        except BaseException as error:
+            result = f"{type(error).__name__}: {error}"
+        os.write(writing, json.dumps(result).encode())
+        os._exit(0)
+    os.close(writing)
+    try:
+        if not select.select([reading], [], [], 15)[0]:
+            os.kill(child, signal.SIGKILL)
+            return "the child hangs"
+        with os.fdopen(reading, closefd=False) as pipe:
+            return json.loads(pipe.read() or '"the child has died"')
+    finally:
+        os.close(reading)
+        os.waitpid(child, 0)
+
+
+def script(text: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start an interpreter that runs ``text`` and then ends as any program does."""
+    command = [sys.executable, "-X", "faulthandler", "-c", text, *arguments]
+    pipe = subprocess.PIPE
+    # In a group of its own, with which its children can be killed.
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, **options)
+
+
+def ended(process: subprocess.Popen[str], within: float = 25) -> tuple[int, str, str]:
+    """Exit code, output and errors of a process, which is killed if it hangs."""
+    try:
+        out, err = process.communicate(timeout=within)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        raise AssertionError(f"it hangs: {out}{err}") from None
+    return process.returncode, out, err

@@ -14,12 +14,19 @@ if hasattr(os, "register_at_fork"):
 atexit.register(_native.settle_all)
 
 
+_worker: int | None = None
+
+
 def settle_in_worker() -> None:
-    """Let a process of ``multiprocessing`` save what is under way: it ends without ``atexit``."""
-    if "multiprocessing.util" in sys.modules:
-        from multiprocessing import util
+    """Let a process of ``multiprocessing`` save what is under way when it ends: it ends without ``atexit``.
 
-        util.Finalize(None, _native.settle_all, exitpriority=0)
+    It forgets when it starts what was registered with it before. So this is called when a manager is first used.
+    """
+    global _worker
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None or _worker == os.getpid():
+        return
+    from multiprocessing import util
 
-
-settle_in_worker()
+    _worker = os.getpid()
+    util.Finalize(None, _native.settle_all, exitpriority=0)

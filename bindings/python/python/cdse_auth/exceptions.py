@@ -7,6 +7,7 @@ way. What a provider or a store of yours raises reaches the caller as it is.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 __all__ = [
     "AuthError",
@@ -60,10 +61,19 @@ def _class(name: str) -> type[AuthError]:
     theirs = sys.modules.get("cdse.exceptions")
     if theirs is None:
         return ours
-    bases = tuple(getattr(theirs, base) for base in _THEIRS.get(name, (name,)))
+    bases: tuple[Any, ...] = tuple(getattr(theirs, base, None) for base in _THEIRS.get(name, (name,)))
+    if not all(isinstance(base, type) and issubclass(base, Exception) for base in bases):
+        # Another package of that name.
+        return ours
     key = (name, bases[0])
     if key not in _both:
-        _both[key] = type(name, (ours, *bases), {"__module__": __name__, "__doc__": ours.__doc__})
+
+        def reduce(self: AuthError) -> tuple[Any, ...]:
+            # Pickle looks for a class by its name, and finds ours alone.
+            return _made, (name, str(self), self.code, self.is_transient)
+
+        members = {"__module__": __name__, "__doc__": ours.__doc__, "__reduce__": reduce}
+        _both[key] = type(name, (ours, *bases), members)
     return _both[key]
 
 

@@ -157,16 +157,24 @@ class TokenManager:
         """For another process: with the library's own HTTP client there, for a client belongs to its process."""
         if self._made_by is not None:
             return self._made_by, ()
-        return _rebuilt, (type(self), *self._arguments)
+        more = {name: value for name, value in vars(self).items() if name not in _OWN}
+        return _rebuilt, (type(self), *self._arguments), more
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._arguments[0]!r}>" if self._made_by is None else "<TokenManager>"
 
 
+#: What a manager makes anew in another process; a subclass may have more.
+_OWN = frozenset({"_made_by", "_arguments", "_core", "_header"})
+
+
 def _rebuilt(
     kind: type[TokenManager], provider: AuthProvider, token_url: str, store: TokenStore, skew: float
 ) -> TokenManager:
-    return kind(provider, http=None, token_url=token_url, store=store, expiry_skew=skew)  # type: ignore[arg-type]
+    # A subclass may have other parameters; what it has set is set again.
+    manager = kind.__new__(kind)
+    TokenManager.__init__(manager, provider, http=None, token_url=token_url, store=store, expiry_skew=skew)  # type: ignore[arg-type]
+    return manager
 
 
 class _DefaultManager:
