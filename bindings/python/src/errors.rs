@@ -30,6 +30,18 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     exception
 }
 
+/// The same for an error of the credential chain.
+pub(crate) fn of_credentials(py: Python<'_>, error: &cdse_credentials::Error) -> PyErr {
+    use cdse_credentials::Error as Of;
+    match error {
+        Of::Auth(error) => raise(py, error),
+        Of::NotLoggedIn(_) | Of::OtherService(_) => {
+            make(py, "NotLoggedInError", &error.to_string(), ErrorKind::ReauthRequired.code(), false)
+        }
+        _ => make(py, "AuthError", &error.to_string(), ErrorKind::Configuration.code(), false),
+    }
+}
+
 /// One of the classes of `cdse_auth.exceptions`.
 pub(crate) fn make(py: Python<'_>, class: &str, message: &str, code: &str, is_transient: bool) -> PyErr {
     let made = py

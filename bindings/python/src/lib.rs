@@ -8,6 +8,7 @@ mod fork;
 mod form;
 mod http_client;
 mod inside;
+mod login;
 mod manager;
 mod pending;
 mod store;
@@ -38,6 +39,8 @@ mod _native {
     use super::fork::{after_fork_in_child, settle_all};
     #[pymodule_export]
     use super::form::TotpSecret;
+    #[pymodule_export]
+    use super::login::log_in;
     #[pymodule_export]
     use super::manager::Core;
     #[pymodule_export]

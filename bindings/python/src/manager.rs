@@ -10,11 +10,12 @@ use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::errors::{make, raise};
+use crate::errors::{make, of_credentials, raise};
 use crate::fork;
 use crate::form::Provider;
 use crate::http_client::PythonClient;
 use crate::inside::Inside;
+use crate::login::selection;
 use crate::pending::Pending;
 use crate::store::{file_of, seconds, store_of};
 use crate::texts::{self, Texts};
@@ -311,22 +312,13 @@ fn given(
 }
 
 fn by_default(py: Python<'_>, profile: Option<&str>) -> PyResult<Arc<Made>> {
-    use cdse_credentials::{Environment, Mode, Name, Selection, Session};
-    let mut selection = Selection::default();
-    if let Some(profile) = profile {
-        selection.profile = Some(Name::parse(profile).map_err(PyValueError::new_err)?);
-    }
+    use cdse_credentials::{Environment, Mode, Session};
+    let selection = selection(profile)?;
     let session = py.detach(|| {
         let environment = Environment::read()?;
         Session::open(&selection, &environment, Mode::Program)
     });
-    let session = session.map_err(|error| match &error {
-        cdse_credentials::Error::Auth(error) => raise(py, error),
-        cdse_credentials::Error::NotLoggedIn(_) | cdse_credentials::Error::OtherService(_) => {
-            make(py, "NotLoggedInError", &error.to_string(), ErrorKind::ReauthRequired.code(), false)
-        }
-        _ => make(py, "AuthError", &error.to_string(), ErrorKind::Configuration.code(), false),
-    })?;
+    let session = session.map_err(|error| of_credentials(py, &error))?;
     for text in session.warnings() {
         let text = std::ffi::CString::new(text.as_str()).unwrap_or_default();
         PyErr::warn(py, &py.get_type::<PyUserWarning>(), &text, 2)?;

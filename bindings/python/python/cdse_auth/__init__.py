@@ -20,6 +20,7 @@ from .store import FileTokenStore, MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
     from ._header_file import header_file
+    from ._login import login
     from .manager import Status
     from .store import TokenSet
 
@@ -37,10 +38,11 @@ __all__ = [
     "TotpSecret",
     "default_manager",
     "header_file",
+    "login",
 ]
 
 # What brings other packages with it is imported when it is asked for (PEP 562).
-_LATER = {"Status": "manager", "TokenSet": "store", "header_file": "_header_file"}
+_LATER = {"Status": "manager", "TokenSet": "store", "header_file": "_header_file", "login": "_login"}
 _FACES = {"aiohttp", "eodag", "fsspec", "httpx", "openeo", "pystac_client", "requests", "sentinelhub"}
 
 
