@@ -60,7 +60,7 @@ def test_py9_the_lines_of_the_readme_work(
     assert "credentials_refused False" in capsys.readouterr().out
     counters = sandbox.counters
     # The login of the command line, the one with the TOTP secret, and the one that is refused.
-    assert counters["password_grants"] == 2
+    assert counters["password_grants"] == 3
     assert counters["client_credentials_grants"] == 1
     assert counters["refresh_grants"] == 1
     assert counters["sessions_open"] == 1
