@@ -101,6 +101,10 @@ class RefreshTokenAuth(AuthProvider):
 
     A full re authentication is not possible because the original credentials are not held, so once the refresh token expires
     the session ends.
+
+    Parameters:
+        refresh_token: The token. It is sent once; from then on the store has its successors.
+        client_id: The client that the token was issued to.
     """
 
     can_reauthenticate = False
@@ -126,6 +130,10 @@ class ClientCredentialsAuth(AuthProvider):
 
     No refresh token is issued for this grant. When the access token expires the manager simply requests a new one, which this
     provider always can do.
+
+    Parameters:
+        client_id: The id of the client.
+        client_secret: Its secret.
     """
 
     can_reauthenticate = True
