@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 from collections.abc import Iterator
@@ -85,3 +86,28 @@ def test_py9_every_name_of_the_readme_exists() -> None:
         assert name in exceptions.__all__
     for name in re.findall(r"`manager\.(\w+)|manager\.(\w+)\(", text):
         assert hasattr(cdse_auth.TokenManager, name[0] or name[1])
+
+
+def documented() -> Iterator[tuple[str, Any]]:
+    """What the package offers, and the public methods of it."""
+    import cdse_auth
+
+    for name in cdse_auth.__all__:
+        offered = getattr(cdse_auth, name)
+        yield name, offered
+        if inspect.isclass(offered):
+            for method, function in vars(offered).items():
+                if inspect.isfunction(function) and not method.startswith("_"):
+                    yield f"{name}.{method}", function
+
+
+def test_py9_help_says_what_and_names_every_parameter() -> None:
+    for name, offered in documented():
+        text = inspect.getdoc(offered)
+        assert text, name
+        # Fields, which say what they are where they stand; and what one line says.
+        if name in ("Status", "TokenSet", "TokenStore.save", "TotpSecret"):
+            continue
+        parameters = [parameter for parameter in inspect.signature(offered).parameters if parameter != "self"]
+        for parameter in parameters:
+            assert re.search(rf"^ +{parameter}: ", text, re.MULTILINE), f"{name}: {parameter}"
