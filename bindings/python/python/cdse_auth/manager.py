@@ -156,11 +156,7 @@ class TokenManager:
         self._core.logout()
 
     def status(self) -> Status:
-        """Return what is known of the session, without a request.
-
-        Raises:
-            AuthError: The settings of the manager cannot be used.
-        """
+        """Return what is known of the session, without a request."""
 
         def moment(seconds: float | None) -> datetime | None:
             return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
