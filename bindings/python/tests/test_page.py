@@ -89,7 +89,11 @@ def test_py1_a_provider_only_supplies_the_fields() -> None:
     assert form == {"client_id": "other", "grant_type": "refresh_token", "refresh_token": "r"}
     form = ClientCredentialsAuth("c", "s").grant_data()
     assert form == {"client_id": "c", "client_secret": "s", "grant_type": "client_credentials"}
-    assert [p.can_reauthenticate for p in (PasswordAuth, RefreshTokenAuth, ClientCredentialsAuth)] == [True, False, True]
+    assert [p.can_reauthenticate for p in (PasswordAuth, RefreshTokenAuth, ClientCredentialsAuth)] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_py1_a_token_set_knows_when_it_ends() -> None:
@@ -148,7 +152,7 @@ def test_py1_each_grant_reaches_the_service(sandbox: Sandbox, http: httpx.Client
 def test_py1_a_code_is_sent_once_and_a_secret_logs_in_at_any_time(sandbox: Sandbox, http: httpx.Client) -> None:
     url = sandbox.token_url
     secret = TotpSecret(TOTP_SECRET)
-    unattended = TokenManager(PasswordAuth(MFA, PASSWORD, totp=secret), http=http, token_url=url)  # type: ignore[arg-type]
+    unattended = TokenManager(PasswordAuth(MFA, PASSWORD, totp=secret), http=http, token_url=url)
     assert sandbox.accepts(unattended.authorization_header())
     wrong = TokenManager(PasswordAuth(MFA, PASSWORD, totp="000000"), http=http, token_url=url)
     for _ in range(2):
@@ -165,9 +169,11 @@ def test_py1_a_function_is_asked_for_a_code_once_per_login(sandbox: Sandbox, htt
     def ask() -> str:
         asked.append(1)
         command = [program, "sandbox", "code", MFA]
-        return subprocess.run(command, env=sandbox.environment, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            command, env=sandbox.environment, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
-    provider = PasswordAuth(MFA, PASSWORD, totp=ask)  # type: ignore[arg-type]
+    provider = PasswordAuth(MFA, PASSWORD, totp=ask)
     manager = TokenManager(provider, http=http, token_url=sandbox.token_url)
     manager.authorization_header()
     manager.force_refresh()

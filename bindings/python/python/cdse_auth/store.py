@@ -34,8 +34,8 @@ def __getattr__(name: str) -> Any:
 class TokenStore(ABC):
     """Abstract storage for a :class:`TokenSet`.
 
-    A subclass is called on any thread, by one at a time for each manager. What ``load`` raises reaches the caller; a ``save``
-    that raises costs a warning, and the token is used.
+    A subclass is called on any thread, by one at a time for each manager. What :meth:`load` raises reaches the caller; a
+    :meth:`save` that raises causes a warning, and the token is used.
     """
 
     @abstractmethod
@@ -100,6 +100,10 @@ class FileTokenStore(_NativeStore):
 
     This lets a command line login survive across separate process invocations. The file is written with mode ``0o600`` so that
     other users cannot read the stored tokens. Any number of processes can share it: when the token ends, one of them renews it.
+    It can be pickled, and used after a fork.
+
+    Parameters:
+        path: The file. Its folder is made when the first token is saved.
     """
 
     def __init__(self, path: Path) -> None:
