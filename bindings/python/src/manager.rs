@@ -202,7 +202,7 @@ impl Core {
         }
         // Changed with the interpreter held. A thread that began it in the process which forked this one is not here.
         while self.making.load(Ordering::Relaxed) == fork::epoch() {
-            py.detach(|| std::thread::sleep(BRIEF));
+            py.detach(|| std::thread::park_timeout(BRIEF));
             py.check_signals()?;
         }
         if let Some(made) = self.present() {

@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import _lifetime as _lifetime
+from . import exceptions as exceptions
 from .manager import TokenManager, default_manager
 from .providers import AuthProvider, ClientCredentialsAuth, PasswordAuth, RefreshTokenAuth, TotpSecret
 from .store import FileTokenStore, MemoryTokenStore, TokenStore
