@@ -16,6 +16,7 @@ __all__ = [
     "Pending",
     "TotpSecret",
     "after_fork_in_child",
+    "log_in",
     "settle_all",
 ]
 
@@ -76,4 +77,5 @@ class MemoryStore:
     def clear(self) -> None: ...
 
 def after_fork_in_child() -> None: ...
+def log_in(username: str, password: str, code: str | None, profile: str | None) -> None: ...
 def settle_all() -> None: ...
