@@ -8,9 +8,8 @@ use http::header::{DATE, RETRY_AFTER};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::exchange::LARGEST;
 use super::request_error::not_answered;
-use super::sender::{Body, HttpSend, Incomplete, SendError};
+use super::sender::{Body, HttpSend, Incomplete, LARGEST, SendError};
 use super::transport::{Client, TransportConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{Mutex, lock};

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::address::Endpoints;
 use super::answer::{Answer, Exchange, GrantType, classify};
 use super::client::OwnClient;
-use super::sender::{Body, HttpSend, Incomplete};
+use super::sender::{Body, HttpSend, Incomplete, LARGEST};
 use super::transport::TransportConfig;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,8 +22,6 @@ use crate::record::Class;
 use crate::secret::Secret;
 use crate::sync::Arc;
 
-/// More of an answer is not read.
-pub(super) const LARGEST: usize = 1 << 20;
 /// How long ending a session may take.
 pub(crate) const FAREWELL: Millis = 5_000;
 

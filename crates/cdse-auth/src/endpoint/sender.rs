@@ -9,6 +9,9 @@ use zeroize::Zeroize;
 
 use crate::error::{Error, Result};
 
+/// More of an answer is not read.
+pub(super) const LARGEST: usize = 1 << 20;
+
 /// Sends the library's requests: its own client does, or one that a program has already.
 ///
 /// One call is one request. An implementation sends nothing twice, follows no redirect, and adds no credential or cookie of its
