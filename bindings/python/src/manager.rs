@@ -231,14 +231,14 @@ impl Core {
 
     /// Nothing is sent where it is known that nothing helps.
     fn check_session(&self, py: Python<'_>, made: &Made) -> PyResult<()> {
-        let Source::Given { store, expiry_skew, .. } = &self.source else { return Ok(()) };
+        let Source::Given { store, .. } = &self.source else { return Ok(()) };
         if made.can_log_in {
             return Ok(());
         }
         let tokens = self.inside.run(|| store.bind(py).call_method0("load"))?;
-        let is_over =
-            |valid: &str, skew: f64| -> PyResult<bool> { Ok(!tokens.call_method1(valid, (skew,))?.is_truthy()?) };
-        if tokens.is_none() || !is_over("access_valid", *expiry_skew)? || !is_over("refresh_valid", 0.0)? {
+        // A token that is due and cannot be renewed is served until its end.
+        let is_over = |valid: &str| -> PyResult<bool> { Ok(!tokens.call_method0(valid)?.is_truthy()?) };
+        if tokens.is_none() || !is_over("access_valid")? || !is_over("refresh_valid")? {
             return Ok(());
         }
         let why = "the session has ended and cannot be renewed without new credentials; log in again";

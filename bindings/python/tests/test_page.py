@@ -227,6 +227,13 @@ def test_py1_a_refresh_token_whose_session_has_ended_is_not_sent(sandbox: Sandbo
     assert sandbox.counters["token_requests"] == 0
 
 
+def test_py1_a_token_that_is_due_and_cannot_be_renewed_is_served(sandbox: Sandbox, http: httpx.Client) -> None:
+    store = MemoryTokenStore()
+    store.save(tokens(access=20, refresh=-1))
+    manager = TokenManager(RefreshTokenAuth("a-refresh-token"), http=http, token_url=sandbox.token_url, store=store)
+    assert manager.authorization_header() == "Bearer an-access-token"
+
+
 def test_py1_a_refusal_of_the_service_is_told(sandbox: Sandbox, http: httpx.Client) -> None:
     manager = TokenManager(PasswordAuth(USER, "wrong"), http=http, token_url=sandbox.token_url)
     with pytest.raises(TokenRefreshError, match="wrong user name, password or one-time code"):
