@@ -1,5 +1,7 @@
 //! The login of the command line, from Python.
 
+use std::time::Duration;
+
 use cdse_auth::{AuthProvider as _, DEFAULT_CLIENT_ID, Grant, PasswordAuth};
 use cdse_credentials::{Environment, Name, Profile, Selection, StateFolder, StoreKind, for_login, profile_in_use};
 use pyo3::exceptions::PyValueError;
@@ -7,6 +9,9 @@ use pyo3::prelude::*;
 
 use crate::errors::{of_credentials, raise};
 use crate::wait::wait;
+
+/// Longer than this a person does not look at a login that gets nowhere.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens a session as `auth login` does, in a file, and points the profile to it: every program of this user has it then.
 #[pyfunction]
@@ -18,7 +23,9 @@ pub(crate) fn log_in(
     profile: Option<&str>,
 ) -> PyResult<()> {
     let selection = selection(profile)?;
-    let (environment, state, name) = py.detach(|| target(&selection)).map_err(|error| of_credentials(py, &error))?;
+    let (mut environment, state, name) =
+        py.detach(|| target(&selection)).map_err(|error| of_credentials(py, &error))?;
+    environment.timeout.get_or_insert(PATIENCE);
     let provider = PasswordAuth::new(username.clone(), password);
     let provider = match code {
         Some(code) => provider.with_code(code),
