@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap_complete::env::{Bash, CompleteEnv, Fish, Powershell, Shells, Zsh};
 
 use crate::report::fail::{Fail, Result};
+use crate::report::name::program;
 use crate::report::output;
 
 /// A name of this program's own: a `COMPLETE` that is set for another one must not keep a job from working.
@@ -22,7 +23,7 @@ pub(crate) struct Command {
 impl Command {
     pub(crate) fn run(&self) -> Result<()> {
         let mut script = Vec::new();
-        let (name, program) = ("cdse", "cdse");
+        let (name, program) = (program(), program());
         SHELLS
             .completer(&self.shell)
             .map_or(Ok(()), |shell| shell.write_registration(VARIABLE, name, program, program, &mut script))
@@ -39,7 +40,7 @@ pub(crate) fn answer(command: impl Fn() -> clap::Command) -> Result<bool> {
     let answered = CompleteEnv::with_factory(command)
         .var(VARIABLE)
         .shells(SHELLS)
-        .completer("cdse")
+        .completer(program())
         .try_complete(env::args_os(), env::current_dir().ok().as_deref());
     // A name that is not known is not repeated: it may be anything.
     answered.map_err(|_| {

@@ -4,6 +4,7 @@ pub(crate) mod colour;
 pub(crate) mod exit_code;
 pub(crate) mod explain;
 pub(crate) mod fail;
+pub(crate) mod name;
 pub(crate) mod output;
 pub(crate) mod passing;
 pub(crate) mod progress;

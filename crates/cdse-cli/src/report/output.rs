@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::report::colour;
 use crate::report::fail::{Fail, Result};
+use crate::report::name::named;
 use crate::report::passing::{self, passing};
 
 /// With `--json`: the warnings so far, which the answer or the error holds. Nothing else is said then.
@@ -42,7 +43,7 @@ pub(crate) fn stdout(text: &str) -> Result<()> {
 
 /// Writes help, which has styles where they can be shown.
 pub(crate) fn help(text: &str) -> Result<()> {
-    write(&mut AutoStream::auto(io::stdout().lock()), text)
+    write(&mut AutoStream::auto(io::stdout().lock()), &named(text))
 }
 
 fn write(stream: &mut impl Write, text: &str) -> Result<()> {
@@ -58,7 +59,7 @@ fn write(stream: &mut impl Write, text: &str) -> Result<()> {
 /// A line for people. There is nobody to tell when it cannot be written.
 pub(crate) fn note(line: &str) {
     if !is_json() {
-        stderr(line);
+        stderr(&named(line));
     }
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn note(line: &str) {
 pub(crate) fn remark(text: &str) {
     match &mut *json_mode() {
         Some(warnings) => warnings.push(one_line(text)),
-        None => stderr(&format!("note: {text}")),
+        None => stderr(&format!("note: {}", named(text))),
     }
 }
 
@@ -121,9 +122,9 @@ pub(crate) fn fail(fail: &Fail) -> ExitCode {
     ExitCode::from(fail.exit)
 }
 
-/// Paths and words of others may hold line ends and terminal commands.
+/// Paths and words of others may hold line ends and terminal commands. Our own commands are named as they are typed here.
 pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
+    named(text).chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
 }
 
 /// Writes a report where JSON was asked for.

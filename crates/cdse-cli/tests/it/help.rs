@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::World;
+use crate::support::{BINARY, World};
 
 fn help(world: &World, words: &[&str]) -> String {
     world.cdse(["help"].iter().chain(words)).run().ok().stdout
@@ -151,4 +151,18 @@ fn cli9_a_manual_that_cannot_be_written_is_an_error() {
     let file = world.home.path().join("file");
     fs::write(&file, "").unwrap();
     world.cdse(["man", file.to_str().unwrap()]).run().exits(1).says("could not be written");
+}
+
+#[cfg(unix)]
+#[test]
+fn cli9_a_program_that_is_called_by_another_name_says_that_name() {
+    let world = World::new();
+    let other = world.home.path().join("cdse-auth");
+    std::os::unix::fs::symlink(BINARY, &other).unwrap();
+    let run = world.call(&other, ["auth", "token", "--no-input"]).run();
+    assert!(run.stderr.contains("cdse-auth auth login") && !run.stderr.contains("cdse auth"), "{}", run.stderr);
+    let run = world.call(&other, ["auth", "--help"]).run().ok();
+    assert!(run.stdout.contains("Usage: cdse-auth auth") && !run.stdout.contains("cdse auth"), "{}", run.stdout);
+    let run = world.call(&other, ["completions", "bash"]).run().ok();
+    assert!(run.stdout.contains("cdse-auth"), "{}", run.stdout);
 }

@@ -76,7 +76,7 @@ impl World {
         Call { prints_token: true, ..self.call(program, [""; 0]) }
     }
 
-    fn call<S: AsRef<OsStr>>(&self, program: &Path, arguments: impl IntoIterator<Item = S>) -> Call {
+    pub(crate) fn call<S: AsRef<OsStr>>(&self, program: &Path, arguments: impl IntoIterator<Item = S>) -> Call {
         let call = Call::new(program, arguments).env("HOME", self.home.path());
         let call = call.env("CDSE_STATE_DIR", self.state()).env("CDSE_IDENTITY_URL", self.sandbox.realm_url());
         Call { state: self.state(), ..call }
