@@ -44,9 +44,8 @@ pub(crate) fn log_in(
 }
 
 pub(crate) fn selection(profile: Option<&str>) -> PyResult<Selection> {
-    let mut selection = Selection::default();
-    selection.profile = profile.map(Name::parse).transpose().map_err(PyValueError::new_err)?;
-    Ok(selection)
+    let profile = profile.map(Name::parse).transpose().map_err(PyValueError::new_err)?;
+    Ok(Selection { profile, ..Selection::default() })
 }
 
 fn target(selection: &Selection) -> cdse_credentials::Result<(Environment, StateFolder, Name)> {
