@@ -61,9 +61,8 @@ fn cli7_every_message_is_as_the_troubleshooting_page_has_it() {
     }
     // Whatever the library can fail with is there.
     let source = include_str!("../../../cdse-auth/src/error.rs");
-    let kinds = source.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once("=> \""));
-    let missing: Vec<&str> =
-        kinds.map(|(_, code)| code.trim_end_matches("\",")).filter(|code| !codes.contains(*code)).collect();
+    let kinds = source.lines().filter_map(|line| line.trim().strip_suffix("\",")?.split_once(" = \""));
+    let missing: Vec<&str> = kinds.map(|(_, code)| code).filter(|code| !codes.contains(*code)).collect();
     // Shown to nobody: only a signal shuts a manager down, and the process ends with it.
     assert_eq!(missing, ["shut_down"]);
 }

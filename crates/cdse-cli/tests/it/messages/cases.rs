@@ -467,9 +467,10 @@ const SERVICE: &[Case] = &[
         |stage| {
             let set = stage.world();
             fault(&set, Endpoint::Token, Action::Reset { processed: true });
-            set.log_in(&format!("{MFA} --totp {}", code(&set)), PASSWORD)
+            let code = code(&set);
+            set.log_in(&format!("{MFA} --totp {code}"), PASSWORD)
                 .tell()
-                .map(|told| Told { typed: told.typed.replace(&code(&set), "123456"), ..told })
+                .map(|told| Told { typed: told.typed.replace(&code, "123456"), ..told })
         },
     ),
     case(
