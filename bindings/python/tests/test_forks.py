@@ -218,7 +218,9 @@ if not child:
 """
 
 
-@pytest.mark.parametrize(("hook", "reuse"), [("with", 0), ("without", 1)])
-def test_py3_it_is_the_hook_that_keeps_a_child_from_its_parents_token(sandbox: Sandbox, hook: str, reuse: int) -> None:
+@pytest.mark.parametrize("hook", ["with", "without"])
+def test_py3_a_child_sends_no_token_of_its_parent_also_without_the_hook(sandbox: Sandbox, hook: str) -> None:
+    # The library sees a fork by itself, in any program; tests/breaks/x6.patch takes that away.
     ended(script(REUSE, sandbox.token_url, USER, PASSWORD, hook))
-    assert sandbox.counters["reuse_detected"] == reuse
+    counters = sandbox.counters
+    assert (counters["reuse_detected"], counters["password_grants"]) == (0, 2)
