@@ -102,7 +102,7 @@ impl TokenManager {
     ///
     /// Never while a token is valid. Otherwise [`Error`] says what to do; `is_transient()` says whether waiting helps.
     pub async fn authorization_header(&self) -> Result<HeaderValue> {
-        if let Some(header) = self.fresh_header() {
+        if let Some(header) = self.fresh_header().or_else(|| self.core.fresh_in_fork()) {
             return Ok(header);
         }
         Box::pin(self.core().obtain(Want::Fresh, None)).await
@@ -111,17 +111,17 @@ impl TokenManager {
     /// The header if the token is fresh, else whatever `stale` gives.
     #[inline(always)]
     pub(crate) fn fresh_header_or(&self, stale: impl FnOnce() -> Result<HeaderValue>) -> Result<HeaderValue> {
-        self.core.header.get(&self.core.clock, Ok, || self.core.fresh_in_fork().map_or_else(stale, Ok))
+        self.core.header.get(&self.core.clock, Ok, stale)
     }
 
     /// The header if the token is fresh: what [`authorization_header`](Self::authorization_header) tries first.
     ///
-    /// Never waits, from any number of threads. `None` is not an error: the token is not fresh or, in theory, eight threads
+    /// Never waits, from any number of threads. `None` is not an error: the token is not fresh, this is a forked process or, in theory, eight threads
     /// were stopped within the same few nanoseconds of this call.
     #[inline(always)]
     #[must_use]
     pub fn fresh_header(&self) -> Option<HeaderValue> {
-        self.core.header.get(&self.core.clock, Some, || self.core.fresh_in_fork())
+        self.core.header.get(&self.core.clock, Some, || None)
     }
 
     /// A header whose token is valid for at least `min_validity` from now.
