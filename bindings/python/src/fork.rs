@@ -1,11 +1,12 @@
 //! A process that was forked begins anew: it has none of the library's threads, and its locks may be held for ever.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Mutex, Weak};
 
 use cdse_auth::TokenManager;
 use pyo3::prelude::*;
 
+use crate::lock;
 use crate::manager::Made;
 use crate::wait::wait;
 
@@ -23,7 +24,7 @@ pub(crate) fn epoch() -> u64 {
 }
 
 pub(crate) fn remember(made: Weak<Made>) {
-    let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut live = lock(&LIVE);
     live.retain(|known| known.strong_count() > 0);
     live.push(made);
 }
@@ -34,12 +35,12 @@ pub(crate) fn leave(manager: TokenManager, gave_up: bool) {
     if !gave_up && manager.waiting().is_none() {
         return;
     }
-    let before = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
+    let before = std::mem::take(&mut *lock(&LEFT));
     // Not under the lock: what they are made of may run Python code when they go.
     let is_over = |of: u64, known: &TokenManager| of == epoch() && known.waiting().is_none();
     let mut left: Vec<_> = before.into_iter().filter(|(of, known)| !is_over(*of, known)).collect();
     left.push((epoch(), manager));
-    LEFT.lock().unwrap_or_else(PoisonError::into_inner).append(&mut left);
+    lock(&LEFT).append(&mut left);
 }
 
 /// For `os.register_at_fork`.
@@ -51,9 +52,9 @@ pub(crate) fn after_fork_in_child() {
 /// For the end of the interpreter: waits until running renewals are saved.
 #[pyfunction]
 pub(crate) fn settle_all(py: Python<'_>) {
-    let live: Vec<_> = LIVE.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
+    let live: Vec<_> = lock(&LIVE).iter().filter_map(Weak::upgrade).collect();
     let live = live.iter().filter(|made| made.is_of_this_process()).map(|made| made.manager().clone());
-    let left = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
+    let left = std::mem::take(&mut *lock(&LEFT));
     let (left, inherited): (Vec<_>, Vec<_>) = left.into_iter().partition(|(of, _)| *of == epoch());
     std::mem::forget(inherited);
     for manager in live.chain(left.into_iter().map(|(_, manager)| manager)) {

@@ -1,7 +1,7 @@
 //! Python's providers as the library's.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use cdse_auth::{
     Ability, AuthProvider, CodeSource, DEFAULT_CLIENT_ID, Error, ErrorKind, Grant, GrantData, OneTimeCode, Secret,
@@ -12,6 +12,7 @@ use pyo3::types::PyDict;
 
 use crate::errors::{ending, of_python};
 use crate::inside::Inside;
+use crate::lock;
 
 /// The secret that generates one-time codes (RFC 6238): base32, as it is shown where the second factor is set up, or an
 /// ``otpauth://`` address.
@@ -70,10 +71,6 @@ impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provider").field("client_id", &self.client_id).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The fields of a form, and the one-time code among them.

@@ -15,10 +15,15 @@ mod store;
 mod texts;
 mod wait;
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+
+/// Locks, also after a panic of somebody who had it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What this module keeps belongs to one interpreter: a second one in the process would be handed its objects.
 fn claim(py: Python<'_>) -> PyResult<()> {

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cdse_auth::{AuthProvider as _, Error, ErrorKind, HeaderValue, StoredSession, TokenManager};
@@ -15,6 +15,7 @@ use crate::fork;
 use crate::form::Provider;
 use crate::http_client::PythonClient;
 use crate::inside::Inside;
+use crate::lock;
 use crate::login::selection;
 use crate::pending::Pending;
 use crate::store::{file_of, seconds, store_of};
@@ -81,7 +82,7 @@ impl Made {
         py: Python<'py>,
         answer: Result<Option<HeaderValue>, Error>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        let warnings = std::mem::take(&mut *lock(&self.warnings));
         for text in warnings {
             PyErr::warn(py, &py.get_type::<PyUserWarning>(), &std::ffi::CString::new(text).unwrap_or_default(), 2)?;
         }
@@ -175,7 +176,7 @@ impl Drop for Making<'_> {
 impl Core {
     /// Locked with the interpreter held, and never waited for.
     fn slot(&self) -> MutexGuard<'_, Option<Arc<Made>>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.made)
     }
 
     fn forget(&self) {

@@ -8,6 +8,7 @@ use cdse_auth::{Error, HeaderValue};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+use crate::lock;
 use crate::manager::Made;
 use crate::wait::forked;
 
@@ -42,7 +43,7 @@ impl Drop for Pending {
 impl Pending {
     /// `(value,)` once it is there; else `wake` is called, on any thread, when it is worth to poll again.
     fn poll<'py>(&self, py: Python<'py>, wake: Py<PyAny>) -> PyResult<Option<(Bound<'py, PyAny>,)>> {
-        let future = self.future.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let future = lock(&self.future).take();
         let Some(mut future) = future else {
             return Err(PyRuntimeError::new_err("this wait is over, or another task polls it"));
         };
@@ -55,7 +56,7 @@ impl Pending {
         match polled {
             Poll::Ready(answer) => self.made.conclude(py, answer).map(|value| Some((value,))),
             Poll::Pending => {
-                *self.future.lock().unwrap_or_else(PoisonError::into_inner) = Some(future);
+                *lock(&self.future) = Some(future);
                 Ok(None)
             }
         }

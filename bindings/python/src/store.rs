@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use cdse_auth::store::TokenStore;
@@ -12,16 +12,13 @@ use pyo3::prelude::*;
 
 use crate::errors::{ending, of_python};
 use crate::inside::Inside;
+use crate::lock;
 
 /// Access token, its end, refresh token, its end: as Python's `TokenSet` has them, in seconds since 1970.
 pub(crate) type Fields = (String, f64, Option<String>, Option<f64>);
 
 /// How long the service's access tokens live: a `TokenSet` of Python does not say when it was obtained.
 const USUAL_LIFE: Duration = Duration::from_secs(600);
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn moment(seconds: f64) -> SystemTime {
     let since = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::from_secs(1 << 40));

@@ -1,11 +1,13 @@
 //! Headers as Python's strings: one string for a token, and which of them a context was given last.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use cdse_auth::HeaderValue;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
+
+use crate::lock;
 
 /// How many managers a context remembers a header of.
 const REMEMBERED: usize = 8;
@@ -19,7 +21,7 @@ impl Texts {
     #[inline]
     pub(crate) fn of<'py>(&self, py: Python<'py>, header: HeaderValue) -> Bound<'py, PyString> {
         // With the interpreter held, and never waited for.
-        let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut texts = lock(&self.0);
         let at = header.as_bytes().as_ptr();
         if let Some((_, text)) = texts.iter().find(|(known, _)| known.as_bytes().as_ptr() == at) {
             return text.bind(py).clone();

@@ -8,6 +8,8 @@ use std::time::Duration;
 use cdse_auth::ErrorKind;
 use pyo3::prelude::*;
 
+use crate::lock;
+
 use crate::errors::make;
 use crate::fork;
 
@@ -22,14 +24,14 @@ struct Parker {
 
 impl Wake for Parker {
     fn wake(self: Arc<Self>) {
-        *self.woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock(&self.woken) = true;
         self.changed.notify_one();
     }
 }
 
 impl Parker {
     fn park(&self) {
-        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut woken = lock(&self.woken);
         if !*woken {
             woken = self.changed.wait_timeout(woken, SLICE).unwrap_or_else(PoisonError::into_inner).0;
         }

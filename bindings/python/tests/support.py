@@ -16,12 +16,30 @@ from typing import Any
 
 import httpx
 
+from cdse_auth.store import TokenSet, TokenStore
+
 USER = "user@example.com"
 MFA = "mfa@example.com"
 PASSWORD = "s3cret!"
 #: Where the sandbox serves a product.
 RESOURCE_PATH = "/odata/v1/Products(a5ab498a-7b2f-4043-ae2a-f95f457e7b3b)/$value"
 TOTP_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+
+
+class Kept(TokenStore):
+    """A store of a program's own, in memory."""
+
+    def __init__(self) -> None:
+        self.tokens: TokenSet | None = None
+
+    def load(self) -> TokenSet | None:
+        return self.tokens
+
+    def save(self, tokens: TokenSet) -> None:
+        self.tokens = tokens
+
+    def clear(self) -> None:
+        self.tokens = None
 
 
 class Sandbox:

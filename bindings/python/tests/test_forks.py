@@ -13,29 +13,12 @@ from typing import Any
 import httpx
 import pytest
 import workers
-from support import PASSWORD, USER, Sandbox, ended, forked, script
+from support import PASSWORD, USER, Kept, Sandbox, ended, forked, script
 
 from cdse_auth import FileTokenStore, MemoryTokenStore, PasswordAuth, RefreshTokenAuth, TokenManager, TokenStore
-from cdse_auth.store import TokenSet
 
 # Python warns where a process with threads is forked; that it works is what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-
-
-class Kept(TokenStore):
-    """A store of a program's own, in memory."""
-
-    def __init__(self) -> None:
-        self.tokens: TokenSet | None = None
-
-    def load(self) -> TokenSet | None:
-        return self.tokens
-
-    def save(self, tokens: TokenSet) -> None:
-        self.tokens = tokens
-
-    def clear(self) -> None:
-        self.tokens = None
 
 
 def of(sandbox: Sandbox, store: TokenStore, http: httpx.Client | None = None) -> TokenManager:

@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
-from support import PASSWORD, USER, Sandbox, together
+from support import PASSWORD, USER, Kept, Sandbox, together
 
-from cdse_auth import AuthProvider, MemoryTokenStore, PasswordAuth, TokenManager, TokenStore
+from cdse_auth import AuthProvider, MemoryTokenStore, PasswordAuth, TokenManager
 from cdse_auth.exceptions import AuthError, TokenRefreshError
 from cdse_auth.store import TokenSet
 
@@ -166,21 +166,12 @@ def test_py6_subclasses_of_everything_work_together(sandbox: Sandbox, http: http
 # Stores
 
 
-class Store(TokenStore):
-    """A store of a program's own, one of whose methods is replaced."""
+class Store(Kept):
+    """One of its methods is replaced."""
 
     def __init__(self, **methods: Callable[..., Any]) -> None:
-        self.tokens: TokenSet | None = None
+        super().__init__()
         vars(self).update(methods)
-
-    def load(self) -> TokenSet | None:
-        return self.tokens
-
-    def save(self, tokens: TokenSet) -> None:
-        self.tokens = tokens
-
-    def clear(self) -> None:
-        self.tokens = None
 
 
 def fail(*_: object) -> None:

@@ -25,7 +25,9 @@ def send(client: Any, method: str, url: str, headers: dict[str, str], body: byte
         raise RuntimeError("the httpx.Client of the token manager is closed; keep it open while the manager is used")
     limits = httpx.Timeout(timeout, connect=min(5.0, timeout / 2))
     request = client.build_request(method, url, headers=headers, content=body, timeout=limits)
-    request.headers.pop("authorization", None) if "authorization" not in headers else None
+    if "authorization" not in headers:
+        # One of the client's own.
+        request.headers.pop("authorization", None)
     end = time.monotonic() + timeout
     try:
         response = client.send(request, auth=None, follow_redirects=False, stream=True)

@@ -58,11 +58,10 @@ class _NativeStore(TokenStore):
 
     @property
     def _native_store(self) -> FileStore | MemoryStore | None:
-        """What a manager uses in place of the methods, unless a subclass overrides one."""
-        own = type(self)
-        if (own.load, own.save, own.clear) != (_NativeStore.load, _NativeStore.save, _NativeStore.clear):
-            return None
-        return self._store
+        """What a manager uses in place of the methods, unless a subclass of the package's own stores overrides one."""
+        own = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        methods = ("load", "save", "clear")
+        return self._store if all(getattr(type(self), name) is getattr(own, name) for name in methods) else None
 
     def load(self) -> TokenSet | None:
         """Return the stored tokens, or ``None`` when nothing is stored."""
@@ -124,13 +123,6 @@ class FileTokenStore(_NativeStore):
             return super().load()
         except (OSError, ValueError):
             return None
-
-    @property
-    def _native_store(self) -> FileStore | MemoryStore | None:
-        own = type(self)
-        if (own.load, own.save, own.clear) != (FileTokenStore.load, _NativeStore.save, _NativeStore.clear):
-            return None
-        return self._store
 
     def __reduce__(self) -> tuple[type[FileTokenStore], tuple[Path]]:
         return type(self), (self._path,)

@@ -28,6 +28,12 @@ def archive() -> bytes:
 
 
 @pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDSE_USERNAME", USER)
+    monkeypatch.setenv("CDSE_PASSWORD", PASSWORD)
+
+
+@pytest.fixture
 def gateway(
     service: Service, sandbox: Sandbox, home: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
@@ -71,16 +77,14 @@ def product(gateway: Any, url: str) -> Any:
     return found
 
 
+@pytest.mark.usefixtures("account")
 def test_py7_a_product_is_downloaded_though_the_token_is_refused(
     gateway: Callable[..., Any],
     service: Service,
     sandbox: Sandbox,
     home: Path,
     archive: bytes,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("CDSE_USERNAME", USER)
-    monkeypatch.setenv("CDSE_PASSWORD", PASSWORD)
     service.answers["/product"] = archive
     found = product(gateway(hosts=f"[{service.host!r}]"), f"{service.url}/product")
     service.refused.add(found.downloader_auth.authenticate()._manager.authorization_header())
@@ -90,16 +94,14 @@ def test_py7_a_product_is_downloaded_though_the_token_is_refused(
     assert None not in service.tokens("/product")
 
 
+@pytest.mark.usefixtures("account")
 def test_py7_a_download_takes_no_token_to_a_stranger(
     gateway: Callable[..., Any],
     service: Service,
     stranger: Service,
     home: Path,
     archive: bytes,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("CDSE_USERNAME", USER)
-    monkeypatch.setenv("CDSE_PASSWORD", PASSWORD)
     service.answers["/product"] = Redirect(f"{stranger.url}/product")
     stranger.open["/product"] = archive
     found = product(gateway(hosts=f"[{service.host!r}]"), f"{service.url}/product")
@@ -116,21 +118,19 @@ def test_py7_without_a_login_eodag_says_where_it_was_looked(gateway: Callable[..
         found.downloader_auth.authenticate()
 
 
+@pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
     ("setting", "value", "said"), [("hosts", "[a/b]", "is not a host"), ("profile", "../x", "name")]
 )
 def test_py7_a_wrong_setting_is_told(
     gateway: Callable[..., Any],
     service: Service,
-    monkeypatch: pytest.MonkeyPatch,
     setting: str,
     value: str,
     said: str,
 ) -> None:
     from eodag.utils.exceptions import MisconfiguredError
 
-    monkeypatch.setenv("CDSE_USERNAME", USER)
-    monkeypatch.setenv("CDSE_PASSWORD", PASSWORD)
     found = product(gateway(**{setting: value}), f"{service.url}/product")
     with pytest.raises(MisconfiguredError, match=said):
         found.downloader_auth.authenticate()
