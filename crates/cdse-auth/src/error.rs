@@ -39,7 +39,7 @@ macro_rules! kinds {
         }
 
         impl ErrorKind {
-            /// A stable name for programs, such as `reauth_required`.
+            /// A stable name for programs, such as `login_required`.
             #[must_use]
             pub fn code(self) -> &'static str {
                 match self {

@@ -12,10 +12,9 @@ use crate::endpoint::{DEFAULT_REALM_URL, Endpoints, HttpSend, Service, Transport
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::plan::PATIENCE;
-use crate::provider::AuthProvider;
+use crate::provider::{AuthProvider, given_refresh_token};
 use crate::random::Random;
 use crate::record::{Grant, Record, Slot};
-use crate::secret::Fingerprint;
 use crate::store::{MemoryTokenStore, TokenStore};
 use crate::sync::{Arc, Condvar, Mutex, OnceLock};
 use crate::token::TokenSet;
@@ -123,7 +122,7 @@ impl TokenManagerBuilder {
             child: OnceLock::new(),
             store: Store::new(store, &self.random),
             service: Service::new(endpoints, self.transport, self.sender, self.clock.clone()),
-            given: given(self.provider.as_ref())?,
+            given: given_refresh_token(self.provider.as_ref())?,
             provider: self.provider,
             slot,
             skew: span(self.expiry_skew),
@@ -153,12 +152,6 @@ impl TokenManagerBuilder {
 fn ahead(clock: &Clock) -> Now {
     let (here, there) = (Clock::default().now(), clock.now());
     Now { wall: there.wall.saturating_sub(here.wall), mono: there.mono.saturating_sub(here.mono) }
-}
-
-/// The fingerprint of the refresh token that the provider was given.
-fn given(provider: &dyn AuthProvider) -> Result<Option<Fingerprint>> {
-    let form = if provider.grant() == Grant::RefreshToken { provider.grant_data()? } else { Vec::new() };
-    Ok(form.iter().find(|(name, _)| *name == "refresh_token").map(|(_, token)| token.fingerprint()))
 }
 
 /// The life of a fixed token that does not say when it ends: a century.

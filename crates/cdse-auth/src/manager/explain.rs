@@ -6,6 +6,7 @@ use crate::clock::Millis;
 use crate::endpoint::{blocked, is_blocked};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Attempt, Failure, MAY_BE_OPEN, View};
+use crate::provider::given_refresh_token;
 use crate::record::{Class, Grant, Record};
 
 const HOUR: Millis = 3_600_000;
@@ -26,6 +27,9 @@ pub(super) fn nothing(core: &Core, shared: &Shared, view: &View<'_>) -> Error {
         return dead_session(&dead.words);
     } else if record.seed.is_some() && record.seed == means.given {
         ("the session of the given refresh token has no tokens any more", "give a new refresh token")
+    } else if means.given.is_none() && matches!(given_refresh_token(core.provider.as_ref()), Ok(Some(_))) {
+        let why = "the given refresh token belongs to the process that forked this one, for it may work only once";
+        (why, "keep the session in a file, which processes share")
     } else if record.tokens.is_some() {
         ("the session has ended", "log in again")
     } else {

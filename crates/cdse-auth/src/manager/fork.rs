@@ -56,13 +56,15 @@ impl Core {
         if let CodeSource::Given(code) = self.provider.code_source() {
             shared.sent_codes.push(UsedCode::Given(code.digits.fingerprint()));
         }
+        let store = self.store.anew(&self.random);
         let core = Self {
             process,
             child: OnceLock::new(),
             provider: Arc::clone(&self.provider),
-            given: self.given.clone(),
+            // Whether the parent has sent it is known where they share a store, and nowhere else.
+            given: self.given.clone().filter(|_| store.records().description().shared),
             service: self.service.anew(),
-            store: self.store.anew(&self.random),
+            store,
             slot: self.slot.clone(),
             skew: self.skew,
             patience: self.patience,
@@ -163,6 +165,26 @@ mod tests {
         let failed = crate::sync::block_on(child.obtain(crate::plan::Want::Fresh, None)).unwrap_err();
         assert_eq!(failed.kind(), crate::ErrorKind::ReauthRequired, "{failed}");
         assert!(service.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn x6_a_given_refresh_token_is_its_parents_unless_processes_share_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        for shared in [false, true] {
+            let service = Service::default();
+            let builder = TokenManager::builder(crate::RefreshTokenAuth::new("given")).http(service.clone());
+            let file = crate::FileTokenStore::new(folder.path().join("session.json"));
+            let manager = if shared { builder.store(file) } else { builder }.build().unwrap();
+            let told = crate::sync::block_on(forked(&manager).obtain(crate::plan::Want::Fresh, None));
+            if shared {
+                assert_eq!(told.unwrap(), "Bearer access-1");
+            } else {
+                let error = told.unwrap_err();
+                assert_eq!(error.kind(), crate::ErrorKind::ReauthRequired);
+                assert!(error.message().contains("belongs to the process that forked this one"), "{error}");
+            }
+            assert_eq!(service.0.lock().unwrap().len(), usize::from(shared));
+        }
     }
 
     /// A store of somebody else's, with what its owner saved.

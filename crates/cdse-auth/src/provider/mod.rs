@@ -20,7 +20,7 @@ pub(crate) use code::GIVEN_LIFE;
 pub use code::{CodeSource, OneTimeCode, TotpSecret};
 pub use password::PasswordAuth;
 pub use refresh_token::RefreshTokenAuth;
-pub(crate) use refresh_token::refresh_grant;
+pub(crate) use refresh_token::{given_refresh_token, refresh_grant};
 pub use stored::StoredSession;
 
 use crate::error::Result;

@@ -1,7 +1,7 @@
 use super::{Ability, AuthProvider, DEFAULT_CLIENT_ID, GrantData, form};
 use crate::error::Result;
 use crate::record::Grant;
-use crate::secret::Secret;
+use crate::secret::{Fingerprint, Secret};
 
 /// A refresh token obtained elsewhere (RFC 6749 §6).
 ///
@@ -48,6 +48,12 @@ impl AuthProvider for RefreshTokenAuth {
     fn ability(&self) -> Ability {
         Ability::Never
     }
+}
+
+/// The fingerprint of the refresh token that a provider was given, if it was given one.
+pub(crate) fn given_refresh_token(provider: &dyn AuthProvider) -> Result<Option<Fingerprint>> {
+    let form = if provider.grant() == Grant::RefreshToken { provider.grant_data()? } else { GrantData::new() };
+    Ok(form.iter().find(|(name, _)| name == "refresh_token").map(|(_, token)| token.fingerprint()))
 }
 
 /// The fields of a refresh token grant.
