@@ -8,7 +8,7 @@ use super::header::HeaderCell;
 use super::shared::Shared;
 use crate::provider::CodeSource;
 use crate::record::UsedCode;
-use crate::sync::{Arc, Condvar, Mutex, OnceLock};
+use crate::sync::{Arc, Condvar, Mutex, OnceLock, try_lock};
 
 impl Core {
     /// The core of this process. It is asked for where an exchange may begin, and not on the way to a fresh header: until then a
@@ -49,13 +49,10 @@ impl Core {
         Some(core)
     }
 
-    /// No lock of this one is touched.
+    /// No lock of this one is waited for.
     fn anew(&self, process: u32) -> Self {
         let mut shared = Shared::default();
-        // Whether the parent has sent it is not known here.
-        if let CodeSource::Given(code) = self.provider.code_source() {
-            shared.sent_codes.push(UsedCode::Given(code.digits.fingerprint()));
-        }
+        shared.sent_codes = self.codes_of_parent();
         let store = self.store.anew(&self.random);
         let core = Self {
             process,
@@ -86,6 +83,17 @@ impl Core {
         core
     }
 
+    /// The codes that the parent has sent or may send. Where that cannot be read, the one of now is taken for sent.
+    fn codes_of_parent(&self) -> Vec<UsedCode> {
+        let known = try_lock(&self.shared).map(|shared| shared.sent_codes.clone());
+        let of_now = match self.provider.code_source() {
+            CodeSource::Given(code) => Some(UsedCode::Given(code.digits.fingerprint())),
+            CodeSource::Totp(secret) if known.is_none() => Some(UsedCode::Step(secret.step_at(self.clock.now().wall))),
+            _ => None,
+        };
+        known.into_iter().flatten().chain(of_now).collect()
+    }
+
     /// `pid@host`
     pub(super) fn name(process: u32) -> String {
         format!("{process}@{}", cdse_files::host_name())
@@ -103,7 +111,10 @@ mod tests {
     use super::*;
     use crate::manager::TokenManager;
     use crate::store::TokenStore;
-    use crate::{ClientCredentialsAuth, HttpSend, MemoryTokenStore, PasswordAuth, Result, SendError, TokenSet};
+    use crate::{
+        ClientCredentialsAuth, HttpSend, ManualClock, MemoryTokenStore, PasswordAuth, Result, SendError, TokenSet,
+        TotpSecret,
+    };
 
     /// Answers each request with tokens of a number of its own, and keeps the forms.
     #[derive(Clone, Debug, Default)]
@@ -165,6 +176,30 @@ mod tests {
         let failed = crate::sync::block_on(child.obtain(crate::plan::Want::Fresh, None)).unwrap_err();
         assert_eq!(failed.kind(), crate::ErrorKind::ReauthRequired, "{failed}");
         assert!(service.0.lock().unwrap().is_empty());
+    }
+
+    /// A code works once (RFC 6238 §5.2), and the parent has sent that of now, or may have.
+    #[test]
+    fn x6_a_forked_process_waits_for_a_code_that_its_parent_has_not_sent() {
+        for locks_are_held in [false, true] {
+            let (service, time) = (Service::default(), ManualClock::at(1_800_000_000));
+            let secret = TotpSecret::new("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
+            let provider = PasswordAuth::new("user@example.com", "not-a-real-password").with_totp_secret(secret);
+            let builder = TokenManager::builder(provider).http(service.clone()).clock(time.clock());
+            let manager = builder.build().unwrap();
+            header(&manager.core);
+            let child = if locks_are_held { forked(&manager) } else { Arc::clone(manager.core.of_process(0)) };
+            std::thread::scope(|scope| {
+                let caller = scope.spawn(|| header(&child));
+                while !caller.is_finished() {
+                    time.advance(Duration::from_millis(100));
+                    std::thread::park_timeout(Duration::from_millis(1));
+                }
+            });
+            let forms = service.0.lock().unwrap();
+            let code = |nth: usize| forms[nth].split('&').find(|field| field.starts_with("totp=")).unwrap();
+            assert!(forms.len() == 2 && code(0) != code(1), "{forms:?}");
+        }
     }
 
     #[test]

@@ -108,9 +108,13 @@ pub(crate) struct TryLock<T>(Mutex<T>);
 
 impl<T> TryLock<T> {
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        let guard = self.0.0.try_lock().ok()?;
-        Some(MutexGuard { guard: Some(guard), mutex: &self.0 })
+        try_lock(&self.0)
     }
+}
+
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    let guard = mutex.0.try_lock().ok()?;
+    Some(MutexGuard { guard: Some(guard), mutex })
 }
 
 /// Counts the threads, from nothing in each run.

@@ -1,6 +1,7 @@
 //! The system's.
 
 use std::cell::Cell;
+use std::sync::TryLockError;
 use std::time::Duration;
 
 pub(crate) use pollster::block_on;
@@ -18,6 +19,15 @@ use super::{Ordering, lock};
 /// When the system has no thread left (`EAGAIN`).
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+}
+
+/// Locks if nobody has it.
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Err(TryLockError::WouldBlock) => None,
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Ok(guard) => Some(guard),
+    }
 }
 
 /// Waits for a notification, but no longer than `length`.
