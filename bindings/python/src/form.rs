@@ -1,7 +1,7 @@
 //! Python's providers as the library's.
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cdse_auth::{
     Ability, AuthProvider, CodeSource, DEFAULT_CLIENT_ID, Error, ErrorKind, Grant, GrantData, OneTimeCode, Secret,
@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::{ending, of_python};
+use crate::fork;
 use crate::inside::Inside;
-use crate::lock;
 
 /// The secret that generates one-time codes (RFC 6238): base32, as it is shown where the second factor is set up, or an
 /// ``otpauth://`` address.
@@ -57,13 +57,16 @@ enum Code {
     Asked(Box<dyn Fn() -> cdse_auth::Result<Secret> + Send + Sync>),
 }
 
+/// In no epoch.
+const USED: u64 = u64::MAX;
+
 /// A provider, as it was when it was first used.
 pub(crate) struct Provider {
     grant: Grant,
     client_id: String,
     username: Option<String>,
     can_log_in: bool,
-    form: Mutex<GrantData>,
+    form: GrantData,
     code: Code,
 }
 
@@ -134,7 +137,7 @@ impl Provider {
             Ok(can) => can.is_truthy()?,
             Err(_) => grant != Grant::RefreshToken,
         };
-        Ok(Self { grant, client_id, username: field("username"), can_log_in, form: Mutex::new(form), code })
+        Ok(Self { grant, client_id, username: field("username"), can_log_in, form, code })
     }
 
     fn own_code(code: &Bound<'_, PyAny>, inside: Inside) -> PyResult<Code> {
@@ -159,10 +162,11 @@ impl Provider {
 
     /// A subclass that puts codes into its form may make them: each login asks for the form again.
     fn code_of_form(object: Py<PyAny>, first: Secret, inside: Inside) -> Code {
-        let first = Mutex::new(Some(first));
+        // A forked process asks again. No lock: it would be inherited.
+        let unused_in = AtomicU64::new(fork::epoch());
         Code::Asked(Box::new(move || {
-            if let Some(first) = lock(&first).take() {
-                return Ok(first);
+            if unused_in.swap(USED, Ordering::Relaxed) == fork::epoch() {
+                return Ok(first.clone());
             }
             ask_python(inside, "the provider's grant_data() failed", |py| {
                 let (_, code) = read(&object.bind(py).call_method0("grant_data")?)?;
@@ -176,8 +180,12 @@ impl Provider {
         self.grant == Grant::RefreshToken && !self.can_log_in
     }
 
-    pub(crate) fn has_refresh_token(&self) -> bool {
-        self.grant == Grant::RefreshToken
+    /// What it was given that may work only once.
+    pub(crate) fn works_once(&self) -> Option<&'static str> {
+        match &self.code {
+            Code::Given(_) => Some("one-time code"),
+            _ => (self.grant == Grant::RefreshToken).then_some("refresh token"),
+        }
     }
 
     pub(crate) fn can_log_in(&self) -> bool {
@@ -213,13 +221,12 @@ impl AuthProvider for Provider {
         if self.grant != Grant::RefreshToken {
             return self.username.as_ref().map(|name| name.to_lowercase());
         }
-        let form = lock(&self.form);
-        let token = form.iter().find(|(name, _)| name == "refresh_token")?.1.expose().to_owned();
+        let token = self.form.iter().find(|(name, _)| name == "refresh_token")?.1.expose().to_owned();
         cdse_auth::RefreshTokenAuth::new(token).subject()
     }
 
     fn grant_data(&self) -> Result<GrantData, Error> {
-        Ok(lock(&self.form).clone())
+        Ok(self.form.clone())
     }
 
     fn ability(&self) -> Ability {

@@ -220,6 +220,12 @@ impl Core {
     }
 
     fn make(&self, py: Python<'_>) -> PyResult<Arc<Made>> {
+        // The library knows what the process that forked this one may have sent.
+        let before = self.slot().clone();
+        if let Some(before) = before {
+            let manager = py.detach(|| before.manager().in_this_process());
+            return Ok(Made::new(manager, before.can_log_in, Arc::clone(&before.warnings)));
+        }
         match &self.source {
             Source::Given { provider, http, token_url, store, expiry_skew } => {
                 let forked = self.epoch != fork::epoch();
@@ -289,10 +295,12 @@ fn given(
         None => None,
     };
     let stored = stored.filter(|slot| slot.client_id == provider.client_id() && slot.token_url == token_url);
-    if forked && provider.has_refresh_token() && file_of(store).is_none() {
-        let why = "the refresh token belongs to the process that forked this one, for it may work only once; use a \
-                   FileTokenStore, which processes share, or another session here";
-        return Err(make(py, "ReauthRequiredError", why, ErrorKind::ReauthRequired.code(), false));
+    if let Some(what) = provider.works_once().filter(|_| forked && file_of(store).is_none()) {
+        let why = format!(
+            "the given {what} belongs to the process that forked this one, for it may work only once; keep the session in a \
+             file, which processes share"
+        );
+        return Err(make(py, "ReauthRequiredError", &why, ErrorKind::ReauthRequired.code(), false));
     }
     let builder = match stored {
         Some(slot) => TokenManager::builder(StoredSession::new(slot, None)),
@@ -355,10 +363,9 @@ impl Core {
     fn fresh<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyString>>> {
         // The lock is given back before the context is changed, which may run any Python code.
         let text = match &*self.slot() {
-            Some(made) if made.is_of_this_process() => {
-                made.manager().fresh_header().map(|header| (made.id, made.texts.of(py, header)))
-            }
-            _ => None,
+            // Also of the process that forked this one: until it is due, it is as good here.
+            Some(made) => made.manager().fresh_header().map(|header| (made.id, made.texts.of(py, header))),
+            None => None,
         };
         let Some((id, text)) = text else { return Ok(None) };
         texts::remember(py, id, &text)?;

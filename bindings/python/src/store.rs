@@ -247,43 +247,48 @@ impl PythonStore {
     }
 }
 
-impl TokenStore for PythonStore {
-    fn load(&self) -> cdse_auth::Result<Option<TokenSet>> {
-        let fields = self.with("load", |store| {
-            let tokens = store.call_method0("load")?;
-            if tokens.is_none() { Ok(None) } else { read(&tokens).map(Some) }
-        })?;
-        let Some(mut fields) = fields else { return Ok(None) };
-        if self.parents.is_some() && fields.2 == self.parents {
-            (fields.2, fields.3) = (None, None);
-        }
+impl PythonStore {
+    /// The library's tokens for what was read: the same ones for the same fields.
+    fn tokens_of(&self, fields: Fields) -> cdse_auth::Result<TokenSet> {
         let mut last = lock(&self.last);
         if let Some((known, tokens)) = &*last
             && *known == fields
         {
-            return Ok(Some(tokens.clone()));
+            return Ok(tokens.clone());
         }
         let tokens = tokens_of(&fields)?;
         *last = Some((fields, tokens.clone()));
-        Ok(Some(tokens))
+        Ok(tokens)
+    }
+}
+
+// Its locks are taken with the interpreter held, as a fork is made, and so never inherited locked.
+impl TokenStore for PythonStore {
+    fn load(&self) -> cdse_auth::Result<Option<TokenSet>> {
+        self.with("load", |store| {
+            let tokens = store.call_method0("load")?;
+            if tokens.is_none() {
+                return Ok(Ok(None));
+            }
+            let mut fields = read(&tokens)?;
+            if self.parents.is_some() && fields.2 == self.parents {
+                (fields.2, fields.3) = (None, None);
+            }
+            Ok(self.tokens_of(fields).map(Some))
+        })?
     }
 
     fn save(&self, tokens: &TokenSet) -> cdse_auth::Result<()> {
         let saved = self.with("save", |store| {
             let object = store.py().import("cdse_auth.store")?.call_method1("_tokens", (fields_of(tokens),))?;
             store.call_method1("save", (&object,))?;
-            read(&object)
+            *lock(&self.last) = Some((read(&object)?, tokens.clone()));
+            Ok(())
         });
-        match saved {
-            Ok(fields) => {
-                *lock(&self.last) = Some((fields, tokens.clone()));
-                Ok(())
-            }
-            Err(error) => {
-                lock(&self.warnings).push(format!("{error}; the token is used, and lost when this process ends"));
-                Err(error)
-            }
-        }
+        saved.inspect_err(|error| {
+            let text = format!("{error}; the token is used, and lost when this process ends");
+            let _ = Python::try_attach(|_| lock(&self.warnings).push(text));
+        })
     }
 
     fn clear(&self) -> cdse_auth::Result<()> {

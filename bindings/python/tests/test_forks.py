@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import workers
-from support import PASSWORD, USER, Kept, Sandbox, ended, forked, script
+from support import MFA, PASSWORD, USER, Kept, Sandbox, ended, forked, script
 
 from cdse_auth import FileTokenStore, MemoryTokenStore, PasswordAuth, RefreshTokenAuth, TokenManager, TokenStore
 
@@ -107,11 +108,30 @@ def test_py3_a_refresh_token_alone_stays_with_the_parent(sandbox: Sandbox) -> No
     manager = TokenManager(RefreshTokenAuth(known.refresh_token), http=None, token_url=sandbox.token_url)  # type: ignore[arg-type]
     for use in (lambda: None, manager.authorization_header):
         use()
-        told = forked(manager.authorization_header)
-        assert told.startswith("ReauthRequiredError: the refresh token belongs to the process that forked this one")
-        assert "FileTokenStore" in told
+        told = forked(manager.force_refresh)
+        kind, why = told.split(": ", 1)
+        assert kind in ("ReauthRequiredError", "SessionEndedError")
+        assert why.startswith("the given refresh token belongs to the process that forked this one")
+        assert "keep the session in a file" in why
     assert sandbox.accepts(manager.force_refresh())
     assert sandbox.counters["reuse_detected"] == 0
+
+
+def test_py3_a_code_that_was_given_stays_with_the_parent(sandbox: Sandbox, program: str) -> None:
+    command = [program, "sandbox", "code", MFA]
+    done = subprocess.run(command, env=sandbox.environment, check=True, capture_output=True, text=True)
+    code = done.stdout.strip()
+    provider = PasswordAuth(MFA, PASSWORD, totp=code)
+    manager, unused = (
+        TokenManager(provider, http=None, token_url=sandbox.token_url)  # type: ignore[arg-type]
+        for _ in range(2)
+    )
+    manager.authorization_header()
+    assert forked(manager.authorization_header).startswith("Bearer ")
+    assert "one-time code" in forked(manager.force_refresh)
+    assert "one-time code" in forked(unused.authorization_header)
+    codes = [dict(request["form"]).get("totp") for request in sandbox.requests]
+    assert codes == [code]
 
 
 def test_py3_a_handler_that_forks_in_a_wait_does_not_leave_the_child_in_it(sandbox: Sandbox) -> None:

@@ -28,7 +28,7 @@ def archive() -> bytes:
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> None:
+def account(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDSE_USERNAME", USER)
     monkeypatch.setenv("CDSE_PASSWORD", PASSWORD)
 

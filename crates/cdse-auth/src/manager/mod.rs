@@ -92,6 +92,18 @@ impl TokenManager {
         self.core.here()
     }
 
+    /// In a forked process: a handle of what the manager began anew there, which serves a fresh header as fast as the first one did
+    /// in its own process. In any other process it is a clone.
+    #[must_use]
+    pub fn in_this_process(&self) -> Self {
+        let core = Arc::clone(self.core());
+        if Arc::ptr_eq(&core, &self.core) {
+            self.clone()
+        } else {
+            Self { _handle: Arc::new(Handle(Arc::clone(&core))), core }
+        }
+    }
+
     /// A valid `Authorization` header value, marked sensitive.
     ///
     /// While the token is fresh this costs some 10 ns: no wait, no I/O, no allocation. A token that is due is served at
@@ -116,7 +128,8 @@ impl TokenManager {
 
     /// The header if the token is fresh: what [`authorization_header`](Self::authorization_header) tries first.
     ///
-    /// Never waits, from any number of threads. `None` is not an error: the token is not fresh, this is a forked process or, in theory, eight threads
+    /// Never waits, from any number of threads. `None` is not an error: the token is not fresh, this is a forked process (see
+    /// [`in_this_process`](Self::in_this_process)) or, in theory, eight threads
     /// were stopped within the same few nanoseconds of this call.
     #[inline(always)]
     #[must_use]
