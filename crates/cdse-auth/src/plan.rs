@@ -69,6 +69,10 @@ impl Want {
         }
     }
 
+    pub(crate) fn is_of_the_kind_of(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
     /// Whoever gets what this wants has what `other`, of the same kind, wants.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         match (self, other) {

@@ -6,6 +6,7 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::thread::spawn;
 use std::time::Duration;
 
@@ -316,6 +317,50 @@ fn m5_what_kept_a_new_session_from_opening_does_not_keep_the_old_one_from_being_
     until("the login is under way", || world.sandbox.counters().password_grants == 2);
     manager.authorization_header().expect("the session lives");
     assert_eq!(login.join().unwrap().unwrap_err().kind(), ErrorKind::CredentialsRefused);
+}
+
+/// The login's caller is back only after the renewal that followed has ended as well.
+#[test]
+fn m5_a_login_that_failed_is_not_tried_again_for_a_caller_that_is_back_late() {
+    let world = World::new();
+    let theirs = world.builder(user()).build().unwrap();
+    let manager = blocking::TokenManager::from(theirs.clone());
+    manager.login().unwrap();
+    world.sandbox.set_password(USER, "changed");
+    world.advance(700);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut login = Box::pin(theirs.force_login());
+    assert!(login.as_mut().poll(&mut context).is_pending());
+    until("the login was refused", || manager.status().last_error.is_some());
+    manager.authorization_header().expect("the session lives");
+    at_rest(&manager);
+    let Poll::Ready(result) = login.as_mut().poll(&mut context) else { panic!("it waits to be refused once more") };
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::CredentialsRefused);
+    assert_eq!(world.sandbox.counters().password_grants, 2);
+}
+
+#[test]
+fn m5_a_login_that_joins_a_waiting_renewal_fails_alone() {
+    let world = World::new();
+    let manager = world.logged_in();
+    world.sandbox.script(Fault::token(answer(503, "20")));
+    world.advance(700);
+    let theirs = manager.clone();
+    let renewal = spawn(move || theirs.authorization_header());
+    until("it waits", || manager.status().hold.is_some());
+    world.sandbox.set_password(USER, "changed");
+    // The login is said after the hold began.
+    world.advance(1);
+    let theirs = manager.clone();
+    let login = spawn(move || theirs.force_login());
+    until("the login was refused", || login.is_finished());
+    assert_eq!(login.join().unwrap().unwrap_err().kind(), ErrorKind::CredentialsRefused);
+    until("the service is asked again", || {
+        world.advance(1);
+        renewal.is_finished()
+    });
+    renewal.join().unwrap().expect("the session lives");
+    assert_eq!(world.sandbox.counters().password_grants, 2);
 }
 
 #[test]

@@ -344,12 +344,15 @@ fn must_look(shared: &Shared, caller: &Caller) -> bool {
 /// What the flight that the caller waited for has failed with, said once, and if it was for what the caller wants: what kept
 /// a new session from being opened says nothing about renewing the old one.
 fn flight_failed(shared: &Shared, sight: &Sight<'_>, caller: &mut Caller) -> Result<Option<Step>> {
-    let ended = shared.ended.as_ref().filter(|ended| caller.flight.is_some_and(|flight| ended.id >= flight));
-    let Some(ended) = ended else { return Ok(None) };
+    let Some(flight) = caller.flight else { return Ok(None) };
+    let mut since = shared.ended.iter().filter(|ended| ended.id >= flight).peekable();
+    if since.peek().is_none() {
+        return Ok(None);
+    }
     caller.flight = None;
-    let same = std::mem::discriminant(&ended.want) == std::mem::discriminant(&caller.want);
-    match &ended.result {
-        Err(error) if same && ended.logouts == caller.logouts => sight.serve_or(caller, || error.clone()).map(Some),
+    let same = since.find(|ended| ended.want.is_of_the_kind_of(&caller.want) && ended.logouts == caller.logouts);
+    match same.map(|ended| &ended.result) {
+        Some(Err(error)) => sight.serve_or(caller, || error.clone()).map(Some),
         _ => Ok(None),
     }
 }
@@ -369,7 +372,7 @@ fn is_held_too_long(shared: &Shared, sight: &Sight<'_>, permit: &Permit, caller:
 /// What the last flight failed with, if that was less than a second ago and nothing else is known since: it is not tried
 /// again for each caller.
 fn recent_failure(shared: &Shared, now: Now) -> Option<&Error> {
-    let ended = shared.ended.as_ref()?;
+    let ended = shared.ended.last()?;
     let recent = ended.logouts == shared.logouts && now.mono.saturating_sub(ended.at) < 1000;
     ended.result.as_ref().err().filter(|_| recent && ended.publishes == shared.publishes)
 }

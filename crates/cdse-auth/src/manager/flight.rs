@@ -103,7 +103,7 @@ impl Drop for Landing {
         shared.last_error = result.as_ref().err().cloned();
         let at = self.core.clock.now().mono;
         let publishes = shared.publishes;
-        shared.ended = Some(EndedFlight { id: self.id, want, logouts, at, publishes, result });
+        shared.keep_ended(EndedFlight { id: self.id, want, logouts, at, publishes, result });
         shared.changed = true;
     }
 }

@@ -16,7 +16,8 @@ use crate::sync::{Arc, Condvar, MutexGuard};
 pub(super) struct Shared {
     pub(super) seen: Option<Seen>,
     pub(super) flight: Option<RunningFlight>,
-    pub(super) ended: Option<EndedFlight>,
+    /// Of each kind of want the flight that ended last; the newest is at the end.
+    pub(super) ended: Vec<EndedFlight>,
     pub(super) flights: u64,
     /// How many exchanges were begun here; which of them was the last that brought a token, and the last that opened a
     /// session.
@@ -143,8 +144,7 @@ impl RunningFlight {
 
     /// Whether that changes what it is for.
     pub(super) fn join(&mut self, want: &Want) -> bool {
-        let kind = std::mem::discriminant(want);
-        match self.wants.iter_mut().find(|known| std::mem::discriminant(*known) == kind) {
+        match self.wants.iter_mut().find(|known| known.is_of_the_kind_of(want)) {
             Some(known) if known.covers(want) => return false,
             Some(known) => known.clone_from(want),
             None => {
@@ -168,7 +168,7 @@ fn rank(want: &Want) -> u8 {
     }
 }
 
-/// The flight that ended last, and how.
+/// How a flight has ended.
 pub(super) struct EndedFlight {
     pub(super) id: u64,
     pub(super) want: Want,
@@ -191,6 +191,12 @@ impl Shared {
 
     pub(super) fn wake_no_more(&mut self, waiter: u64) {
         self.wakers.remove(&waiter);
+    }
+
+    /// A caller may be back only after the next flight, for something else, has ended as well.
+    pub(super) fn keep_ended(&mut self, flight: EndedFlight) {
+        self.ended.retain(|ended| !ended.want.is_of_the_kind_of(&flight.want));
+        self.ended.push(flight);
     }
 
     /// What the flight waits for, if that lasts beyond the deadline.
