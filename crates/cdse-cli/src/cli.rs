@@ -11,7 +11,7 @@ use crate::args::call::Call;
 use crate::args::early::Early;
 use crate::args::global::Global;
 use crate::args::usage;
-use crate::commands::{auth, completions, help, man, sandbox};
+use crate::commands::{auth, completions, exec, help, man, sandbox};
 use crate::report::fail::Result;
 use crate::report::{output, verbose};
 
@@ -27,6 +27,20 @@ pub(crate) struct Cli {
 
 const MORE: &str = "\
 More: `cdse help credentials` (what to use for what you have), `cdse help environment`, `cdse help exit-codes`.";
+
+const EXEC: &str = "\
+Two files stay fresh while the program runs, and are gone when it ends:
+  CDSE_TOKEN_FILE   the access token
+  CDSE_HEADER_FILE  the line Authorization: Bearer …   (curl -H @\"$CDSE_HEADER_FILE\", GDAL with --with gdal)
+
+CDSE_SESSION names the session, so that `cdse` itself can be used in the program. Passwords and other credentials are taken out \
+of its environment. The exit code is the program's: 128 and the signal if one ended it, 127 if it was not found, 126 if it could \
+not be run.
+
+  cdse exec -- curl --header @\"$CDSE_HEADER_FILE\" …     the shell replaces the name too early: use sh -c '…'
+  cdse exec -- sh -c 'curl --header @\"$CDSE_HEADER_FILE\" --output scene.zip ADDRESS'
+  cdse exec --with gdal -- gdalinfo /vsicurl/ADDRESS
+  cdse exec --once -- ./script-that-reads-CDSE_ACCESS_TOKEN";
 
 const COMPLETIONS: &str = "\
 bash:       add  source <(cdse completions bash)  to ~/.bashrc
@@ -48,6 +62,9 @@ enum Command {
     /// Log in, show the session, print a token, log out
     #[command(subcommand)]
     Auth(auth::Command),
+    /// Run a program with a valid token for as long as it runs
+    #[command(after_help = EXEC)]
+    Exec(exec::Command),
     /// A local identity service to try things on, without an account
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -114,6 +131,10 @@ impl Parsed {
             Self::Text(text) => output::help(&text)?,
             Self::Run(cli) => match cli.command {
                 Command::Auth(command) => {
+                    verbose::start(cli.global.verbose)?;
+                    return command.run(&Call::of(&cli.global)?);
+                }
+                Command::Exec(command) => {
                     verbose::start(cli.global.verbose)?;
                     return command.run(&Call::of(&cli.global)?);
                 }

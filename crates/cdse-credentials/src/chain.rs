@@ -3,7 +3,10 @@
 use crate::active::Active;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::listing::profiles;
+use crate::manager::slot;
 use crate::name::Name;
+use crate::profile::Profile;
 use crate::source::{Selection, Source};
 use crate::state::StateFolder;
 
@@ -12,7 +15,7 @@ use crate::state::StateFolder;
 /// # Errors
 ///
 /// [`Error::InvalidConfig`] for half of a pair of variables, unless something above it wins, and where there is no state
-/// folder; [`Error::Auth`] if the choice of `cdse auth switch` cannot be read.
+/// folder; [`Error::Auth`] if the choice of `cdse auth switch` cannot be read, or, with `CDSE_SESSION`, the folder of the profiles.
 pub fn winner(selection: &Selection, environment: &Environment) -> Result<Source> {
     if let Some(name) = &selection.profile {
         return Ok(Source::Profile(name.clone()));
@@ -37,7 +40,31 @@ pub fn winner(selection: &Selection, environment: &Environment) -> Result<Source
             (false, false) => {}
         }
     }
-    profile_in_use(selection, environment).map(Source::Profile)
+    match &environment.session {
+        Some(id) if environment.profile.is_none() => of_session(id, environment),
+        _ => profile_in_use(selection, environment).map(Source::Profile),
+    }
+}
+
+/// The stored session with this slot, by a profile that points to it or by where it is.
+fn of_session(id: &str, environment: &Environment) -> Result<Source> {
+    let state = StateFolder::of(environment)?;
+    let in_use = profile_in_use(&Selection::default(), environment).ok();
+    let mut names = profiles(&state)?;
+    names.sort_by_key(|name| Some(name) != in_use.as_ref());
+    let points_to_it = |name: &Name| {
+        let profile = Profile::load(&state, name).ok().flatten();
+        profile.is_some_and(|profile| slot(&profile.pointer(), &profile.identity_url).is_ok_and(|slot| slot.id() == id))
+    };
+    if let Some(name) = names.into_iter().find(points_to_it) {
+        return Ok(Source::Profile(name));
+    }
+    let file = state.sessions().join(format!("{id}.json"));
+    #[cfg(feature = "keyring")]
+    if !file.exists() && state.in_keyring(id).lock_path().exists() {
+        return Ok(Source::KeyringSecret(id.to_owned()));
+    }
+    Ok(Source::SessionFile(file))
 }
 
 /// The profile of a call: the one that is selected, else that of `CDSE_PROFILE`, else what `cdse auth switch` chose, else

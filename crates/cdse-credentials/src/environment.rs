@@ -21,6 +21,8 @@ pub struct Environment {
     pub identity_url: Option<String>,
     /// `CDSE_PROFILE`.
     pub profile: Option<Name>,
+    /// `CDSE_SESSION`: the id of a stored session's slot, which `cdse exec` sets for what it runs.
+    pub session: Option<String>,
     /// `CDSE_NO_INPUT`: nothing is asked on the terminal.
     pub no_input: bool,
     /// `CDSE_ACCESS_TOKEN`.
@@ -173,6 +175,9 @@ impl Environment {
         Ok(Self {
             identity_url: text("CDSE_IDENTITY_URL")?,
             profile: profile.map_err(|why| Error::invalid("CDSE_PROFILE", format!("CDSE_PROFILE: {why}")))?,
+            session: text("CDSE_SESSION")?
+                .map(|id| if is_slot_id(&id) { Ok(id) } else { Err(odd("CDSE_SESSION", "is not the id of a session")) })
+                .transpose()?,
             no_input: switch("CDSE_NO_INPUT", text("CDSE_NO_INPUT")?.as_deref())?,
             access_token: secret("CDSE_ACCESS_TOKEN")?,
             refresh_token: secret_or_file("CDSE_REFRESH_TOKEN", "CDSE_REFRESH_TOKEN_FILE")?,
@@ -197,6 +202,11 @@ impl Environment {
 
 fn both(one: &str, other: &str) -> Error {
     Error::invalid(other, format!("{one} and {other} are both set: unset one of them"))
+}
+
+/// As [`Slot::id`](cdse_auth::Slot::id) has it: it becomes the name of a file.
+fn is_slot_id(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Containers and services set `HOME` to what is no home folder, or not at all.
@@ -252,6 +262,7 @@ mod tests {
             ("CDSE_USERNAME", "   "),
             ("CDSE_CLIENT_ID", "CANARY\r"),
             ("CDSE_PROFILE", "../CANARY"),
+            ("CDSE_SESSION", "../CANARY"),
             ("CDSE_NO_INPUT", "CANARY"),
         ] {
             let error = Environment::from(|asked| (asked == name).then(|| value.into())).unwrap_err();

@@ -28,6 +28,18 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ),
     ("CDSE_PROFILE", "The profile in use, as --profile NAME says; but credentials in the environment win over it."),
     (
+        "CDSE_SESSION",
+        "A stored session, by the id of its slot; `cdse exec` sets it for what it runs. CDSE_PROFILE and credentials win over it.",
+    ),
+    (
+        "CDSE_TOKEN_FILE, CDSE_HEADER_FILE",
+        "Set by `cdse exec` for what it runs: files with the access token, and with the line Authorization: Bearer …",
+    ),
+    (
+        "CDSE_CATALOGUE_URL, CDSE_DOWNLOAD_URL, CDSE_ZIPPER_URL, CDSE_STAC_URL, CDSE_SENTINEL_HUB_URL",
+        "Another address of a data service, which then gets tokens in place of CDSE's: https://HOST; http to this machine only.",
+    ),
+    (
         "CDSE_LOG",
         "What is said on stderr: info as -v, debug as -vv, off; also error, warn, trace. -v and -vv win over it.",
     ),

@@ -1,42 +1,131 @@
-//! A program that is run in this one's place: it gets the signals, and its exit code is ours.
+//! A program that is run in this one's place: it gets the signals, it stops and goes on together with this one, and its exit
+//! code is ours.
 
-use std::process::{Child, ExitCode, ExitStatus};
+use std::io;
+use std::process::{Child, Command, ExitCode};
 
 use crate::report::fail::{Fail, Result};
 
-/// Waits for the command. Signals are its business: those that a terminal sends reach it anyway, the others are passed on.
-pub(crate) fn wait(mut child: Child) -> Result<ExitCode> {
+/// What to do about a signal between the moment at which this program is ready for a child and the child's end.
+pub(crate) struct Relay {
     #[cfg(unix)]
-    pass_on_signals(child.id());
-    child.wait().map(code).map_err(|error| Fail::other(format!("the command was lost: {error}")))
+    signals: signal_hook::iterator::Signals,
 }
 
-#[cfg(unix)]
-fn pass_on_signals(child: u32) {
-    use rustix::process::{Pid, Signal, kill_process};
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+impl Relay {
+    /// From now on signals wait for the child. Those that whoever started this program had ignored stay ignored, for the child,
+    /// too.
+    #[cfg(unix)]
+    pub(crate) fn new() -> Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 
-    if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) {
-        let pid = i32::try_from(child).ok().and_then(Pid::from_raw);
+        // A stop by the terminal is the child's business first: see `wait`.
+        let caught = super::signals::heeded([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2]);
+        let signals = signal_hook::iterator::Signals::new(caught)
+            .map_err(|error| Fail::other(format!("signals cannot be caught: {error}")))?;
+        Ok(Self { signals })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Starts the command, and waits for its end. `stopping` runs what stops this process, at a moment that suits it.
+    pub(crate) fn run(self, command: &mut Command, stopping: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
+        let child = command.spawn().map_err(|error| not_started(command, &error))?;
+        self.wait(child, stopping)
+    }
+
+    #[cfg(unix)]
+    fn wait(mut self, child: Child, stopping: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
+        use rustix::process::{Signal, WaitOptions, getpid, kill_process, waitpid};
+
+        let pid = rustix::process::Pid::from_child(&child);
         std::thread::spawn(move || {
-            for signal in signals.forever() {
-                let passed_on = match signal {
-                    SIGTERM => Some(Signal::TERM),
-                    SIGHUP => Some(Signal::HUP),
-                    _ => None,
-                };
-                if let (Some(pid), Some(signal)) = (pid, passed_on) {
+            for signal in self.signals.forever() {
+                if let Some(signal) = to_be_passed_on(signal) {
                     let _ = kill_process(pid, signal);
                 }
             }
         });
+        loop {
+            match waitpid(Some(pid), WaitOptions::UNTRACED) {
+                Ok(Some((_, status))) if status.stopped() => {
+                    if has_terminal() {
+                        stopping(&|| {
+                            let _ = kill_process(getpid(), Signal::STOP);
+                        });
+                        let _ = kill_process(pid, Signal::CONT);
+                    }
+                }
+                Ok(Some((_, status))) => {
+                    let by_signal = status.terminating_signal().map(|signal| 128 + signal);
+                    let code = by_signal.or(status.exit_status()).and_then(|code| u8::try_from(code).ok());
+                    return Ok(ExitCode::from(code.unwrap_or(255)));
+                }
+                Ok(None) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Fail::other(format!("the command was lost: {error}"))),
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn wait(self, mut child: Child, _: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
+        let status = child.wait().map_err(|error| Fail::other(format!("the command was lost: {error}")))?;
+        Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
     }
 }
 
-fn code(status: ExitStatus) -> ExitCode {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return ExitCode::from(u8::try_from(128 + signal).unwrap_or(255));
+/// Puts the command in this process's place; returns only where that fails.
+#[cfg(unix)]
+pub(crate) fn in_place_of_this(command: &mut Command) -> Result<ExitCode> {
+    let error = std::os::unix::process::CommandExt::exec(command);
+    Err(not_started(command, &error))
+}
+
+/// Elsewhere no program can take another's place: this one waits.
+#[cfg(not(unix))]
+pub(crate) fn in_place_of_this(command: &mut Command) -> Result<ExitCode> {
+    Relay::new()?.run(command, &|stop| stop())
+}
+
+/// As shells have it: 127 for what is not there, 126 for what cannot be run.
+fn not_started(command: &Command, error: &io::Error) -> Fail {
+    let exit = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+    let why = format!("{} could not be started: {error}", command.get_program().to_string_lossy());
+    Fail::other(why).exit_with(exit)
+}
+
+/// What a key of the terminal sends reaches the child without this.
+#[cfg(unix)]
+fn to_be_passed_on(signal: i32) -> Option<rustix::process::Signal> {
+    use rustix::process::Signal;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+
+    match signal {
+        SIGHUP => Some(Signal::HUP),
+        SIGTERM => Some(Signal::TERM),
+        SIGUSR1 => Some(Signal::USR1),
+        SIGUSR2 => Some(Signal::USR2),
+        SIGINT if !is_in_foreground() => Some(Signal::INT),
+        SIGQUIT if !is_in_foreground() => Some(Signal::QUIT),
+        _ => None,
     }
-    ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+#[cfg(unix)]
+fn terminal() -> Option<std::fs::File> {
+    std::fs::File::options().read(true).write(true).open("/dev/tty").ok()
+}
+
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    terminal().is_some()
+}
+
+#[cfg(unix)]
+fn is_in_foreground() -> bool {
+    let in_front = terminal().and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
+    in_front == Some(rustix::process::getpgrp())
 }

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(unix)]
+use signal_hook::{SigId, iterator::Handle};
+
 use cdse_auth::blocking::TokenManager;
 
 /// Whether a signal that was caught once does what it always does: whoever has stopped catching it cannot give it back to the
@@ -47,13 +50,15 @@ pub(crate) fn protect_all(managers: Vec<TokenManager>) {
 
     let ending = heeded([SIGHUP, SIGINT, SIGTERM]);
     let again = Arc::new(AtomicBool::new(false));
+    let mut actions = Vec::new();
     for signal in &ending {
         // In this order: the first signal sets what makes the second one final. What cannot be registered keeps its
         // default, which ends the process.
-        let _ = flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(&again));
-        let _ = flag::register(*signal, Arc::clone(&again));
+        actions.extend(flag::register_conditional_shutdown(*signal, 128 + signal, Arc::clone(&again)));
+        actions.extend(flag::register(*signal, Arc::clone(&again)));
     }
     let Ok(mut signals) = Signals::new(ending.into_iter().chain(heeded([SIGTSTP]))) else { return };
+    *protection() = Some((signals.handle(), actions));
     catch(true);
     std::thread::spawn(move || {
         for signal in signals.forever() {
@@ -71,6 +76,24 @@ pub(crate) fn protect_all(managers: Vec<TokenManager>) {
             }
         }
     });
+}
+
+/// What `protect` has registered.
+#[cfg(unix)]
+fn protection() -> MutexGuard<'static, Option<(Handle, Vec<SigId>)>> {
+    static PROTECTION: Mutex<Option<(Handle, Vec<SigId>)>> = Mutex::new(None);
+    PROTECTION.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on signals end this process no more: somebody else catches them, and calls this when that has begun.
+pub(crate) fn unprotect() {
+    #[cfg(unix)]
+    if let Some((handle, actions)) = protection().take() {
+        handle.close();
+        for action in actions {
+            signal_hook::low_level::unregister(action);
+        }
+    }
 }
 
 /// Runs `action` while none of them exchanges anything.

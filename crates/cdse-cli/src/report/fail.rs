@@ -1,6 +1,7 @@
 //! How a command fails: one sentence, what to do about it, and the exit code.
 
 use cdse_auth::{Error, ErrorKind};
+use cdse_http::{TokenFileError, TokenFileErrorKind};
 use serde::Serialize;
 
 use crate::report::exit_code;
@@ -88,6 +89,19 @@ impl From<cdse_credentials::Error> for Fail {
 impl From<cdse_files::Error> for Fail {
     fn from(error: cdse_files::Error) -> Self {
         Error::from(error).into()
+    }
+}
+
+impl From<TokenFileError> for Fail {
+    fn from(error: TokenFileError) -> Self {
+        let fail = match error.kind() {
+            TokenFileErrorKind::Unsafe => Self::unsafe_file(error.message()),
+            _ => Self::other(error.message()),
+        };
+        match error.hint() {
+            Some(hint) => fail.hint(hint),
+            None => fail,
+        }
     }
 }
 

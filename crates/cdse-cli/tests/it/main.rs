@@ -10,6 +10,7 @@ mod completion;
 mod core_dump;
 mod credentials;
 mod doctor;
+mod exec;
 mod exit_codes;
 mod feeding;
 mod help;

@@ -1,13 +1,12 @@
 //! `cdse sandbox run`: one command with a service of its own.
 
 use std::ffi::OsString;
-use std::io;
 use std::process::{Command, ExitCode};
 
 use clap::Args;
 
 use super::service::{Behaviour, environment, throw_away_folder};
-use crate::process::child;
+use crate::process::child::Relay;
 use crate::report::fail::{Fail, Result};
 
 #[derive(Args, Debug)]
@@ -34,13 +33,6 @@ impl Run {
             command.env_remove(name);
         }
         command.envs(environment(&sandbox, state.path()));
-        match command.spawn() {
-            Ok(child) => child::wait(child),
-            Err(error) => {
-                let exit = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
-                let why = format!("{} could not be started: {error}", program.to_string_lossy());
-                Err(Fail::other(why).exit_with(exit))
-            }
-        }
+        Relay::new()?.run(&mut command, &|stop| stop())
     }
 }

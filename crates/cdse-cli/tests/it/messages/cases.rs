@@ -24,6 +24,7 @@ pub(super) const SECTIONS: &[(&str, &[Case])] = &[
     ("Programs that print a secret", PROGRAMS),
     ("A netrc file", NETRC),
     ("Arguments", ARGUMENTS),
+    ("Running a program", RUNNING),
     ("Header files and other output", OUTPUT),
     ("The embedded service", SANDBOX),
 ];
@@ -1028,6 +1029,25 @@ const ARGUMENTS: &[Case] = &[
         stage.typed("auth token --min-validity 1h30")
     }),
     case("Unknown help topic", "Use one of the topics that the hint lists.", |stage| stage.typed("help everything")),
+];
+
+const RUNNING: &[Case] = &[
+    case("The program is not found", "Check its name and PATH.", |stage| {
+        stage.logged_in().typed("exec -- gdalinfoo scene.tif")
+    }),
+    case("The program cannot be run", "It is not executable, or is made for another system.", |stage| {
+        stage.logged_in().typed("exec -- /etc/passwd")
+    }),
+    case(
+        "The address of a data service is not encrypted",
+        "A token would go over the network in clear text. Use an https address; http works to this machine only.",
+        |stage| stage.logged_in().cdse("exec -- true").env("CDSE_DOWNLOAD_URL", "http://download.example").tell(),
+    ),
+    case(
+        "An unknown session in CDSE_SESSION",
+        "`cdse exec` sets the variable for what it runs. Unset it elsewhere, or log in again.",
+        |stage| stage.world().cdse("auth token").env("CDSE_SESSION", "../x").tell(),
+    ),
 ];
 
 const OUTPUT: &[Case] = &[
