@@ -54,6 +54,7 @@ fn main() {
         std::io::stdout().flush().expect("a terminal");
         assert!(helper.stdout(Stdio::inherit()).status().expect("a helper").success());
     }
+    exec(&empty, &cdse);
     one_expired_token(&sandbox, home.path(), &cdse);
     another_token(&sandbox, home.path(), &cdse);
 }
@@ -149,6 +150,20 @@ fn memory_of(command: &mut Command) {
     assert!(command.stdout(Stdio::null()).status().expect("a process").success());
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("figures");
     println!("{:.1} MiB", usage.max_rss() as f64 / 1024.0);
+}
+
+/// What `cdse exec` adds to the start and the end of a program.
+fn exec(empty: &Path, cdse: &dyn Fn() -> Command) {
+    let (mut nothing, mut once, mut supervised) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        nothing.push(time(&mut Command::new(empty)));
+        once.push(time(cdse().args(["exec", "--once", "--"]).arg(empty)));
+        supervised.push(time(cdse().args(["exec", "--"]).arg(empty)));
+    }
+    let (nothing, once, supervised) = (figures(nothing), figures(once), figures(supervised));
+    for (name, with) in [("cdse exec --once adds", once), ("cdse exec adds", supervised)] {
+        println!("{name:<23} {:.2} ms at best, {:.2} ms as a rule", with.0 - nothing.0, with.1 - nothing.1);
+    }
 }
 
 /// One that starts after the other, and then all of them waiting when the first may send: the last one has its token within

@@ -37,6 +37,7 @@ pub struct PrivateFile {
     what: String,
     limit: u64,
     own_folder: bool,
+    synced: bool,
     warnings: Mutex<Warnings>,
     steps: Steps,
 }
@@ -60,6 +61,7 @@ impl PrivateFile {
             what: String::new(),
             limit: LIMIT,
             own_folder: false,
+            synced: true,
             warnings: Mutex::default(),
             steps: Steps::default(),
         }
@@ -82,6 +84,13 @@ impl PrivateFile {
     #[must_use]
     pub fn in_own_folder(self) -> Self {
         Self { own_folder: true, ..self }
+    }
+
+    /// Its contents need not survive a power cut, which may leave the older ones or an empty file: [`replace`](Self::replace)
+    /// waits for no disk.
+    #[must_use]
+    pub fn unsynced(self) -> Self {
+        Self { synced: false, ..self }
     }
 
     /// Where it is.
@@ -138,7 +147,8 @@ impl PrivateFile {
         Ok(Some(contents))
     }
 
-    /// Replaces the contents. When it returns, they survive a power cut (but see [`take_warnings`](Self::take_warnings)).
+    /// Replaces the contents. When it returns, they survive a power cut (but see [`take_warnings`](Self::take_warnings), and
+    /// [`unsynced`](Self::unsynced)).
     ///
     /// # Errors
     ///
@@ -375,12 +385,16 @@ impl PrivateFile {
         // An interrupted write is begun again inside `write_all`, so that nothing is written twice.
         self.steps.take(FileOperation::Write, || Ok(()))?;
         file.write_all(contents)?;
-        self.steps.take(FileOperation::Sync, || file.as_file().sync_all())?;
+        if self.synced {
+            self.steps.take(FileOperation::Sync, || file.as_file().sync_all())?;
+        }
         let temporary = file.into_temp_path();
         self.steps.take(FileOperation::Rename, || fs::rename(&temporary, &self.path))?;
         // It has another name by now.
         let _ = temporary.keep();
-        self.sync_folder();
+        if self.synced {
+            self.sync_folder();
+        }
         Ok(())
     }
 

@@ -90,7 +90,8 @@ impl TokenFile {
     /// [`TokenFileErrorKind::Unsafe`] where something else stands there, which is left as it is;
     /// [`TokenFileErrorKind::Unusable`] where the system does not say what stands there.
     pub fn new(path: impl Into<PathBuf>, form: Form) -> Result<Self, TokenFileError> {
-        let file = PrivateFile::new(path);
+        // After a power cut the token is worthless.
+        let file = PrivateFile::new(path).unsynced();
         let shown = file.path().display().to_string();
         let ours = match file.read() {
             Ok(None) => None,
