@@ -22,7 +22,8 @@ use crate::clock::Clock;
 /// | `sh-client`, secret `sh-secret` | confidential, `client_credentials` with an access token of 1800 s |
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port of the identity service on 127.0.0.1; 0 takes a free one. The catalogue, the download host and the STAC host
+    /// have the three ports after it.
     pub port: u16,
     /// The version whose answers are given where versions differ.
     pub version: KeycloakVersion,
@@ -44,6 +45,9 @@ pub struct Config {
     pub latency: Duration,
     /// How many requests the log keeps; the oldest are forgotten first.
     pub log_capacity: usize,
+    /// If set, there is one more product, of this size: a single file of zeros, sent without being held in memory. Its checksum
+    /// is computed before [`Sandbox::start`](crate::Sandbox::start) returns.
+    pub large_product_bytes: Option<u64>,
 }
 
 impl Default for Config {
@@ -77,6 +81,7 @@ impl Default for Config {
             clock: Clock::default(),
             latency: Duration::ZERO,
             log_capacity: 20_000,
+            large_product_bytes: None,
         }
     }
 }

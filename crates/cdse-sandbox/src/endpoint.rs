@@ -21,6 +21,12 @@ pub enum Endpoint {
     Discovery,
     /// The protected resource.
     Resource,
+    /// The catalogue's host, whatever the path.
+    Catalogue,
+    /// The download host, whatever the path.
+    Download,
+    /// The STAC host, whatever the path.
+    Stac,
     /// Anything else; in a [`Fault`](crate::Fault), any of them.
     Any,
 }

@@ -83,8 +83,10 @@
 
 mod clock;
 mod config;
+mod data;
 mod endpoint;
 mod fault;
+mod host;
 mod http;
 mod log;
 mod random;
@@ -96,6 +98,7 @@ pub use clock::Clock;
 pub use config::{BruteForce, Client, Config, KeycloakVersion, Lifetimes, Rotation, User};
 pub use endpoint::{Endpoint, Grant};
 pub use fault::{Action, Edit, Fault};
+pub use host::Host;
 pub use log::{Counters, Request};
 pub use realm::SessionView;
 pub use sandbox::Sandbox;

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 
 use crate::endpoint::{Endpoint, Grant};
+use crate::host::Host;
 
 /// One request that arrived, and what became of it. Form fields are kept as they came, including secrets: none of them is
 /// real.
@@ -13,6 +14,8 @@ use crate::endpoint::{Endpoint, Grant};
 pub struct Request {
     /// The connection it came on; the first one is 1.
     pub connection: u64,
+    /// The host it came to.
+    pub host: Host,
     /// The endpoint.
     pub endpoint: Endpoint,
     /// The grant, at the token endpoint.
@@ -101,6 +104,12 @@ pub struct Counters {
     pub resource_refused: u64,
     /// Requests that met a scripted fault.
     pub faults_met: u64,
+    /// Requests for the contents of a product, or of a part of one, that the download host served.
+    pub downloads_ok: u64,
+    /// Requests for the contents of a product, or of a part of one, that the download host refused.
+    pub downloads_refused: u64,
+    /// The highest number of contents that were on their way at one time.
+    pub max_concurrent_downloads: u64,
     /// TCP connections accepted.
     pub connections: u64,
 }
@@ -113,6 +122,8 @@ pub(crate) struct Record {
     pub(crate) counters: Counters,
     /// Token requests under way now; not part of the counters, because clearing those must not forget it.
     concurrent: u64,
+    /// Connections accepted since the service was started.
+    connections: u64,
     requests: VecDeque<Request>,
     first: u64,
     capacity: usize,
@@ -120,7 +131,21 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { counters: Counters::default(), concurrent: 0, requests: VecDeque::new(), first: 0, capacity }
+        Self {
+            counters: Counters::default(),
+            concurrent: 0,
+            connections: 0,
+            requests: VecDeque::new(),
+            first: 0,
+            capacity,
+        }
+    }
+
+    /// Counts a connection, and numbers it.
+    pub(crate) fn connect(&mut self) -> u64 {
+        self.counters.connections += 1;
+        self.connections += 1;
+        self.connections
     }
 
     pub(crate) fn enter(&mut self, request: Request) -> Serial {

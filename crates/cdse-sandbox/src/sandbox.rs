@@ -34,7 +34,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When the port is taken, or a user's TOTP secret is not base32.
+    /// When one of the ports is taken, or a user's TOTP secret is not base32.
     pub fn start(config: Config) -> io::Result<Self> {
         let (server, shared) = Server::start(config)?;
         Ok(Self { server, shared })
@@ -57,7 +57,22 @@ impl Sandbox {
 
     /// A resource that needs a valid access token.
     pub fn resource_url(&self) -> String {
-        format!("{}{RESOURCE_PATH}", self.shared.origin)
+        format!("{}{RESOURCE_PATH}", self.shared.site.origins.identity)
+    }
+
+    /// The catalogue's host: `http://127.0.0.1:PORT`, without a path.
+    pub fn catalogue_url(&self) -> String {
+        self.shared.site.origins.catalogue.clone()
+    }
+
+    /// The download host: `http://127.0.0.1:PORT`, without a path.
+    pub fn download_url(&self) -> String {
+        self.shared.site.origins.download.clone()
+    }
+
+    /// The STAC host: `http://127.0.0.1:PORT`, without a path.
+    pub fn stac_url(&self) -> String {
+        self.shared.site.origins.stac.clone()
     }
 
     /// The counters.
@@ -160,7 +175,7 @@ impl Sandbox {
         let core = self.shared.lock();
         let mut variables = vec![
             ("CDSE_IDENTITY_URL".to_owned(), core.realm.issuer.to_owned()),
-            ("CDSE_DOWNLOAD_URL".to_owned(), format!("{}/odata/v1", self.shared.origin)),
+            ("CDSE_DOWNLOAD_URL".to_owned(), format!("{}/odata/v1", self.shared.site.origins.identity)),
         ];
         if let Some(user) = core.realm.default_user() {
             variables.push(("CDSE_USERNAME".to_owned(), user.username.clone()));

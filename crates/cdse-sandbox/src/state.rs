@@ -2,14 +2,15 @@
 //! is waited for.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::data::{Deliveries, Products};
 use crate::endpoint::Endpoint;
 use crate::fault::{Action, Queue};
+use crate::host::Origins;
 use crate::log::{Counters, Record, Request, Serial};
 use crate::realm::{Realm, Seconds};
 
@@ -22,6 +23,7 @@ const LAST: u64 = 250_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) realm: Realm,
+    pub(crate) deliveries: Deliveries,
     pub(crate) faults: Queue,
     pub(crate) record: Record,
     clock: Clock,
@@ -60,23 +62,30 @@ impl Core {
 #[derive(Debug)]
 pub(crate) struct Shared {
     core: Mutex<Core>,
-    /// Where the service is, without a path.
-    pub(crate) origin: String,
+    pub(crate) site: Site,
     pub(crate) latency: Duration,
 }
 
+/// What does not change.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) origins: Origins,
+    pub(crate) products: Products,
+}
+
 impl Shared {
-    pub(crate) fn new(config: &Config, address: SocketAddr) -> io::Result<Self> {
-        let origin = format!("http://{address}");
-        let issuer = format!("{origin}{BASE_PATH}/realms/{}", Realm::NAME);
+    pub(crate) fn new(config: &Config, origins: Origins) -> io::Result<Self> {
+        let issuer = format!("{}{BASE_PATH}/realms/{}", origins.identity, Realm::NAME);
         let core = Core {
             realm: Realm::new(config, issuer)?,
+            deliveries: Deliveries::default(),
             faults: Queue::default(),
             record: Record::new(config.log_capacity),
             clock: config.clock.clone(),
             offset: Duration::ZERO,
         };
-        Ok(Self { core: Mutex::new(core), origin, latency: config.latency })
+        let site = Site { origins, products: Products::new(config.large_product_bytes) };
+        Ok(Self { core: Mutex::new(core), site, latency: config.latency })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {

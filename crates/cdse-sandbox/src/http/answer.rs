@@ -1,6 +1,5 @@
 //! Answers before they are sent.
 
-use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -8,18 +7,21 @@ use serde_json::Value;
 
 use super::body::AnswerBody;
 use crate::config::KeycloakVersion;
+use crate::data::{Content, Delivery};
 use crate::fault::Edit;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     headers: Vec<(String, String)>,
-    pub(super) body: Bytes,
+    pub(super) body: Content,
+    /// The delivery that the body is, and that ends with it.
+    pub(super) delivery: Option<Delivery>,
 }
 
 impl Answer {
     pub(super) fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self { status, headers: Vec::new(), body: Content::Zeros(0), delivery: None }
     }
 
     pub(super) fn json(status: u16, body: &impl Serialize) -> Self {
@@ -52,7 +54,7 @@ impl Answer {
 
     /// An answer that a script gives, sent as it is.
     pub(super) fn scripted(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
-        Self { status, headers, body: body.into() }
+        Self { status, headers, body: body.into(), delivery: None }
     }
 
     #[must_use]
@@ -95,15 +97,17 @@ impl Answer {
     /// The same answer with its JSON object changed; one that is not a JSON object stays as it is.
     #[must_use]
     pub(super) fn edited(mut self, edit: &Edit) -> Self {
-        if let Ok(Value::Object(mut object)) = serde_json::from_slice(&self.body) {
+        if let Content::Bytes(bytes) = &self.body
+            && let Ok(Value::Object(mut object)) = serde_json::from_slice(bytes)
+        {
             edit.apply(&mut object);
             self.body = Value::Object(object).to_string().into();
         }
         self
     }
 
-    pub(super) fn into_response(self) -> Response<AnswerBody> {
-        let body = AnswerBody::Full(Some(self.body.clone()));
+    pub(super) fn into_response(mut self) -> Response<AnswerBody> {
+        let body = AnswerBody::Full { rest: self.body.clone(), _delivery: self.delivery.take() };
         self.into_response_with(body)
     }
 

@@ -1,6 +1,9 @@
 //! `application/x-www-form-urlencoded`.
 
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+
+/// What stands for itself; a space becomes a `+` afterwards.
+const LITERAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b' ');
 
 /// Decoded fields, in the order in which they came.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,22 @@ impl Form {
     pub(super) fn fields(&self) -> &[(String, String)] {
         &self.0
     }
+
+    /// The same form with this value in the first field of that name, which is put last if there is none.
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: String) -> Self {
+        match self.0.iter_mut().find(|(key, _)| key == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+        self
+    }
+
+    pub(super) fn encode(&self) -> String {
+        let encode = |text: &str| utf8_percent_encode(text, LITERAL).to_string().replace(' ', "+");
+        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        pairs.join("&")
+    }
 }
 
 /// `+` is a space and `%XX` a byte; a `%` that begins no such pair stands for itself.
@@ -52,6 +71,13 @@ mod tests {
     #[test]
     fn decoding_knows_both_spaces_and_forgives_a_lone_percent_sign() {
         assert_eq!(decode(b"a+b%20c%C3%A9%2B%zz%4"), "a b cé+%zz%4");
+    }
+
+    #[test]
+    fn a_changed_form_keeps_its_order_and_what_is_encoded_decodes_to_itself() {
+        let form = Form::parse(b"%24a=x+y&b=1").with("b", "2&3".to_owned()).with("c", "+".to_owned());
+        assert_eq!(form.encode(), "%24a=x+y&b=2%263&c=%2B");
+        assert_eq!(Form::parse(form.encode().as_bytes()).fields(), form.fields());
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod body;
 mod control;
 mod form;
 mod handler;
+mod ports;
 mod received;
 mod refusal;
 mod route;

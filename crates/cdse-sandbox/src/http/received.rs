@@ -10,6 +10,7 @@ use hyper::http::request::Parts;
 
 use super::form::{self, Form};
 use crate::endpoint::{Endpoint, Grant};
+use crate::host::Host;
 use crate::log::Request;
 use crate::realm::{ClientIndex, Realm, Refusal};
 
@@ -17,13 +18,14 @@ use crate::realm::{ClientIndex, Realm, Refusal};
 pub(super) struct Received {
     parts: Parts,
     pub(super) form: Form,
+    pub(super) body: Bytes,
 }
 
 impl Received {
-    pub(super) fn new(parts: Parts, body: &Bytes) -> Self {
-        let mut received = Self { parts, form: Form::default() };
+    pub(super) fn new(parts: Parts, body: Bytes) -> Self {
+        let mut received = Self { parts, form: Form::default(), body };
         if received.is_form() {
-            received.form = Form::parse(body);
+            received.form = Form::parse(&received.body);
         }
         received
     }
@@ -34,6 +36,11 @@ impl Received {
 
     pub(super) fn path(&self) -> &str {
         self.parts.uri.path()
+    }
+
+    /// Path and query, as they came.
+    pub(super) fn target(&self) -> String {
+        self.parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default()
     }
 
     pub(super) fn query(&self) -> Form {
@@ -90,17 +97,18 @@ impl Received {
     }
 
     /// Its entry for the log.
-    pub(super) fn entry(&self, endpoint: Endpoint, connection: u64) -> Request {
+    pub(super) fn entry(&self, endpoint: Endpoint, host: Host, connection: u64) -> Request {
         let grant = match endpoint {
             Endpoint::Token => self.form.get("grant_type").and_then(Grant::from_type),
             _ => None,
         };
         Request {
             connection,
+            host,
             endpoint,
             grant,
             method: self.parts.method.to_string(),
-            path: self.parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+            path: self.target(),
             form: self.form.fields().to_vec(),
             accept: self.header(&ACCEPT).map(str::to_owned),
             user_agent: self.header(&USER_AGENT).map(str::to_owned),

@@ -1,6 +1,7 @@
 //! Paths.
 
 use crate::endpoint::Endpoint;
+use crate::host::Host;
 use crate::realm::Realm;
 use crate::state::BASE_PATH;
 
@@ -18,12 +19,27 @@ pub(super) enum Route<'a> {
     Resource,
     UnknownRealm,
     Unknown,
+    /// Anything at the catalogue.
+    Catalogue,
+    /// Anything at the download host.
+    Download,
+    /// Anything at the STAC host.
+    Stac,
     /// The control interface, with what follows `/sandbox/`.
     Control(&'a str),
 }
 
 impl<'a> Route<'a> {
-    pub(super) fn of(path: &'a str) -> Self {
+    pub(super) fn of(host: Host, path: &'a str) -> Self {
+        match host {
+            Host::Identity => Self::of_identity(path),
+            Host::Catalogue => Self::Catalogue,
+            Host::Download => Self::Download,
+            Host::Stac => Self::Stac,
+        }
+    }
+
+    fn of_identity(path: &'a str) -> Self {
         if let Some(rest) = path.strip_prefix("/sandbox/") {
             return Self::Control(rest);
         }
@@ -62,6 +78,9 @@ impl<'a> Route<'a> {
             Self::Sessions | Self::Session(_) | Self::Devices => Endpoint::Account,
             Self::Discovery => Endpoint::Discovery,
             Self::Resource => Endpoint::Resource,
+            Self::Catalogue => Endpoint::Catalogue,
+            Self::Download => Endpoint::Download,
+            Self::Stac => Endpoint::Stac,
             Self::DeviceFlow | Self::UnknownRealm | Self::Unknown | Self::Control(_) => Endpoint::Any,
         }
     }

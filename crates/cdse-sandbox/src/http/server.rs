@@ -1,7 +1,7 @@
 //! The thread that serves.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,20 +9,19 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use super::ports;
 use super::service::{self, Connection};
 use super::wire::{Ending, Wire};
 use crate::config::Config;
+use crate::host::{Host, Origins};
 use crate::state::Shared;
 
 /// Request heads longer than this are answered with 431: 20 kB are fine for Keycloak, 70 kB are not.
 const LONGEST_HEAD: usize = 64 * 1024;
-
-/// Connections that may wait to be accepted. A burst must not lose its first packets, which come again a second later.
-const BACKLOG: u32 = 4096;
 
 /// The serving thread, with a runtime of its own; dropping it stops it.
 #[derive(Debug)]
@@ -65,12 +64,16 @@ type Ready = mpsc::SyncSender<io::Result<(SocketAddr, Arc<Shared>)>>;
 fn run(config: &Config, stopped: oneshot::Receiver<()>, ready: &Ready) {
     let served = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
         runtime.block_on(async {
-            let listener = bind(config.port)?;
-            let address = listener.local_addr()?;
-            let shared = Arc::new(Shared::new(config, address)?);
+            let [identity, catalogue, download, stac] = ports::bind(config.port)?;
+            let address = identity.local_addr()?;
+            let addresses = [address, catalogue.local_addr()?, download.local_addr()?, stac.local_addr()?];
+            let shared = Arc::new(Shared::new(config, Origins::new(&addresses))?);
             let _ = ready.send(Ok((address, Arc::clone(&shared))));
             tokio::select! {
-                () = accept(&listener, &shared) => {}
+                () = accept(&identity, Host::Identity, &shared) => {}
+                () = accept(&catalogue, Host::Catalogue, &shared) => {}
+                () = accept(&download, Host::Download, &shared) => {}
+                () = accept(&stac, Host::Stac, &shared) => {}
                 _ = stopped => {}
             }
             Ok(())
@@ -81,23 +84,12 @@ fn run(config: &Config, stopped: oneshot::Receiver<()>, ready: &Ready) {
     }
 }
 
-fn bind(port: u16) -> io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    if cfg!(unix) {
-        socket.set_reuseaddr(true)?;
-    }
-    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
-    socket.listen(BACKLOG)
-}
-
-async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    let mut number = 0;
+async fn accept(listener: &TcpListener, host: Host, shared: &Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                number += 1;
-                shared.lock().record.counters.connections += 1;
-                tokio::spawn(connection(Arc::clone(shared), stream, number));
+                let number = shared.lock().record.connect();
+                tokio::spawn(connection(Arc::clone(shared), host, stream, number));
             }
             // Out of file descriptors, mostly: connections have to end before there is another.
             Err(_) => sleep(Duration::from_millis(10)).await,
@@ -105,10 +97,10 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-async fn connection(shared: Arc<Shared>, stream: TcpStream, number: u64) {
+async fn connection(shared: Arc<Shared>, host: Host, stream: TcpStream, number: u64) {
     let ending = Arc::new(Ending::default());
     let Ok(wire) = Wire::new(stream, Arc::clone(&ending)) else { return };
-    let connection = Arc::new(Connection { shared, number, ending });
+    let connection = Arc::new(Connection { shared, host, number, ending });
     let service = service_fn(move |request| service::serve(Arc::clone(&connection), request));
     // How a connection ends is the client's business, or a fault's.
     let _ = http1::Builder::new()

@@ -19,6 +19,7 @@ use super::route::Route;
 use super::wire::{End, Ending};
 use crate::endpoint::Endpoint;
 use crate::fault::Action;
+use crate::host::Host;
 use crate::state::{Shared, Visit};
 
 /// Keycloak closes the connection while a body longer than this is being sent.
@@ -28,6 +29,7 @@ const LONGEST_BODY: usize = 10 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
+    pub(super) host: Host,
     pub(super) number: u64,
     pub(super) ending: Arc<Ending>,
 }
@@ -36,12 +38,12 @@ pub(super) async fn serve(connection: Arc<Connection>, request: Request<Incoming
     let (parts, body) = request.into_parts();
     let body = read(body).await?;
     let path = parts.uri.path().to_owned();
-    match Route::of(&path) {
+    match Route::of(connection.host, &path) {
         Route::Control(rest) => {
             let mut core = connection.shared.lock();
             Ok(control::answer(&mut core, &parts.method, rest, &body).into_response())
         }
-        route => attend(&connection, route, parts, &body).await,
+        route => attend(&connection, route, parts, body).await,
     }
 }
 
@@ -67,11 +69,11 @@ async fn attend(
     connection: &Connection,
     route: Route<'_>,
     parts: Parts,
-    body: &Bytes,
+    body: Bytes,
 ) -> io::Result<Response<AnswerBody>> {
     let shared = &connection.shared;
     let request = Received::new(parts, body);
-    let entry = request.entry(route.endpoint(), connection.number);
+    let entry = request.entry(route.endpoint(), connection.host, connection.number);
     let (visit, action) = shared.arrive(entry);
     let process = || process(shared, &visit, route, &request);
     let answer = match action {
@@ -95,11 +97,11 @@ async fn attend(
             answer
         }
         Some(Action::Torn { processed, body_bytes }) => {
-            let answer = if processed { process() } else { decided(&visit, unprocessed()) };
-            let beginning = answer.body.slice(..body_bytes.min(answer.body.len()));
+            let mut answer = if processed { process() } else { decided(&visit, unprocessed()) };
             let body = AnswerBody::Torn {
-                beginning: Some(beginning),
-                announced: answer.body.len() as u64,
+                beginning: answer.body.clone().beginning(body_bytes),
+                announced: answer.body.len(),
+                _delivery: answer.delivery.take(),
                 ending: Arc::clone(&connection.ending),
             };
             return Ok(answer.into_response_with(body));
@@ -112,9 +114,8 @@ async fn attend(
             return Err(hang_up());
         }
         Some(Action::Stall { processed }) => {
-            if processed {
-                process();
-            }
+            // A delivery that is stalled is under way.
+            let _answer = processed.then(process);
             pending().await
         }
         Some(Action::EditBody(edit)) => {
@@ -133,7 +134,7 @@ fn process(shared: &Shared, visit: &Visit<'_>, route: Route<'_>, request: &Recei
     let answer = {
         let mut core = shared.lock();
         visit.processed(&mut core);
-        handler::answer(&mut core, route, &shared.origin, request)
+        handler::answer(&mut core, &shared.site, route, request)
     };
     decided(visit, answer)
 }

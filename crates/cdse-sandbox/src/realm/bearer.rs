@@ -49,8 +49,14 @@ impl Realm {
 
     /// Whether the protected resource is for the bearer of this token.
     pub(crate) fn check_bearer(&self, now: Seconds, text: &str) -> Result<(), BearerRefusal> {
+        self.bearer(now, text).map(|_| ())
+    }
+
+    /// The user who bears this token; `None` for a service account.
+    pub(crate) fn bearer(&self, now: Seconds, text: &str) -> Result<Option<&str>, BearerRefusal> {
         let token = self.verify(now, text)?;
-        self.open_session(now, token).map(|_| ())
+        self.open_session(now, token)?;
+        Ok(token.user.map(|user| self.user(user).user.username.as_str()))
     }
 
     /// Whom the token is about.

@@ -106,7 +106,16 @@ pub(crate) struct Wire(TcpStream);
 
 impl Wire {
     pub(crate) fn open(sandbox: &Sandbox) -> Self {
-        let stream = TcpStream::connect(sandbox.address()).unwrap();
+        Self::connect(&sandbox.address().to_string())
+    }
+
+    /// To the host of a URL.
+    pub(crate) fn open_at(url: &str) -> Self {
+        Self::connect(url.split('/').nth(2).unwrap())
+    }
+
+    fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
         // Only so that a defect ends the test instead of holding it up.
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -129,6 +138,12 @@ impl Wire {
         self.send("POST", &path, &[FORM], &encode(fields));
     }
 
+    pub(crate) fn send_bearer(&mut self, method: &str, url: &str, token: Option<&str>) {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+        self.send(method, &path_of(url), &headers, "");
+    }
+
     /// The head of the next answer, and what came after it.
     fn head(&mut self) -> io::Result<(String, Vec<u8>)> {
         let mut bytes = Vec::new();
@@ -144,6 +159,20 @@ impl Wire {
             }
             bytes.extend_from_slice(&buffer[..count]);
         }
+    }
+
+    /// The head of the next answer alone: of one without a body, or whose body is left unread.
+    pub(crate) fn read_head(&mut self) -> io::Result<Reply> {
+        let mut bytes = Vec::new();
+        // By single bytes, in order to leave what follows.
+        while !bytes.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte)?;
+            bytes.push(byte[0]);
+        }
+        let head = String::from_utf8(bytes).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Ok(Reply { status, head, body: Vec::new() })
     }
 
     /// The next answer, by its `content-length`; what is there of it, if the connection ends before.
@@ -196,6 +225,17 @@ pub(crate) fn password_fields<'a>(username: &'a str, password: &'a str) -> Vec<(
 /// The fields of a refresh grant.
 pub(crate) fn refresh_fields(token: &str) -> Vec<(&str, &str)> {
     vec![("client_id", "cdse-public"), ("grant_type", "refresh_token"), ("refresh_token", token)]
+}
+
+/// One request to the host of a URL, with this token if there is one.
+pub(crate) fn request(method: &str, url: &str, token: Option<&str>) -> Reply {
+    let mut wire = Wire::open_at(url);
+    wire.send_bearer(method, url, token);
+    wire.read().unwrap()
+}
+
+pub(crate) fn get(url: &str, token: Option<&str>) -> Reply {
+    request("GET", url, token)
 }
 
 /// What a client does, one connection each.

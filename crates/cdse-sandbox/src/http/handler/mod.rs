@@ -1,9 +1,13 @@
 //! What each endpoint answers.
 
 mod account;
+mod catalogue;
 mod discovery;
+mod download;
 mod ending;
+mod path;
 pub(crate) mod resource;
+mod stac;
 mod token;
 mod userinfo;
 
@@ -16,14 +20,25 @@ use super::route::Route;
 use crate::config::KeycloakVersion;
 use crate::endpoint::Endpoint;
 use crate::realm::Refusal;
-use crate::state::Core;
+use crate::state::{Core, Site};
 
 /// The service's own answer to a request.
-pub(super) fn answer(core: &mut Core, route: Route<'_>, origin: &str, request: &Received) -> Answer {
+pub(super) fn answer(core: &mut Core, site: &Site, route: Route<'_>, request: &Received) -> Answer {
+    match route {
+        Route::Catalogue => catalogue::answer(core, site, request),
+        Route::Download => download::answer(core, site, request),
+        Route::Stac => stac::answer(core, site, request),
+        _ => identity(core, site, route, request),
+    }
+}
+
+fn identity(core: &mut Core, site: &Site, route: Route<'_>, request: &Received) -> Answer {
     let version = core.realm.version;
     let is_account = route.endpoint() == Endpoint::Account;
     let answer = match route {
-        _ if is_account && !request.accepts_json() => Ok(account::not_asked_for_json(version, origin, request)),
+        _ if is_account && !request.accepts_json() => {
+            Ok(account::not_asked_for_json(version, &site.origins.identity, request))
+        }
         _ if !has_method(route, request.method()) => Ok(method_not_allowed(version, request)),
         Route::Token => Ok(token::answer(core, request)),
         Route::Logout => ending::logout(core, request),
@@ -35,7 +50,9 @@ pub(super) fn answer(core: &mut Core, route: Route<'_>, origin: &str, request: &
         Route::Discovery => Ok(discovery::answer(core)),
         Route::Resource => Ok(resource::answer(core, request)),
         Route::UnknownRealm => Ok(Answer::prose(404, "Realm does not exist")),
-        Route::Unknown | Route::Control(_) => Ok(Answer::prose(404, "Unable to find matching target resource method")),
+        Route::Unknown | Route::Catalogue | Route::Download | Route::Stac | Route::Control(_) => {
+            Ok(Answer::prose(404, "Unable to find matching target resource method"))
+        }
     };
     let answer = answer.unwrap_or_else(|refusal| refusal::answer(&refusal, version, request.accepts_json()));
     if route == Route::Resource { answer } else { answer.guarded(version) }
@@ -49,7 +66,9 @@ fn has_method(route: Route<'_>, method: &Method) -> bool {
         Route::Sessions => [Method::GET, Method::DELETE].contains(method),
         Route::Session(_) => method == Method::DELETE,
         Route::Devices => method == Method::GET,
-        Route::UnknownRealm | Route::Unknown | Route::Control(_) => true,
+        Route::UnknownRealm | Route::Unknown | Route::Catalogue | Route::Download | Route::Stac | Route::Control(_) => {
+            true
+        }
     }
 }
 
