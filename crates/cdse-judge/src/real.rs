@@ -13,6 +13,8 @@ const VARIABLE: &str = "CDSE_TEST_REAL";
 pub enum Part {
     /// The Keycloaks that `tests/keycloak/prepare` has prepared; they need Java.
     Keycloak,
+    /// Those of `docs/recipes`, and what `tests/programs/prepare` has made.
+    Programs,
     /// `dbus-daemon`, `gnome-keyring-daemon` and `secret-tool`.
     Keyring,
 }
@@ -29,7 +31,8 @@ impl Part {
         let part = |word: &str| match word {
             "keycloak" => Self::Keycloak,
             "keyring" => Self::Keyring,
-            _ => panic!("{VARIABLE}: {word} is neither keycloak nor keyring"),
+            "programs" => Self::Programs,
+            _ => panic!("{VARIABLE}: {word} is none of keycloak, keyring, programs"),
         };
         let parts: Vec<_> = asked.split(',').map(str::trim).filter(|word| !word.is_empty()).map(part).collect();
         parts.contains(&self)

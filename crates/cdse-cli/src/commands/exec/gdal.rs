@@ -11,8 +11,8 @@ use super::folder::Folder;
 use crate::report::fail::{Fail, Result};
 use crate::report::output;
 
-/// The first version that reads the header file for one host alone.
-const FIRST_BY_HOST: (u32, u32) = (3, 7);
+/// The first version that was seen to read the header file for one host alone (3.6.4 does not, 3.8.4 does).
+const FIRST_BY_HOST: (u32, u32) = (3, 8);
 
 /// From a version that can, the header file is for the hosts of CDSE alone, by GDAL's configuration file
 /// (`[credentials]`). An older one sends what is in it to every host, and that is said.
