@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cdse_sandbox::Sandbox;
+use cdse_sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 
 use crate::client::{Calls, Reply, Wire, encode, get, request, sandbox, sandbox_with};
@@ -204,6 +204,10 @@ fn data_the_hosts_are_on_the_ports_after_the_identity_services() {
     drop(sandbox);
     let again = sandbox_with(|config| config.port = port);
     assert_eq!(again.stac_url(), urls[2]);
+    for taken in [port - 1, port, port + 3] {
+        assert!(Sandbox::start(Config { port: taken, ..Config::default() }).is_err());
+    }
+    assert!(Sandbox::start(Config { port: u16::MAX, ..Config::default() }).is_err());
     // The host's name does not matter.
     let mut wire = Wire::open_at(&again.catalogue_url());
     wire.send("GET", "/odata/v1/Products", &[("host", &format!("localhost:{}", port + 1))], "");
