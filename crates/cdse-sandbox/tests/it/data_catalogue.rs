@@ -81,7 +81,9 @@ fn data_pages_follow_each_other_and_a_short_one_has_no_link() {
     assert_eq!(all.len(), 4);
     let mut walked = Vec::new();
     let mut next = Some(format!("{}/odata/v1/Products?%24skip=0&%24top=3", sandbox.catalogue_url()));
-    while let Some(url) = next {
+    // One more than there are, lest a link that leads back is followed for ever.
+    for _ in 0..3 {
+        let Some(url) = next.take() else { break };
         let reply = get(&url, None);
         walked.push(names(&reply));
         next = reply.json()["@odata.nextLink"].as_str().map(str::to_owned);
