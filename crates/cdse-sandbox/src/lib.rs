@@ -118,6 +118,8 @@
 //! - Pages are short.
 //! - Nothing is computed for a password, so that a login takes no longer than a refresh ([`Config::latency`]).
 //!
+//! Tokens are never forgotten: each grant takes a few hundred bytes for as long as the service runs.
+//!
 //! # Where it differs from the data hosts
 //!
 //! - `DAT-ZIP-999`, and the messages of `DAT-ZIP-109` and `DAT-ZIP-111`, are made up: what the service says there is not known.
@@ -126,8 +128,6 @@
 //!   is known to count it for longer.
 //! - Only the GeoTIFF is a picture that can be shown; the JPEG 2000 files are noise.
 //! - Files on S3 have addresses, but there is no S3.
-//!
-//! Tokens are never forgotten: each grant takes a few hundred bytes for as long as the service runs.
 
 mod clock;
 mod config;
