@@ -77,3 +77,46 @@ pub(super) fn encode(grid: Grid, value: impl Fn(u32, u32) -> u16) -> Vec<u8> {
     tiff.extend(long_values);
     tiff
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Grid, encode};
+
+    fn number(bytes: &[u8]) -> usize {
+        bytes.iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte))
+    }
+
+    /// The bytes of a field's values.
+    fn field(tiff: &[u8], tag: u16) -> &[u8] {
+        let directory = number(&tiff[4..8]);
+        let count = number(&tiff[directory..directory + 2]);
+        let entries = tiff[directory + 2..].chunks(12).take(count);
+        let entry = entries.into_iter().find(|entry| entry[..2] == tag.to_le_bytes()).unwrap();
+        let size = match number(&entry[2..4]) {
+            3 => 2,
+            4 => 4,
+            _ => 8,
+        };
+        let length = size * number(&entry[4..8]);
+        let start = number(&entry[8..]);
+        if length <= 4 { &entry[8..8 + length] } else { &tiff[start..start + length] }
+    }
+
+    #[test]
+    fn pixels_and_places_are_where_the_directory_says() {
+        let grid = Grid { width: 5, height: 3, west: 20.5, north: -1.25, step: 0.5 };
+        let tiff = encode(grid, |column, row| (100 * row + column) as u16);
+        let strip = number(field(&tiff, 273));
+        assert_eq!(number(field(&tiff, 279)), 5 * 3 * 2);
+        assert_eq!(number(&tiff[strip + 2 * (5 * 2 + 4)..][..2]), 204);
+        let doubles = |tag| -> Vec<f64> {
+            field(&tiff, tag).chunks(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap())).collect()
+        };
+        assert_eq!(doubles(33550), [0.5, 0.5, 0.0]);
+        assert_eq!(doubles(33922), [0.0, 0.0, 0.0, 20.5, -1.25, 0.0]);
+        let keys: Vec<_> = field(&tiff, 34735).chunks(2).map(number).collect();
+        assert_eq!(keys[4..], [1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326]);
+        // Nothing follows the last value.
+        assert_eq!(field(&tiff, 34735).as_ptr_range().end, tiff.as_ptr_range().end);
+    }
+}

@@ -11,7 +11,7 @@ const BACKLOG: u32 = 4096;
 /// How often a free port is taken that may not be followed by free ones.
 const ATTEMPTS: usize = 100;
 
-/// Listeners in the order in which [`Host`](crate::host::Host) has the hosts, the first on this port; 0 stands for any.
+/// Listeners in the order in which [`Host`](crate::Host) has the hosts, the first on this port; 0 stands for any.
 pub(super) fn bind(port: u16) -> io::Result<[TcpListener; 4]> {
     if port != 0 {
         return following(listen(port)?);

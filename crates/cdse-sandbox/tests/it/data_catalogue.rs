@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cdse_sandbox::Sandbox;
+use cdse_sandbox::{Config, Sandbox};
 use serde_json::{Value, json};
 
 use crate::client::{Calls, Reply, Wire, encode, get, request, sandbox, sandbox_with};
@@ -81,7 +81,9 @@ fn data_pages_follow_each_other_and_a_short_one_has_no_link() {
     assert_eq!(all.len(), 4);
     let mut walked = Vec::new();
     let mut next = Some(format!("{}/odata/v1/Products?%24skip=0&%24top=3", sandbox.catalogue_url()));
-    while let Some(url) = next {
+    // One more than there are, lest a link that leads back is followed for ever.
+    for _ in 0..3 {
+        let Some(url) = next.take() else { break };
         let reply = get(&url, None);
         walked.push(names(&reply));
         next = reply.json()["@odata.nextLink"].as_str().map(str::to_owned);
@@ -204,6 +206,10 @@ fn data_the_hosts_are_on_the_ports_after_the_identity_services() {
     drop(sandbox);
     let again = sandbox_with(|config| config.port = port);
     assert_eq!(again.stac_url(), urls[2]);
+    for taken in [port - 1, port, port + 3] {
+        assert!(Sandbox::start(Config { port: taken, ..Config::default() }).is_err());
+    }
+    assert!(Sandbox::start(Config { port: u16::MAX, ..Config::default() }).is_err());
     // The host's name does not matter.
     let mut wire = Wire::open_at(&again.catalogue_url());
     wire.send("GET", "/odata/v1/Products", &[("host", &format!("localhost:{}", port + 1))], "");

@@ -94,10 +94,7 @@ fn walk(list: &str, files: &mut Vec<(String, u64)>) {
         let below = get(uri, None).json()["result"].as_array().unwrap().len();
         assert_eq!(node["ChildrenNumber"], below);
         if below == 0 {
-            files.push((
-                uri.replace("/Nodes", "\n").trim_end().replace('\n', "/Nodes"),
-                node["ContentLength"].as_u64().unwrap(),
-            ));
+            files.push((uri.strip_suffix("/Nodes").unwrap().to_owned(), node["ContentLength"].as_u64().unwrap()));
         } else {
             assert_eq!(node["ContentLength"], 0);
             walk(uri, files);

@@ -1,6 +1,7 @@
 //! The download host: products, their parts, and lists of these. It knows no ranges: who asks for one gets the whole.
 
 use hyper::Method;
+use hyper::header::WWW_AUTHENTICATE;
 use serde::Serialize;
 
 use super::super::answer::Answer;
@@ -36,7 +37,8 @@ pub(super) fn answer(core: &mut Core, site: &Site, request: &Received) -> Answer
     }
     answer.unwrap_or_else(|Refusal(status, code, message)| {
         let trace = random::uuid().replace('-', "");
-        Answer::json(status, &Problem { trace_id: &trace, code, message: &message })
+        let answer = Answer::json(status, &Problem { trace_id: &trace, code, message: &message });
+        if status == 401 { answer.header(WWW_AUTHENTICATE.as_str(), "Bearer") } else { answer }
     })
 }
 

@@ -66,9 +66,8 @@ fn answer(place: &Place<'_>, search: &Search, next: impl FnOnce(&str, String) ->
     if limit == 0 {
         return Err(Problem::invalid("limit: must be greater than 0".to_owned()));
     }
-    let among = |list: &Option<Vec<String>>, text: &str| {
-        list.as_ref().is_none_or(|list| list.is_empty() || list.iter().any(|one| one == text))
-    };
+    let among =
+        |list: &Option<Vec<String>>, text: &str| list.as_ref().is_none_or(|list| list.iter().any(|one| one == text));
     let found: Vec<_> = item::all(place)
         .filter(|(collection, product)| among(&search.collections, collection) && among(&search.ids, product.item_id()))
         .collect();
