@@ -169,13 +169,15 @@ impl Sandbox {
         core.realm.push_not_before(now);
     }
 
-    /// The environment variables that make the `cdse` command use this service: `CDSE_IDENTITY_URL`, `CDSE_DOWNLOAD_URL`, and
-    /// `CDSE_USERNAME` and `CDSE_PASSWORD` of the first user who can log in with a password alone, if there is one.
+    /// The environment variables that make the `cdse` command use this service: `CDSE_IDENTITY_URL`, `CDSE_CATALOGUE_URL`,
+    /// `CDSE_DOWNLOAD_URL`, `CDSE_STAC_URL`, and `CDSE_USERNAME` and `CDSE_PASSWORD` of the first user who can log in with a password alone, if there is one.
     pub fn environment(&self) -> Vec<(String, String)> {
         let core = self.shared.lock();
         let mut variables = vec![
             ("CDSE_IDENTITY_URL".to_owned(), core.realm.issuer.to_owned()),
-            ("CDSE_DOWNLOAD_URL".to_owned(), format!("{}/odata/v1", self.shared.site.origins.identity)),
+            ("CDSE_CATALOGUE_URL".to_owned(), self.catalogue_url()),
+            ("CDSE_DOWNLOAD_URL".to_owned(), self.download_url()),
+            ("CDSE_STAC_URL".to_owned(), self.stac_url()),
         ];
         if let Some(user) = core.realm.default_user() {
             variables.push(("CDSE_USERNAME".to_owned(), user.username.clone()));

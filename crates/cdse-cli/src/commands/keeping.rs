@@ -96,7 +96,7 @@ impl Keeping<'_> {
                 now.header = None;
                 if *self.session.source() == Source::AccessToken {
                     // Nobody can bring this one back.
-                    let _ = self.keep(None);
+                    self.keep(None);
                     let ended = Error::new(ErrorKind::ReauthRequired, "the token has ended");
                     return Err(explain::of(self.session, ended));
                 }

@@ -33,15 +33,15 @@ impl Relay {
 
     /// Starts the command, and waits for its end. `stopping` runs what stops this process, at a moment that suits it.
     pub(crate) fn run(self, command: &mut Command, stopping: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
-        let child = command.spawn().map_err(|error| not_started(command, &error))?;
-        self.wait(child, stopping)
+        let mut child = command.spawn().map_err(|error| not_started(command, &error))?;
+        self.wait(&mut child, stopping)
     }
 
     #[cfg(unix)]
-    fn wait(mut self, child: Child, stopping: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
+    fn wait(mut self, child: &mut Child, stopping: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
         use rustix::process::{Signal, WaitOptions, getpid, kill_process, waitpid};
 
-        let pid = rustix::process::Pid::from_child(&child);
+        let pid = rustix::process::Pid::from_child(child);
         std::thread::spawn(move || {
             for signal in self.signals.forever() {
                 if let Some(signal) = to_be_passed_on(signal) {
@@ -71,7 +71,7 @@ impl Relay {
     }
 
     #[cfg(not(unix))]
-    fn wait(self, mut child: Child, _: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
+    fn wait(self, child: &mut Child, _: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
         let status = child.wait().map_err(|error| Fail::other(format!("the command was lost: {error}")))?;
         Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
     }

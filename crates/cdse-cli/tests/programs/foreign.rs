@@ -17,7 +17,7 @@ impl Foreign {
         let theirs = Arc::clone(&heads);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                answer(stream, &theirs);
+                answer(&stream, &theirs);
             }
         });
         Self { port, heads }
@@ -32,9 +32,9 @@ impl Foreign {
     }
 }
 
-fn answer(stream: TcpStream, heads: &Mutex<Vec<String>>) {
-    let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+fn answer(mut stream: &TcpStream, heads: &Mutex<Vec<String>>) {
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
     let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
     heads.lock().unwrap().push(head.join("\n"));
-    let _ = (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nother");
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nother");
 }

@@ -71,8 +71,6 @@ impl Recipe {
             .env("HOME", self.folder())
             .env("PATH", format!("{}:{}", self.folder().join("bin").display(), prepared().display()))
             .envs(self.sandbox.environment())
-            .env("CDSE_DOWNLOAD_URL", self.sandbox.download_url())
-            .env("CDSE_CATALOGUE_URL", self.sandbox.catalogue_url())
             .env("CDSE_STATE_DIR", self.folder().join("state"))
             .env("PRODUCTS", [PRODUCT].repeat(count).join(" "))
             .env("FILES", [file.as_str()].repeat(count).join(" "))

@@ -86,7 +86,9 @@ fn the_environment_is_that_of_a_user_who_can_log_in() {
     sandbox.set_password(USER, "changed");
     let expected = [
         ("CDSE_IDENTITY_URL", sandbox.realm_url()),
-        ("CDSE_DOWNLOAD_URL", format!("http://{}/odata/v1", sandbox.address())),
+        ("CDSE_CATALOGUE_URL", sandbox.catalogue_url()),
+        ("CDSE_DOWNLOAD_URL", sandbox.download_url()),
+        ("CDSE_STAC_URL", sandbox.stac_url()),
         ("CDSE_USERNAME", USER.to_owned()),
         ("CDSE_PASSWORD", "changed".to_owned()),
     ];

@@ -51,7 +51,9 @@ pub(super) fn start(config: Config) -> Result<Sandbox> {
     Sandbox::start(config).map_err(|error| {
         let fail = Fail::other(format!("the service could not be started: {error}"));
         if error.kind() == io::ErrorKind::AddrInUse {
-            fail.hint(format!("port {port} is taken: choose another --port, or leave it out"))
+            fail.hint(format!(
+                "port {port} or one of the three after it is taken: choose another --port, or leave it out"
+            ))
         } else {
             fail
         }
