@@ -56,7 +56,7 @@ fn cli13_gdal_reads_for_ten_lifetimes_of_a_token() {
 }
 
 fn cli13_rasterio_reads_for_ten_lifetimes_of_a_token() {
-    reads(RASTERIO, "256 192 56075", 50);
+    reads(RASTERIO, "256 192 56075", 75);
 }
 
 fn t1_curl_takes_no_token_to_a_stranger() {
