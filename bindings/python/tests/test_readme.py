@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from service import needs
 from support import MFA, PASSWORD, TOTP_SECRET, USER, Sandbox
 
 ROOT = Path(__file__).parents[1]
@@ -69,6 +70,7 @@ def test_py9_the_lines_of_the_readme_work(
 
 @pytest.mark.usefixtures("login")
 def test_py9_the_lines_of_the_migration_page_work(sandbox: Sandbox) -> None:
+    needs("requests", "eodag", whole_module=False)
     names: dict[str, Any] = {}
     for block in blocks("docs/migration.md", sandbox):
         exec(block, names)

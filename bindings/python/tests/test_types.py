@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from service import needs
 
-pytest.importorskip("mypy")
+# Types of other libraries are part of those of the faces.
+needs("mypy", "aiohttp", "eodag", "fsspec", "openeo", "pystac_client", "requests", "sentinelhub")
 
 ROOT = Path(__file__).parents[1]
 

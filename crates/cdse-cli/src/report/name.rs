@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 const OWN: &str = "cdse";
 /// What follows the name where a command is meant.
-const AFTER: [&str; 6] = ["auth", "completions", "help", "man", "sandbox", "[OPTIONS]"];
+const AFTER: [&str; 7] = ["auth", "completions", "exec", "help", "man", "sandbox", "[OPTIONS]"];
 
 /// The name that the program was called by.
 pub(crate) fn program() -> &'static str {

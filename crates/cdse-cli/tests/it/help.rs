@@ -161,6 +161,8 @@ fn cli9_a_program_that_is_called_by_another_name_says_that_name() {
     std::os::unix::fs::symlink(BINARY, &other).unwrap();
     let run = world.call(&other, ["auth", "token", "--no-input"]).run();
     assert!(run.stderr.contains("cdse-auth auth login") && !run.stderr.contains("cdse auth"), "{}", run.stderr);
+    let run = world.call(&other, ["exec", "--help"]).run().ok();
+    assert!(run.stdout.contains("cdse-auth exec -- sh") && !run.stdout.contains("cdse exec"), "{}", run.stdout);
     let run = world.call(&other, ["auth", "--help"]).run().ok();
     assert!(run.stdout.contains("Usage: cdse-auth auth") && !run.stdout.contains("cdse auth"), "{}", run.stdout);
     let run = world.call(&other, ["completions", "bash"]).run().ok();

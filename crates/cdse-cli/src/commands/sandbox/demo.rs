@@ -19,9 +19,22 @@ use crate::report::{output, time};
 /// How many processes meet one expired token.
 const PROCESSES: usize = 64;
 const USER: &str = "mfa@example.com";
+/// One of the products that the service has.
+const PRODUCT: &str = "7b0c1f52-3d64-4c0e-9a51-2f6d8e4b1a01";
 /// A life that is over soon, and the usual one.
 const SHORT: Duration = Duration::from_secs(2);
 const USUAL: Duration = Duration::from_secs(600);
+/// For a program that reads past the end of its token.
+const READING: Duration = Duration::from_secs(4);
+/// It reads until it has had three tokens.
+const READ: &str = r#"
+tokens=0 last=
+while [ $tokens -lt 3 ]; do
+    curl --silent --fail --noproxy '*' --output /dev/null --header @"$CDSE_HEADER_FILE" "$1" || exit 1
+    now=$(cat "$CDSE_TOKEN_FILE")
+    [ "$now" = "$last" ] || tokens=$((tokens + 1))
+    last=$now
+done"#;
 
 #[derive(Args, Debug)]
 pub(crate) struct Demo {
@@ -57,6 +70,7 @@ impl Demo {
         }
         demo.shorten()?;
         demo.survive_an_outage()?;
+        demo.read_past_the_end_of_a_token()?;
         demo.log_out()?;
         let verdict = if demo.kept { "every promise was kept" } else { "A PROMISE WAS NOT KEPT" };
         output::stdout(&format!("\n{verdict}\n"))?;
@@ -127,6 +141,21 @@ impl Journey {
         let token = self.succeeded(self.cdse(&["auth", "token"]).output())?;
         let good = token.is_some_and(|token| self.is_accepted(&token));
         self.report("a 503 and a torn answer, then a token", good, [3, 0, 1, 0, 0, 1])
+    }
+
+    /// A real curl reads a product again and again, and knows nothing of tokens.
+    fn read_past_the_end_of_a_token(&mut self) -> Result<()> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        if !std::env::split_paths(&path).any(|folder| folder.join("curl").is_file()) {
+            return output::stdout("curl is not installed: it would read a product through `cdse exec`\n");
+        }
+        self.lifetime(READING);
+        let refreshed = self.succeeded(self.cdse(&["auth", "refresh"]).output())?.is_some();
+        self.report(&format!("renew at will, for a token of {} s", READING.as_secs()), refreshed, [1, 0, 1, 0, 0, 1])?;
+        let product = format!("{}/odata/v1/Products({PRODUCT})/$value", self.sandbox.download_url());
+        let read = self.cdse(&["exec", "--", "sh", "-c", READ, "sh", &product]).env("PATH", path).output();
+        let done = self.succeeded(read)?.is_some() && self.sandbox.counters().downloads_refused == 0;
+        self.report("curl reads on while its token ends twice", done, [2, 0, 2, 0, 0, 1])
     }
 
     fn log_out(&mut self) -> Result<()> {
