@@ -112,9 +112,17 @@ impl Command {
 /// The program takes this one's place.
 fn once(call: &Call, mut process: Process) -> Result<ExitCode> {
     let session = call.open(Mode::OneShot)?;
-    signals::protect(session.manager());
-    let header = first_header(&session)?;
-    session.manager().settle().map_err(|error| explain::of(&session, error))?;
+    // Reads the store. With a fresh token nothing follows that could be interrupted.
+    explain::say_what_was_mended(&session);
+    let header = match session.manager().as_async().fresh_header() {
+        Some(header) => header,
+        None => {
+            signals::protect(session.manager());
+            let header = first_header(&session)?;
+            session.manager().settle().map_err(|error| explain::of(&session, error))?;
+            header
+        }
+    };
     set_environment(&mut process, &session);
     process.env("CDSE_ACCESS_TOKEN", token(&header));
     signals::unprotect();
