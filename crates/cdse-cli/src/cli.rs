@@ -33,11 +33,10 @@ Two files stay fresh while the program runs, and are gone when it ends:
   CDSE_TOKEN_FILE   the access token
   CDSE_HEADER_FILE  the line Authorization: Bearer …   (curl -H @\"$CDSE_HEADER_FILE\", GDAL with --with gdal)
 
-CDSE_SESSION names the session, so that `cdse` itself can be used in the program. Passwords and other credentials are taken out \
-of its environment. The exit code is the program's: 128 and the signal if one ended it, 127 if it was not found, 126 if it could \
+CDSE_SESSION names the session, so that `cdse` itself can be used in the program. The credentials that open sessions are taken \
+out of its environment. The exit code is the program's: 128 and the signal if one ended it, 127 if it was not found, 126 if it could \
 not be run.
 
-  cdse exec -- curl --header @\"$CDSE_HEADER_FILE\" …     the shell replaces the name too early: use sh -c '…'
   cdse exec -- sh -c 'curl --header @\"$CDSE_HEADER_FILE\" --output scene.zip ADDRESS'
   cdse exec --with gdal -- gdalinfo /vsicurl/ADDRESS
   cdse exec --once -- ./script-that-reads-CDSE_ACCESS_TOKEN";

@@ -15,7 +15,8 @@ use crate::state::StateFolder;
 /// # Errors
 ///
 /// [`Error::InvalidConfig`] for half of a pair of variables, unless something above it wins, and where there is no state
-/// folder; [`Error::Auth`] if the choice of `cdse auth switch` cannot be read, or, with `CDSE_SESSION`, the folder of the profiles.
+/// folder, or no session that `CDSE_SESSION` names; [`Error::Auth`] if the choice of `cdse auth switch`, or, with `CDSE_SESSION`,
+/// the folder of the profiles cannot be read.
 pub fn winner(selection: &Selection, environment: &Environment) -> Result<Source> {
     if let Some(name) = &selection.profile {
         return Ok(Source::Profile(name.clone()));
@@ -64,7 +65,11 @@ fn of_session(id: &str, environment: &Environment) -> Result<Source> {
     if !file.exists() && state.in_keyring(id).lock_path().exists() {
         return Ok(Source::KeyringSecret(id.to_owned()));
     }
-    Ok(Source::SessionFile(file))
+    if file.exists() {
+        return Ok(Source::SessionFile(file));
+    }
+    let message = "CDSE_SESSION names a session that is not stored here any more";
+    Err(Error::invalid("CDSE_SESSION", message).with_hint("unset it, or start a new `cdse exec`"))
 }
 
 /// The profile of a call: the one that is selected, else that of `CDSE_PROFILE`, else what `cdse auth switch` chose, else

@@ -94,8 +94,10 @@ impl Session {
         };
         let mut sources: Vec<Source> = listing::profiles(&state).ok()?.into_iter().map(Source::Profile).collect();
         sources.extend(listing::files(&state.sessions()).unwrap_or_default().into_iter().map(Source::SessionFile));
-        let own =
-            sources.iter().find(|source| Self::of(source, &plain, mode).ok().flatten().as_ref().is_some_and(is_own))?;
+        // To look at a session must renew none.
+        let own = sources
+            .iter()
+            .find(|source| Self::of(source, &plain, Mode::Inspect).ok().flatten().as_ref().is_some_and(is_own))?;
         log::info!("the token in CDSE_ACCESS_TOKEN is of the session of the {own}, which is used in its place");
         Self::of(own, environment, mode).ok().flatten()
     }

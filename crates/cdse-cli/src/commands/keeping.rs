@@ -34,7 +34,7 @@ pub(crate) struct Keeping<'a> {
     pub(crate) files: Vec<TokenFile>,
     pub(crate) pace: Pace,
     /// What goes on, for the end of a warning: "still watching".
-    pub(crate) meanwhile: &'static str,
+    pub(crate) meanwhile: String,
 }
 
 impl Keeping<'_> {
@@ -73,7 +73,7 @@ impl Keeping<'_> {
     /// Keeps the files as they should be until nothing follows the session any more.
     fn tend(&mut self, news: &mpsc::Receiver<News>) -> Result<()> {
         let mut wanted: Option<News> = None;
-        let mut said = None;
+        let (mut said, mut over) = (None, None);
         let per_store = match (self.pace, self.session.manager().status().store.path) {
             (Pace::Quiet, Some(_)) => 1,
             (Pace::Watch, Some(_)) => LOOKS_PER_STORE,
@@ -100,9 +100,16 @@ impl Keeping<'_> {
                     let ended = Error::new(ErrorKind::ReauthRequired, "the token has ended");
                     return Err(explain::of(self.session, ended));
                 }
-                let text = "the token has ended, and nothing has renewed it".to_owned();
-                self.warn(&text);
-                said = Some(text);
+                over = Some(look);
+            }
+            // A process that was stopped renews it in a moment.
+            if now.header.is_some() || over.is_some_and(|since| look > since + LOOKS_PER_STORE) {
+                if now.header.is_none() {
+                    let text = "the token has ended, and nothing has renewed it".to_owned();
+                    self.warn(&text);
+                    said = Some(text);
+                }
+                over = None;
             }
             let header = now.header.clone();
             self.keep(header.as_ref());

@@ -3,6 +3,10 @@
 
 use std::io;
 use std::process::{Child, Command, ExitCode};
+#[cfg(unix)]
+use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::report::fail::{Fail, Result};
 
@@ -17,11 +21,15 @@ impl Relay {
     /// too.
     #[cfg(unix)]
     pub(crate) fn new() -> Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
+        use signal_hook::consts::{
+            SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2,
+        };
 
         // A stop by the terminal is the child's business first: see `wait`.
-        let caught = super::signals::heeded([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2]);
-        let signals = signal_hook::iterator::Signals::new(caught)
+        let caught =
+            super::signals::heeded([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2]);
+        // A system that was told to ignore the end of children would not tell how this one ended.
+        let signals = signal_hook::iterator::Signals::new(caught.into_iter().chain([SIGCHLD]))
             .map_err(|error| Fail::other(format!("signals cannot be caught: {error}")))?;
         Ok(Self { signals })
     }
@@ -33,7 +41,7 @@ impl Relay {
 
     /// Starts the command, and waits for its end. `stopping` runs what stops this process, at a moment that suits it.
     pub(crate) fn run(self, command: &mut Command, stopping: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
-        let mut child = command.spawn().map_err(|error| not_started(command, &error))?;
+        let mut child = spawn(command).map_err(|error| not_started(command, &error))?;
         self.wait(&mut child, stopping)
     }
 
@@ -42,8 +50,12 @@ impl Relay {
         use rustix::process::{Signal, WaitOptions, getpid, kill_process, waitpid};
 
         let pid = rustix::process::Pid::from_child(child);
+        let handle = self.signals.handle();
+        let by_key = Arc::new(AtomicBool::new(false));
+        let theirs = Arc::clone(&by_key);
         std::thread::spawn(move || {
             for signal in self.signals.forever() {
+                theirs.fetch_or(signal == signal_hook::consts::SIGTSTP, Ordering::SeqCst);
                 if let Some(signal) = to_be_passed_on(signal) {
                     let _ = kill_process(pid, signal);
                 }
@@ -52,7 +64,10 @@ impl Relay {
         loop {
             match waitpid(Some(pid), WaitOptions::UNTRACED) {
                 Ok(Some((_, status))) if status.stopped() => {
-                    if has_terminal() {
+                    // Whoever stops it by SIGSTOP alone lets it go on alone. (A `cdse exec` in this one stops itself so.)
+                    let alone = status.stopping_signal() == Some(signal_hook::consts::SIGSTOP);
+                    let by_key = by_key.swap(false, Ordering::SeqCst);
+                    if has_terminal() && (!alone || by_key) {
                         stopping(&|| {
                             let _ = kill_process(getpid(), Signal::STOP);
                         });
@@ -60,6 +75,8 @@ impl Relay {
                     }
                 }
                 Ok(Some((_, status))) => {
+                    // Its number may soon be another process's.
+                    handle.close();
                     let by_signal = status.terminating_signal().map(|signal| 128 + signal);
                     let code = by_signal.or(status.exit_status()).and_then(|code| u8::try_from(code).ok());
                     return Ok(ExitCode::from(code.unwrap_or(255)));
@@ -88,6 +105,25 @@ pub(crate) fn in_place_of_this(command: &mut Command) -> Result<ExitCode> {
 #[cfg(not(unix))]
 pub(crate) fn in_place_of_this(command: &mut Command) -> Result<ExitCode> {
     Relay::new()?.run(command, &|stop| stop())
+}
+
+/// A script without a first line that names its interpreter is one of the shell's (POSIX, `execvp`).
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    const ENOEXEC: i32 = 8;
+    match command.spawn() {
+        Err(error) if cfg!(unix) && error.raw_os_error() == Some(ENOEXEC) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.arg(command.get_program()).args(command.get_args());
+            for (name, value) in command.get_envs() {
+                match value {
+                    Some(value) => shell.env(name, value),
+                    None => shell.env_remove(name),
+                };
+            }
+            shell.spawn()
+        }
+        spawned => spawned,
+    }
 }
 
 /// As shells have it: 127 for what is not there, 126 for what cannot be run.

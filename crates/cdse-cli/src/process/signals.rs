@@ -58,7 +58,7 @@ pub(crate) fn protect_all(managers: Vec<TokenManager>) {
         actions.extend(flag::register(*signal, Arc::clone(&again)));
     }
     let Ok(mut signals) = Signals::new(ending.into_iter().chain(heeded([SIGTSTP]))) else { return };
-    *protection() = Some((signals.handle(), actions));
+    *protection() = Some(Protection { handle: signals.handle(), actions, again });
     catch(true);
     std::thread::spawn(move || {
         for signal in signals.forever() {
@@ -80,20 +80,33 @@ pub(crate) fn protect_all(managers: Vec<TokenManager>) {
 
 /// What `protect` has registered.
 #[cfg(unix)]
-fn protection() -> MutexGuard<'static, Option<(Handle, Vec<SigId>)>> {
-    static PROTECTION: Mutex<Option<(Handle, Vec<SigId>)>> = Mutex::new(None);
+struct Protection {
+    handle: Handle,
+    actions: Vec<SigId>,
+    again: Arc<AtomicBool>,
+}
+
+#[cfg(unix)]
+fn protection() -> MutexGuard<'static, Option<Protection>> {
+    static PROTECTION: Mutex<Option<Protection>> = Mutex::new(None);
     PROTECTION.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on signals end this process no more: somebody else catches them, and calls this when that has begun.
-pub(crate) fn unprotect() {
+/// From now on signals end this process no more: somebody else catches them, and calls this when that has begun. Where one has
+/// come before, which is told, its handler ends the process.
+#[must_use]
+pub(crate) fn unprotect() -> bool {
     #[cfg(unix)]
-    if let Some((handle, actions)) = protection().take() {
-        handle.close();
+    if let Some(Protection { handle, actions, again }) = protection().take() {
+        if again.load(Ordering::SeqCst) {
+            return true;
+        }
         for action in actions {
             signal_hook::low_level::unregister(action);
         }
+        handle.close();
     }
+    false
 }
 
 /// Runs `action` while none of them exchanges anything.

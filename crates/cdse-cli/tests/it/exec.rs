@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use cdse_sandbox::Endpoint;
@@ -42,6 +43,9 @@ fn cli13_exec_gives_a_program_private_files_with_a_token_and_takes_them_away() {
     assert!(runs(&world).is_empty());
     let runtime = world.home.path().join("runtime");
     fs::create_dir(&runtime).unwrap();
+    // The runtime folder is gone with the user's last login: it is the second choice.
+    fs::remove_dir(world.state().join("run")).unwrap();
+    fs::write(world.state().join("run"), "").unwrap();
     let place = exec(&world, &[], "echo $CDSE_TOKEN_FILE").env("XDG_RUNTIME_DIR", &runtime).run().ok().stdout;
     assert!(Path::new(place.trim()).starts_with(runtime.join("cdse")), "{place}");
     assert_eq!(fs::read_dir(runtime.join("cdse")).unwrap().count(), 0);
@@ -97,7 +101,8 @@ fn cli4_a_named_session_gives_way_to_a_profile_and_to_credentials() {
     assert_eq!(source(&[("CDSE_ACCESS_TOKEN", "a.b.c")]), "environment CDSE_ACCESS_TOKEN");
     fs::remove_file(world.profile_file("default")).unwrap();
     assert!(source(&[]).as_str().unwrap().starts_with("session file "));
-    world.cdse(["auth", "token"]).env("CDSE_SESSION", "0".repeat(32)).run().exits(4);
+    let gone = world.cdse(["auth", "token"]).env("CDSE_SESSION", "0".repeat(32)).run().exits(2);
+    gone.says("CDSE_SESSION names a session that is not stored here any more");
     world.cdse(["auth", "token"]).env("CDSE_SESSION", "../x").run().exits(2).says("CDSE_SESSION");
 }
 
@@ -173,7 +178,7 @@ fn m14_a_session_that_is_lost_while_the_program_runs_is_healed_by_a_login() {
     let mut call =
         exec(&world, &[], "echo $CDSE_HEADER_FILE > $HOME/path.new; mv $HOME/path.new $HOME/path; read line");
     let said = world.home.path().join("said");
-    call.command.stderr(fs::File::create(&said).unwrap()).stdin(std::process::Stdio::piped());
+    call.command.stderr(fs::File::create(&said).unwrap()).stdin(Stdio::piped());
     let mut child = call.command.spawn().unwrap();
     until("it has started", || file.exists());
     let header = PathBuf::from(fs::read_to_string(&file).unwrap().trim());
@@ -190,7 +195,7 @@ fn m14_a_session_that_is_lost_while_the_program_runs_is_healed_by_a_login() {
 fn p5_what_a_killed_supervisor_leaves_is_removed_by_the_next() {
     let world = World::logged_in();
     let mut call = exec(&world, &[], "touch $HOME/started; read line");
-    call.command.stdin(std::process::Stdio::piped());
+    call.command.stdin(Stdio::piped());
     let mut child = call.command.spawn().unwrap();
     until("it has started", || world.home.path().join("started").exists());
     let left = runs(&world);
@@ -205,15 +210,103 @@ fn p5_what_a_killed_supervisor_leaves_is_removed_by_the_next() {
 }
 
 #[test]
+fn m14_what_others_do_to_the_session_is_in_the_file_at_once() {
+    // With a token that nothing would renew for minutes.
+    let world = World::logged_in();
+    let file = world.home.path().join("path");
+    let script = "echo $CDSE_TOKEN_FILE > $HOME/path.new; mv $HOME/path.new $HOME/path; read line";
+    let mut call = exec(&world, &[], script);
+    let mut child = call.command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    until("it has started", || file.exists());
+    let token_file = PathBuf::from(fs::read_to_string(&file).unwrap().trim());
+    let stored = || world.cdse(["auth", "token"]).run().token();
+    world.cdse(["auth", "refresh"]).run().ok();
+    let renewed = stored();
+    until("the new token is in the file", || fs::read_to_string(&token_file).unwrap().trim() == renewed);
+    world.cdse(["auth", "logout"]).run().ok();
+    until("no token is in the file", || !token_file.exists());
+    world.log_in();
+    let new = stored();
+    until("the token of the new session is in the file", || {
+        fs::read_to_string(&token_file).is_ok_and(|token| token.trim() == new)
+    });
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
+
+#[test]
+fn x2_to_look_whose_token_it_is_renews_no_session() {
+    let world = World::with(|config| config.rotation = cdse_sandbox::Rotation::OneTime);
+    world.log_in();
+    let token =
+        world.cdse_as(USER, ["auth", "token"]).env("CDSE_STATE_DIR", world.home.path().join("other")).run().token();
+    world.age(700);
+    let before = world.sandbox.counters().token_requests;
+    let done = exec(&world, &[], "echo $CDSE_ACCESS_TOKEN").env("CDSE_ACCESS_TOKEN", &token).run().ok();
+    assert_eq!(done.stdout.trim(), token);
+    assert_eq!(world.sandbox.counters().token_requests, before);
+    world.cdse(["auth", "token"]).run().token();
+    assert_eq!(world.sandbox.counters().reuse_detected, 0);
+}
+
+#[test]
+fn cli13_a_signal_before_the_program_starts_starts_none() {
+    let world = World::logged_in();
+    let bin = program_on_the_path(&world, "gdalinfo", "touch $HOME/asked; env > $HOME/environment; sleep 3");
+    let call = exec(&world, &["--with", "gdal"], "touch $HOME/started").env("PATH", format!("{bin}:/usr/bin:/bin"));
+    let mut call = call.env("CDSE_USERNAME", USER).env("CDSE_PASSWORD", PASSWORD);
+    let child = call.spawn();
+    until("GDAL is asked for its version", || world.home.path().join("asked").exists());
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    call.wait(child).exits(143);
+    assert!(runs(&world).is_empty() && !world.home.path().join("started").exists());
+    let given = fs::read_to_string(world.home.path().join("environment")).unwrap();
+    assert!(!given.contains("CDSE_PASSWORD") && !given.contains("CDSE_USERNAME"), "{given}");
+}
+
+/// In a folder of its own, which is returned.
+fn program_on_the_path(world: &World, name: &str, script: &str) -> String {
+    let bin = world.home.path().join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let new = bin.join(format!("{name}.new"));
+    fs::write(&new, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(new, bin.join(name)).unwrap();
+    bin.display().to_string()
+}
+
+#[test]
+fn cli13_an_exec_within_another_is_of_its_own_session() {
+    let world = World::logged_in();
+    world.cdse(["auth", "login", "--username", USER, "--password-stdin", "--profile", "work"]).stdin(PASSWORD).run();
+    let script = "echo ${BEARER_TOKEN_FILE-none} ${GDAL_CONFIG_FILE-none} ${BEARER_TOKEN-none}";
+    let inner = format!("$B --profile default exec -- sh -c '{script}'");
+    let done = exec(&world, &["--with", "bearer,gdal"], &inner).env("BEARER_TOKEN", "theirs").run().ok();
+    assert_eq!(done.stdout, "none none none\n");
+    let theirs = exec(&world, &[], script).env("BEARER_TOKEN_FILE", "/theirs").env("GDAL_CONFIG_FILE", "/theirs").run();
+    assert_eq!(theirs.ok().stdout, "/theirs /theirs none\n");
+}
+
+#[test]
+fn cli5_exec_knows_the_programs_code_where_the_system_keeps_none_and_runs_a_script_without_a_first_line() {
+    let world = World::logged_in();
+    let ignoring = "trap '' CHLD; exec \"$B\" exec -- /bin/sh -c 'exit 3'";
+    let call = world.call(Path::new("/bin/bash"), ["-c", ignoring]);
+    call.env("PATH", "/usr/bin:/bin").env("B", BINARY).run().exits(3);
+    let script = world.home.path().join("script");
+    fs::write(&script, "echo $1; exit 4\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    for options in [&[][..], &["--once"]] {
+        let words = [&["exec"], options, &["--", script.to_str().unwrap(), "word"]].concat();
+        assert_eq!(world.cdse(words).run().exits(4).stdout, "word\n", "{options:?}");
+    }
+}
+
+#[test]
 fn t1_gdal_is_told_to_send_the_token_to_cdse_alone_where_it_can() {
     let world = World::logged_in();
     let with_gdal = |version: &str, script: &str| {
-        let bin = world.home.path().join("bin");
-        fs::create_dir_all(&bin).unwrap();
-        fs::write(bin.join("gdalinfo.new"), format!("#!/bin/sh\necho '{version}'\n")).unwrap();
-        fs::set_permissions(bin.join("gdalinfo.new"), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::rename(bin.join("gdalinfo.new"), bin.join("gdalinfo")).unwrap();
-        let path = format!("{}:/usr/bin:/bin", bin.display());
+        let path = format!("{}:/usr/bin:/bin", program_on_the_path(&world, "gdalinfo", &format!("echo '{version}'")));
         let call = exec(&world, &["--with", "gdal"], script).env("CDSE_DOWNLOAD_URL", "http://127.0.0.1:4000/odata");
         call.env("PATH", path).env("GDAL_HTTP_HEADER_FILE", "/somewhere").run().ok()
     };

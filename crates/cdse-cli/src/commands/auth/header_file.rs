@@ -51,7 +51,8 @@ impl Command {
         let session = call.open(mode)?;
         signals::protect(session.manager());
         let told = progress::show(session.manager());
-        let keeping = Keeping { session: &session, files: vec![file], pace: Pace::Watch, meanwhile: "still watching" };
+        let keeping =
+            Keeping { session: &session, files: vec![file], pace: Pace::Watch, meanwhile: "still watching".to_owned() };
         if self.watch { watch(keeping, &self.path, told) } else { once(keeping) }
     }
 }

@@ -20,7 +20,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// In the user's runtime folder (`XDG_RUNTIME_DIR`), else in the state folder, else among the temporary files.
+    /// In the state folder, else in the user's runtime folder (`XDG_RUNTIME_DIR`), which is gone with the user's last login,
+    /// else among the temporary files.
     pub(super) fn new(environment: &Environment) -> Result<Self> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let runtime =
@@ -28,8 +29,10 @@ impl Folder {
         let state = StateFolder::of(environment).ok().map(|state| state.path().join("run"));
         let temporary = std::env::temp_dir().join(format!("cdse-{}", user()));
         let mut why = None;
-        for place in runtime.into_iter().chain(state).chain([temporary]) {
-            match Self::below(&place) {
+        let places: Vec<PathBuf> = state.into_iter().chain(runtime).chain([temporary]).collect();
+        places.iter().for_each(|place| remove_leftovers(place));
+        for place in &places {
+            match Self::below(place) {
                 Ok(folder) => return Ok(folder),
                 Err(fail) => why = Some(fail),
             }
@@ -38,7 +41,6 @@ impl Folder {
     }
 
     fn below(place: &Path) -> Result<Self> {
-        remove_leftovers(place);
         for nth in 0..TRIES {
             // In a container the same process id is used again and again.
             let path = place.join(format!("exec-{}-{nth}", std::process::id()));

@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use cdse_http::Endpoints;
 
+use super::credentials::CREDENTIALS;
 use super::folder::Folder;
 use crate::report::fail::{Fail, Result};
 use crate::report::output;
@@ -38,9 +41,19 @@ pub(super) fn set_environment(
     Ok(())
 }
 
-/// Of the GDAL on the path. A program may have one of its own (rasterio's wheels do), which is taken for a new one.
+/// Of the GDAL on the path, which is not waited for any longer than this. A program may have one of its own (rasterio's wheels
+/// do), which is taken for a new one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 fn version() -> Option<(u32, u32)> {
-    let done = Command::new("gdalinfo").arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let mut asked = Command::new("gdalinfo");
+    asked.arg("--version").stdin(Stdio::null()).stderr(Stdio::null());
+    for name in CREDENTIALS {
+        asked.env_remove(name);
+    }
+    let (send, answer) = mpsc::channel();
+    std::thread::Builder::new().spawn(move || send.send(asked.output())).ok()?;
+    let done = answer.recv_timeout(PATIENCE).ok()?.ok()?;
     let text = String::from_utf8(done.stdout).ok()?;
     let mut numbers = text.strip_prefix("GDAL ")?.split('.').map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??))

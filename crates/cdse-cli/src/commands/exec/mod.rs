@@ -1,15 +1,20 @@
 //! `cdse exec`: a program with a valid token for as long as it runs.
 
+mod credentials;
 mod folder;
 mod gdal;
+mod watch;
 
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::{Command as Process, ExitCode};
+use std::sync::Arc;
 
-use cdse_auth::HeaderValue;
+use cdse_auth::{HeaderValue, TokenStore};
 use cdse_credentials::{Mode, Session, Source};
 use cdse_http::{Endpoints, Form, TokenFile};
 
+use self::credentials::CREDENTIALS;
 use self::folder::Folder;
 use crate::args::call::Call;
 use crate::commands::keeping::{Keeping, Pace};
@@ -17,29 +22,6 @@ use crate::process::child::{self, Relay};
 use crate::process::signals;
 use crate::report::fail::{Fail, Result};
 use crate::report::{explain, output, progress};
-
-/// What a credential is given by, or names another one: nothing of it reaches the program.
-const CREDENTIALS: &[&str] = &[
-    "CDSE_ACCESS_TOKEN",
-    "CDSE_REFRESH_TOKEN",
-    "CDSE_REFRESH_TOKEN_FILE",
-    "CDSE_CLIENT_ID",
-    "CDSE_CLIENT_SECRET",
-    "CDSE_CLIENT_SECRET_FILE",
-    "CDSE_USERNAME",
-    "CDSE_PASSWORD",
-    "CDSE_PASSWORD_FILE",
-    "CDSE_PASSWORD_COMMAND",
-    "CDSE_TOTP",
-    "CDSE_TOTP_SECRET",
-    "CDSE_TOTP_SECRET_FILE",
-    "CDSE_TOTP_COMMAND",
-    "CDSE_PROFILE",
-    "CDSE_SESSION",
-    // Of another `cdse exec` around this one.
-    "CDSE_TOKEN_FILE",
-    "CDSE_HEADER_FILE",
-];
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Command {
@@ -77,24 +59,33 @@ impl Command {
         let endpoints = endpoints()?;
         let session = call.open(Mode::KeepAlive)?;
         signals::protect(session.manager());
-        let folder = Folder::new(&call.environment)?;
         let header = first_header(&session)?;
+        // A signal ends this process only when the folder is gone.
+        let unfinished = signals::hold_the_end();
+        let folder = Folder::new(&call.environment)?;
         set_environment(&mut process, &session);
         let (token_file, header_file) = (folder.path().join("token"), folder.path().join("header"));
         process.env("CDSE_TOKEN_FILE", &token_file).env("CDSE_HEADER_FILE", &header_file);
         if self.with.contains(&With::Bearer) {
-            process.env("BEARER_TOKEN_FILE", &token_file);
+            // The token itself would win over the file.
+            process.env("BEARER_TOKEN_FILE", &token_file).env_remove("BEARER_TOKEN");
         }
         if self.with.contains(&With::Gdal) {
             gdal::set_environment(&mut process, &folder, &header_file, &endpoints)?;
         }
         let files = vec![TokenFile::new(token_file, Form::Token)?, TokenFile::new(header_file, Form::Header)?];
-        let meanwhile = "the command goes on, and `cdse auth login` in another terminal helps it";
+        let meanwhile = meanwhile(session.source());
         let mut keeping = Keeping { session: &session, files, pace: Pace::Quiet, meanwhile };
         // A program may take a first refusal for good (GDAL does): the first token is there before it starts.
         keeping.begin(&header)?;
         let relay = Relay::new()?;
-        signals::unprotect();
+        if signals::unprotect() {
+            drop((folder, unfinished));
+            signals::wait_for_the_end();
+        }
+        // From here on this is said to people: there is no answer that it could be a part of.
+        output::begin(false);
+        watch::follow(&session);
         let manager = session.manager();
         std::thread::scope(|scope| {
             let kept = std::thread::Builder::new()
@@ -125,8 +116,20 @@ fn once(call: &Call, mut process: Process) -> Result<ExitCode> {
     };
     set_environment(&mut process, &session);
     process.env("CDSE_ACCESS_TOKEN", token(&header));
-    signals::unprotect();
+    if signals::unprotect() {
+        signals::wait_for_the_end();
+    }
     child::in_place_of_this(&mut process)
+}
+
+/// What goes on, and what helps where something does.
+fn meanwhile(source: &Source) -> String {
+    let login = match source {
+        Source::AccessToken | Source::RefreshToken | Source::Client => return "the command goes on".to_owned(),
+        Source::Profile(name) => name.login_command(),
+        _ => "cdse auth login".to_owned(),
+    };
+    format!("the command goes on; where a login is needed, `{login}` in another terminal brings the token back")
 }
 
 fn endpoints() -> Result<Endpoints> {
@@ -152,7 +155,17 @@ fn set_environment(process: &mut Process, session: &Session) {
     for name in CREDENTIALS.iter().filter(|name| !(fixed && **name == "CDSE_ACCESS_TOKEN")) {
         process.env_remove(name);
     }
-    if session.store().is_some() {
+    // What another `cdse exec` around this one has set is of its session.
+    let outer = std::env::var_os("CDSE_TOKEN_FILE").map(PathBuf::from);
+    if let Some(outer) = outer.as_deref().and_then(Path::parent) {
+        for name in ["BEARER_TOKEN_FILE", "GDAL_CONFIG_FILE", "GDAL_HTTP_HEADER_FILE"] {
+            if std::env::var_os(name).is_some_and(|file| Path::new(&file).starts_with(outer)) {
+                process.env_remove(name);
+            }
+        }
+    }
+    let is_shared = |store: &Arc<dyn TokenStore>| store.records().is_some_and(|records| records.description().shared);
+    if session.store().is_some_and(is_shared) {
         process.env("CDSE_SESSION", OsStr::new(&session.manager().as_async().slot().id()));
     }
 }
