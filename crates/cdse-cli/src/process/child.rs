@@ -39,22 +39,32 @@ impl Relay {
         Ok(Self {})
     }
 
-    /// Starts the command, and waits for its end. `stopping` runs what stops this process, at a moment that suits it.
-    pub(crate) fn run(self, command: &mut Command, stopping: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
-        let mut child = spawn(command).map_err(|error| not_started(command, &error))?;
-        self.wait(&mut child, stopping)
+    /// Starts the command.
+    pub(crate) fn start(self, command: &mut Command) -> Result<Running> {
+        let child = spawn(command).map_err(|error| not_started(command, &error))?;
+        Ok(Running { relay: self, child })
     }
+}
 
+/// A program that was started.
+pub(crate) struct Running {
+    relay: Relay,
+    child: Child,
+}
+
+impl Running {
+    /// Waits for its end. `stopping` runs what stops this process, at a moment that suits it.
     #[cfg(unix)]
-    fn wait(mut self, child: &mut Child, stopping: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
+    pub(crate) fn wait(self, stopping: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
         use rustix::process::{Signal, WaitOptions, getpid, kill_process, waitpid};
 
-        let pid = rustix::process::Pid::from_child(child);
-        let handle = self.signals.handle();
+        let Self { relay: Relay { mut signals }, child } = self;
+        let pid = rustix::process::Pid::from_child(&child);
+        let handle = signals.handle();
         let by_key = Arc::new(AtomicBool::new(false));
         let theirs = Arc::clone(&by_key);
         std::thread::spawn(move || {
-            for signal in self.signals.forever() {
+            for signal in signals.forever() {
                 theirs.fetch_or(signal == signal_hook::consts::SIGTSTP, Ordering::SeqCst);
                 if let Some(signal) = to_be_passed_on(signal) {
                     let _ = kill_process(pid, signal);
@@ -88,8 +98,8 @@ impl Relay {
     }
 
     #[cfg(not(unix))]
-    fn wait(self, child: &mut Child, _: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
-        let status = child.wait().map_err(|error| Fail::other(format!("the command was lost: {error}")))?;
+    pub(crate) fn wait(mut self, _: &dyn Fn(&dyn Fn())) -> Result<ExitCode> {
+        let status = self.child.wait().map_err(|error| Fail::other(format!("the command was lost: {error}")))?;
         Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
     }
 }
@@ -104,7 +114,7 @@ pub(crate) fn in_place_of_this(command: &mut Command) -> Result<ExitCode> {
 /// Elsewhere no program can take another's place: this one waits.
 #[cfg(not(unix))]
 pub(crate) fn in_place_of_this(command: &mut Command) -> Result<ExitCode> {
-    Relay::new()?.run(command, &|stop| stop())
+    Relay::new()?.start(command)?.wait(&|stop| stop())
 }
 
 /// A script without a first line that names its interpreter is one of the shell's (POSIX, `execvp`).

@@ -83,15 +83,17 @@ impl Command {
             drop((folder, unfinished));
             signals::wait_for_the_end();
         }
-        // From here on this is said to people: there is no answer that it could be a part of.
-        output::begin(false);
         watch::follow(&session);
         let manager = session.manager();
         std::thread::scope(|scope| {
             let kept = std::thread::Builder::new()
                 .spawn_scoped(scope, || keeping.run().unwrap_or_else(|fail| output::warn(&fail.message)))
                 .map_err(|error| Fail::other(format!("no thread could be started: {error}")))?;
-            let ended = relay.run(&mut process, &|stop| manager.as_async().between_exchanges(stop));
+            let ended = relay.start(&mut process).and_then(|running| {
+                // From here on what is said is for people: there is no answer that it could be a part of.
+                output::begin(false);
+                running.wait(&|stop| manager.as_async().between_exchanges(stop))
+            });
             // Whoever follows the session stops.
             manager.settle().unwrap_or_else(|error| output::warn(error.message()));
             let _ = kept.join();

@@ -33,6 +33,6 @@ impl Run {
             command.env_remove(name);
         }
         command.envs(environment(&sandbox, state.path()));
-        Relay::new()?.run(&mut command, &|stop| stop())
+        Relay::new()?.start(&mut command)?.wait(&|stop| stop())
     }
 }
