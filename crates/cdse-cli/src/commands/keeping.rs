@@ -102,14 +102,12 @@ impl Keeping<'_> {
                 }
                 over = Some(look);
             }
+            over = over.filter(|_| now.header.is_none());
             // A process that was stopped renews it in a moment.
-            if now.header.is_some() || over.is_some_and(|since| look > since + LOOKS_PER_STORE) {
-                if now.header.is_none() {
-                    let text = "the token has ended, and nothing has renewed it".to_owned();
-                    self.warn(&text);
-                    said = Some(text);
-                }
-                over = None;
+            if over.take_if(|since| look > *since + LOOKS_PER_STORE).is_some() {
+                let text = "the token has ended, and nothing has renewed it".to_owned();
+                self.warn(&text);
+                said = Some(text);
             }
             let header = now.header.clone();
             self.keep(header.as_ref());
