@@ -7,6 +7,7 @@ The identity service is the sandbox of the command line, ``CDSE_PROGRAM`` or ``c
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import platform
 import resource
@@ -14,6 +15,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -23,12 +25,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import httpx
+import workers
 from support import PASSWORD, USER, Sandbox, together
 
 import cdse_auth
 from cdse_auth import _native
 
 CALLERS = 64
+PROCESSES = 8
 
 
 def build() -> str:
@@ -177,6 +181,42 @@ def sharing(sandbox: Sandbox) -> None:
     show(f"{CALLERS} tasks of one thread refused: renewals", str(requests(sandbox, lambda: tasks_refused(other))))
 
 
+def processes(sandbox: Sandbox, method: str) -> None:
+    context = multiprocessing.get_context(method)
+    with tempfile.TemporaryDirectory() as folder:
+        store = cdse_auth.FileTokenStore(Path(folder) / "session.json")
+        provider = cdse_auth.PasswordAuth(USER, PASSWORD)
+        shared = cdse_auth.TokenManager(provider, http=None, token_url=sandbox.token_url, store=store)
+        begin, (receiver, sender) = context.Barrier(PROCESSES), context.Pipe(duplex=False)
+        started = [context.Process(target=workers.ask, args=(shared, begin, sender)) for _ in range(PROCESSES)]
+        for process in started:
+            process.start()
+        for _ in started:
+            receiver.recv()
+        for process in started:
+            process.join()
+
+
+def one_expiry(sandbox: Sandbox, program: str) -> None:
+    """The command line, a program in Rust, and Python meet one expired token of the session that they share."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(sandbox.environment, CDSE_STATE_DIR=folder)
+        command = [program, "auth", "token"]
+        sandbox.ask("lifetimes", {"access": 1})
+        subprocess.run(command, check=True, capture_output=True)
+        sandbox.ask("lifetimes", {"access": 600})
+        time.sleep(1.2)
+        managers = [cdse_auth.default_manager() for _ in range(4)]
+
+        def ask(nth: int) -> str:
+            if nth < len(managers):
+                return managers[nth].authorization_header()
+            return "Bearer " + subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+        count = requests(sandbox, lambda: together(2 * len(managers), ask))
+        show("4 command lines and 4 managers in Python at one expiry: exchanges", str(count))
+
+
 def stops(sandbox: Sandbox) -> None:
     def obtain(http: httpx.Client | None) -> float:
         # Long enough for whoever does not let go of the interpreter to be noticed.
@@ -201,9 +241,15 @@ def main() -> None:
     try:
         speed(sandbox)
         sharing(sandbox)
+        for method in ("spawn", "fork", "forkserver"):
+            count = requests(sandbox, lambda method=method: processes(sandbox, method))  # type: ignore[misc]
+            show(f"{PROCESSES} processes over one file, {method}: requests", str(count))
+        one_expiry(sandbox, program)
         stops(sandbox)
     finally:
         sandbox.stop()
 
 
-main()
+# Processes that are started anew import this file.
+if __name__ == "__main__":
+    main()
